@@ -1,0 +1,1 @@
+"""Reference trainer: the small convolutional network of the Keras reproducibility example."""

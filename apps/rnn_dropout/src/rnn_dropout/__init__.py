@@ -1,0 +1,1 @@
+"""Reference trainer: a recurrent network with dropout and recurrent dropout."""

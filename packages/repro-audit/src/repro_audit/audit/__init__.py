@@ -1,0 +1,20 @@
+"""Judge one manifest by rules, and several by comparison: findings and a verdict.
+
+A rule has a code as a linter's, and lives in the file of its family: RA1xx `seeding`, RA2xx
+`determinism`, RA3xx `data`, RA4xx `environment`, RA5xx `evidence`, RA6xx `contradictions`.
+"""
+
+from repro_audit.audit.judging import Audit, AuditedManifest, Control, RunSummary, audit, exit_code
+from repro_audit.audit.rules import Finding, Rule, all_rules
+
+__all__ = [
+    "Audit",
+    "AuditedManifest",
+    "Control",
+    "Finding",
+    "Rule",
+    "RunSummary",
+    "all_rules",
+    "audit",
+    "exit_code",
+]

@@ -1,0 +1,142 @@
+"""RA6xx: fields of one valid manifest that cannot all be true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro_audit.audit.rules import Seen, rule
+from repro_audit.canonical import digest_json
+from repro_audit.manifest import Manifest, unstructure
+from repro_audit.replay import replay
+
+_WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
+_REMEDY = "repro-audit repeat train.py  # record the run again"
+_SOURCE = "repro-audit: manifest-1"
+
+
+@rule(
+    "RA601",
+    "warning",
+    "a digest does not match the values beside it",
+    why=_WHY,
+    remedy=_REMEDY,
+    source=_SOURCE,
+)
+def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
+    """A digest of outcomes is not that of the outcomes."""
+    outcomes = manifest.outcomes
+    digests = outcomes.digests
+    for name, tensors in (
+        ("initial_weights", outcomes.initial_weights),
+        ("final_state", outcomes.final_state),
+    ):
+        said = getattr(digests, name)
+        if said is not None and said != digest_json(unstructure(tensors)):
+            yield Seen(
+                f"The digest of {name} is not that of its tensors.", f"$.outcomes.digests.{name}"
+            )
+    epochs = tuple(digest for fit in outcomes.fits for digest in fit.epochs if digest)
+    if digests.epochs != epochs:
+        yield Seen(
+            "The digests of the epochs are not those of the fits.", "$.outcomes.digests.epochs"
+        )
+    history = [
+        [fit.history for fit in outcomes.fits],
+        [item.results for item in outcomes.evaluations],
+    ]
+    if digests.history is not None and digests.history != digest_json(unstructure(history)):
+        yield Seen(
+            "The digest of the history is not that of its values.", "$.outcomes.digests.history"
+        )
+
+
+@rule(
+    "RA602",
+    "warning",
+    "epochs and history disagree",
+    why=_WHY,
+    remedy=_REMEDY,
+    source=_SOURCE,
+)
+def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
+    """A metric has more or fewer values than the fit has epochs."""
+    for index, fit in enumerate(manifest.outcomes.fits):
+        lengths = {len(values) for values in fit.history.values()}
+        if fit.model is not None and lengths - {len(fit.epochs)}:
+            yield Seen(
+                f"Fit {index + 1} has {len(fit.epochs)} epochs, but metrics with "
+                f"{', '.join(map(str, sorted(lengths)))} values.",
+                f"$.outcomes.fits[{index}].history",
+            )
+
+
+@rule(
+    "RA603",
+    "warning",
+    "the hash seed contradicts itself",
+    why="PYTHONHASHSEED counts only before Python starts; set later, it says what is not so.",
+    remedy="export PYTHONHASHSEED=0  # before Python starts",
+    source="Python documentation: PYTHONHASHSEED",
+)
+def hash_seed(manifest: Manifest) -> Iterator[Seen]:
+    """PYTHONHASHSEED was 0, and Python hashes at random all the same."""
+    seeds = manifest.conditions.seeds
+    if seeds is None:
+        return
+    if seeds.hash_seed.requested == "0" and seeds.hash_seed.randomized:
+        yield Seen(
+            "PYTHONHASHSEED was 0, but Python hashes strings at random.",
+            "$.conditions.seeds.hash_seed",
+        )
+
+
+@rule(
+    "RA604",
+    "warning",
+    "the generators contradict the declared seed",
+    why=_WHY,
+    remedy=_REMEDY,
+    source=_SOURCE,
+)
+def generators(manifest: Manifest) -> Iterator[Seen]:
+    """Python's generator stood as seeded, yet the layers drew something else from it."""
+    seeds = manifest.conditions.seeds
+    initializers = manifest.conditions.initializers
+    if seeds is None or initializers is None or seeds.declared is None:
+        return
+    drawn = tuple(
+        weight.seed
+        for weight in initializers.layers
+        if weight.seed is not None and weight.given is False
+    )
+    if seeds.python.as_seeded and drawn and not replay(seeds.declared, drawn).found:
+        yield Seen(
+            f"Python's generator stood as random.Random({seeds.declared}) when recording began, "
+            "but no layer's seed is a draw of it.",
+            "$.conditions.seeds.python.as_seeded",
+        )
+
+
+@rule(
+    "RA605",
+    "warning",
+    "fits and models disagree",
+    why=_WHY,
+    remedy=_REMEDY,
+    source=_SOURCE,
+)
+def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
+    """The outcomes tell of more fits or models than the conditions."""
+    training = manifest.conditions.training
+    if training is None:
+        return
+    outcomes = manifest.outcomes
+    for name, here, there in (
+        ("fits", len(training.fits), len(outcomes.fits)),
+        ("models", len(training.models), len(outcomes.initial_weights)),
+    ):
+        if here != there:
+            yield Seen(
+                f"The conditions tell of {here} {name}, the outcomes of {there}.",
+                f"$.conditions.training.{name}",
+            )

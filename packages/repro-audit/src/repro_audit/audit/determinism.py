@@ -1,0 +1,135 @@
+"""RA2xx: switches that decide which bits an operation returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro_audit.audit.rules import Seen, rule
+from repro_audit.manifest import Manifest
+
+_TF_DETERMINISM = "TensorFlow API: tf.config.experimental.enable_op_determinism"
+
+
+def _seed(manifest: Manifest) -> int:
+    seeds = manifest.conditions.seeds
+    return 812 if seeds is None or seeds.declared is None else seeds.declared
+
+
+@rule(
+    "RA201",
+    "error",
+    "op determinism is off",
+    why=(
+        "Operations may then return other bits for equal inputs, and parallel tf.data maps may "
+        "hand out their random numbers in another order."
+    ),
+    remedy="repro_audit.control(seed=812)  # turns it on, before the first operation",
+    source=_TF_DETERMINISM,
+)
+def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
+    """Op determinism was off when training began."""
+    determinism = manifest.conditions.determinism
+    if determinism is not None and determinism.op_determinism == "off":
+        yield Seen(
+            "Op determinism was off when training began.",
+            "$.conditions.determinism.op_determinism",
+            f"repro_audit.control(seed={_seed(manifest)})  # before the first operation",
+        )
+
+
+@rule(
+    "RA202",
+    "error",
+    "op determinism came late",
+    why=(
+        "Functions traced before keep the operations they were traced with, and existing data "
+        "sets stay as they are: half the run is deterministic."
+    ),
+    remedy="repro_audit.control(seed=812)  # first, before any layer, data set or operation",
+    source=_TF_DETERMINISM,
+)
+def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
+    """Op determinism was turned on after TensorFlow's first operation."""
+    determinism = manifest.conditions.determinism
+    if determinism is None or determinism.op_determinism != "later":
+        return
+    traced = determinism.functions_traced_before
+    functions = "" if not traced else f", when {traced} functions had been traced"
+    yield Seen(
+        f"Op determinism was turned on late: after TensorFlow's first operation{functions}.",
+        "$.conditions.determinism.op_determinism",
+        f"repro_audit.control(seed={_seed(manifest)})  # before the first operation",
+    )
+
+
+@rule(
+    "RA203",
+    "warning",
+    "op determinism is on, but since when is not known",
+    why="Where it came after the first trace or data set, part of the run is not deterministic.",
+    remedy="repro_audit.control(seed=812)  # in place of enable_op_determinism: it notes when",
+    source=_TF_DETERMINISM,
+)
+def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
+    """Op determinism is on and an operation had run before recording began."""
+    determinism = manifest.conditions.determinism
+    if determinism is None or determinism.op_determinism != "unknown":
+        return
+    traced = determinism.functions_traced_before
+    functions = f"; {traced} functions had been traced by then" if traced else ""
+    yield Seen(
+        "Op determinism was on when recording began, after TensorFlow's first operation"
+        f"{functions}. It may have come late.",
+        "$.conditions.determinism.op_determinism",
+        f"repro_audit.control(seed={_seed(manifest)})  # in place of enable_op_determinism",
+    )
+
+
+@rule(
+    "RA204",
+    "warning",
+    "jit_compile is left to Keras",
+    why=(
+        '"auto" is off on CPU, on for most GPUs, and off again under op determinism; XLA rounds '
+        "differently and draws other random numbers for one seed."
+    ),
+    remedy="model.compile(..., jit_compile=False)",
+    source="tensorflow/tensorflow issues 117644 and 121243",
+)
+def jit_auto(manifest: Manifest) -> Iterator[Seen]:
+    """The model was compiled with jit_compile="auto"."""
+    determinism = manifest.conditions.determinism
+    for index, execution in enumerate(determinism.execution if determinism else ()):
+        if execution.jit_requested == "auto":
+            in_force = "on" if execution.jit else "off"
+            yield Seen(
+                f'Model {execution.model} was compiled with jit_compile="auto", which is '
+                f"{in_force} here.",
+                f"$.conditions.determinism.execution[{index}].jit_requested",
+            )
+
+
+@rule(
+    "RA205",
+    "warning",
+    "the thread count is not pinned",
+    why=(
+        "TensorFlow then takes the number of usable cores, and many operations round "
+        "differently on another number: the run does not repeat on another machine."
+    ),
+    remedy="repro_audit.control(seed=812, threads=2)",
+    source="measured: a CNN's weights differ between one and two threads",
+)
+def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
+    """The size of the intra-op pool follows from the number of cores."""
+    determinism = manifest.conditions.determinism
+    if determinism is None:
+        return
+    pool = determinism.threads.intra_op
+    if pool.source == "cores":
+        yield Seen(
+            f"Operations use {pool.in_force} thread{'s' if pool.in_force > 1 else ''}, the number "
+            "of usable cores.",
+            "$.conditions.determinism.threads.intra_op",
+            f"repro_audit.control(seed={_seed(manifest)}, threads={pool.in_force})",
+        )

@@ -1,0 +1,101 @@
+"""RA5xx: how much a manifest can prove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro_audit.audit.rules import Seen, rule
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+
+_LAW = "repro-audit: missing evidence is never a match"
+_RECORD = "with repro_audit.record('manifest.json') as run: ..."
+
+
+@rule(
+    "RA501",
+    "warning",
+    "the run is incomplete",
+    why="A run that was killed or failed proves nothing about its end.",
+    remedy="# run it again to its end",
+    source=_LAW,
+)
+def incomplete(manifest: Manifest) -> Iterator[Seen]:
+    """The status is not complete."""
+    if manifest.status == "running":
+        yield Seen("The run was killed, or has not ended: its status is running.", "$.status")
+    elif manifest.status == "failed":
+        failure = manifest.information.failure
+        said = "" if failure is None else f" with {printable(failure.type)}: "
+        said += "" if failure is None else printable(failure.message)[:200]
+        yield Seen(f"The run failed{said or '.'}", "$.status")
+
+
+@rule(
+    "RA502",
+    "warning",
+    "evidence is missing",
+    why="What was not recorded cannot be compared.",
+    remedy=_RECORD,
+    source=_LAW,
+)
+def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
+    """A field of the outcomes could not be read, though the run ended."""
+    if manifest.complete:
+        for item in manifest.missing:
+            if item.path.startswith("$.outcomes"):
+                yield Seen(
+                    f"{printable(item.path)} is missing: {printable(item.reason)}.",
+                    printable(item.path),
+                )
+
+
+@rule(
+    "RA503",
+    "warning",
+    "no weights were recorded",
+    why="Losses can agree to the last bit while weights differ.",
+    remedy=_RECORD,
+    source="measured: with one and two threads, a CNN's losses agree for 65 steps",
+)
+def history_only(manifest: Manifest) -> Iterator[Seen]:
+    """The evidence is the history alone, or nothing."""
+    if manifest.complete and manifest.evidence != "weights":
+        held = "a history and no weights" if manifest.evidence == "history" else "no training"
+        yield Seen(f"The manifest holds {held}.", "$.outcomes")
+
+
+@rule(
+    "RA504",
+    "warning",
+    "conditions are missing",
+    why="A difference cannot be explained by what was not recorded.",
+    remedy=_RECORD,
+    source=_LAW,
+)
+def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
+    """A whole condition could not be read, though the run ended."""
+    if not manifest.complete or not manifest.outcomes.fits:
+        return
+    for item in manifest.missing:
+        whole = item.path.startswith("$.conditions.") and item.path.count(".") == 2
+        if whole and item.path != "$.conditions.data":
+            yield Seen(
+                f"{printable(item.path)} is missing: {printable(item.reason)}.", printable(item.path)
+            )
+
+
+@rule(
+    "RA505",
+    "error",
+    "this is a control run",
+    why="One bit of it was flipped on purpose: it is evidence of the audit, never of the run.",
+    remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",
+    source="repro-audit: an audit proves that it can fail",
+)
+def control_run(manifest: Manifest) -> Iterator[Seen]:
+    """The manifest says that a bit was flipped."""
+    if manifest.control_run is not None:
+        yield Seen(
+            f"One bit was flipped after step {manifest.control_run.step}.", "$.control_run"
+        )

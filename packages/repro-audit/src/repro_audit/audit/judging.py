@@ -1,0 +1,207 @@
+"""Audit manifests: findings for each, a comparison of all with the first, and one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repro_audit.audit.rules import Finding, check
+from repro_audit.compare import EVIDENCE, Comparison, compare, group
+from repro_audit.manifest import Manifest
+
+__all__ = ["Audit", "AuditedManifest", "Control", "RunSummary", "audit", "exit_code"]
+
+SCHEMA = "repro-audit/audit-1"
+
+_EXIT_CODES = {
+    "controlled": 0,
+    "identical": 0,
+    "close": 0,
+    "uncontrolled": 1,
+    "divergent": 1,
+    "inconclusive": 2,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditedManifest:
+    """One manifest, judged on its own.
+
+    Attributes:
+        name: What the user calls it: a file's path.
+        run_id: Identity of the run.
+        digest: Digest of the manifest; empty for a history.
+        status: ``running``, ``complete`` or ``failed``.
+        verdict: ``controlled``, ``uncontrolled`` or ``inconclusive``.
+        reason: The verdict in a sentence.
+        evidence: ``none``, ``history``, ``weights`` or ``trace``.
+        findings: What the rules found, the gravest first.
+    """
+
+    name: str
+    run_id: str
+    digest: str
+    status: str
+    verdict: str
+    reason: str
+    evidence: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """What the control run of a `repeat` showed."""
+
+    caught: bool
+    before: str
+    after: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """One process that `repeat` started.
+
+    Attributes:
+        name: ``run-1`` and so on, or ``control``.
+        exit_code: Its exit code; negative for a signal.
+        status: Status of its manifest, or ``no manifest``.
+        steps: Training steps it recorded.
+    """
+
+    name: str
+    exit_code: int
+    status: str
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The judgement on one or several manifests.
+
+    Attributes:
+        verdict: That of the comparison where there are several manifests.
+        reason: The verdict in a sentence.
+        evidence: The weakest evidence among the manifests.
+        manifests: Each manifest on its own.
+        comparisons: Each later manifest against the first.
+        groups: Positions of manifests with identical outcomes, together.
+        control: What the control run showed, after a `repeat`.
+        runs: The processes started, after a `repeat`.
+        shared_state: Files that one run left where the next could read them, after a `repeat`.
+    """
+
+    verdict: str
+    reason: str
+    evidence: str
+    manifests: tuple[AuditedManifest, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    control: Control | None = None
+    runs: tuple[RunSummary, ...] = ()
+    shared_state: tuple[str, ...] = ()
+    schema: str = SCHEMA
+
+
+def audit(
+    *manifests: Manifest,
+    names: Sequence[str] = (),
+    rtol: float | None = None,
+    atol: float | None = None,
+    ignore_metrics: Sequence[str] = (),
+    require: str = "weights",
+) -> Audit:
+    """Judge one manifest by the rules, or several by comparing them with the first.
+
+    Args:
+        manifests: One or more.
+        names: What to call each; else ``manifest 1`` and so on.
+        rtol: Relative tolerance of history values; see `repro_audit.compare`.
+        atol: Absolute tolerance of history values.
+        ignore_metrics: Metrics that are not compared.
+        require: The least evidence on which a good verdict may rest.
+
+    Raises:
+        ValueError: No manifest is given.
+    """
+    if not manifests:
+        message = "Expected at least one manifest, received none."
+        raise ValueError(message)
+    names = list(names) or [f"manifest {index}" for index in range(1, len(manifests) + 1)]
+    judged = tuple(
+        _judge(manifest, name, require) for manifest, name in zip(manifests, names, strict=True)
+    )
+    evidence = min((item.evidence for item in judged), key=EVIDENCE.index)
+    if len(manifests) == 1:
+        return Audit(
+            verdict=judged[0].verdict, reason=judged[0].reason, evidence=evidence, manifests=judged
+        )
+    options: dict[str, Any] = {
+        "rtol": rtol,
+        "atol": atol,
+        "ignore_metrics": ignore_metrics,
+        "require": require,
+    }
+    comparisons = tuple(
+        compare(manifests[0], other, positions=(0, index), **options)
+        for index, other in enumerate(manifests[1:], start=1)
+    )
+    order = ("identical", "close", "divergent", "inconclusive")
+    worst = max(comparisons, key=lambda item: order.index(item.verdict))
+    # Two later ones may be one run given twice.
+    ids = [manifest.run_id for manifest in manifests[1:]]
+    if len(set(ids)) < len(ids):
+        verdict, reason = "inconclusive", "one run is given twice"
+    else:
+        verdict, reason = worst.verdict, worst.reason
+    return Audit(
+        verdict=verdict,
+        reason=reason,
+        evidence=evidence,
+        manifests=judged,
+        comparisons=comparisons,
+        groups=group(manifests, ignore_metrics),
+    )
+
+
+def exit_code(result: Audit, *, strict: bool = False) -> int:
+    """Return 0, 1 or 2 for an audit.
+
+    Args:
+        result: The audit.
+        strict: Whether any finding of severity error or warning makes it at least 1.
+    """
+    code = _EXIT_CODES[result.verdict]
+    grave = any(
+        finding.severity in {"error", "warning"}
+        for manifest in result.manifests
+        for finding in manifest.findings
+    )
+    return max(code, 1) if strict and grave else code
+
+
+def _judge(manifest: Manifest, name: str, require: str) -> AuditedManifest:
+    findings = check(manifest)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not manifest.complete:
+        verdict, reason = "inconclusive", f"the run is not complete: it is {manifest.status}"
+    elif manifest.control_run is not None:
+        verdict, reason = "inconclusive", "this is a control run: one bit was flipped on purpose"
+    elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
+        verdict = "inconclusive"
+        reason = f"the evidence is {manifest.evidence}, and {require} is required"
+    elif errors:
+        verdict, reason = "uncontrolled", "; ".join(dict.fromkeys(item.title for item in errors))
+    else:
+        verdict, reason = "controlled", "no finding of severity error"
+    return AuditedManifest(
+        name=name,
+        run_id=manifest.run_id,
+        digest=manifest.digest,
+        status=manifest.status,
+        verdict=verdict,
+        reason=reason,
+        evidence=manifest.evidence,
+        findings=findings,
+    )

@@ -1,0 +1,130 @@
+"""Canonical JSON and SHA-256: one value, one sequence of bytes, one digest.
+
+JSON values are serialised as RFC 8785 says. JSON has no NaN, no infinities and no negative
+zero, and other languages read numbers as float64, so four floats and all larger integers are
+strings:
+
+=====================  ================
+value                  written as
+=====================  ================
+NaN                    ``"NaN"``
+±infinity              ``"Infinity"``, ``"-Infinity"``
+-0.0                   ``"-0.0"``
+integers from 2^53 on  ``"0x20000000000001"``, ``"-0x…"``
+=====================  ================
+
+Everything else is a JSON number, so every float64 survives bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["digest_array", "digest_bytes", "digest_file", "digest_json", "dumps", "encode", "number"]
+
+_LARGEST_EXACT = 2**53 - 1
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0": -0.0}
+
+
+def encode(value: Any) -> Any:
+    """Return `value` with every number JSON cannot hold replaced by its string.
+
+    >>> encode([float("nan"), -0.0, 0.0, 2**60])
+    ['NaN', '-0.0', 0.0, '0x1000000000000000']
+    """
+    if isinstance(value, float):
+        if value != value:
+            return "NaN"
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        if value == 0 and math.copysign(1, value) < 0:
+            return "-0.0"
+        return value
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return value if -_LARGEST_EXACT <= value <= _LARGEST_EXACT else hex(value)
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    message = f"Expected a JSON value, received {type(value).__name__}."
+    raise TypeError(message)
+
+
+def number(value: float | str) -> float:
+    """Return the float64 that a JSON number or one of the special strings stands for.
+
+    >>> number("-0.0"), number(1)
+    (-0.0, 1.0)
+    """
+    return _SPECIAL[value] if isinstance(value, str) else float(value)
+
+
+def dumps(value: Any) -> bytes:
+    """Return the canonical JSON of an encoded value (RFC 8785), UTF-8.
+
+    Raises:
+        ValueError: A string holds a lone surrogate, or a number JSON cannot hold.
+    """
+    import rfc8785
+
+    return rfc8785.dumps(value)
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the SHA-256 of `content`, written ``sha256:…``."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of an encoded value."""
+    return digest_bytes(dumps(value))
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_array(array: np.ndarray[Any, Any]) -> str:
+    """Return the SHA-256 of an array's dtype, shape and bits.
+
+    The bytes are those of C order and little-endian, whatever the memory layout, behind a
+    line ``dtype shape``, for example ``float32 3,5``. Elements that are strings or bytes are
+    hashed each behind its length (8 bytes, little-endian).
+
+    Args:
+        array: Array of any rank and dtype.
+    """
+    import numpy as np
+
+    hasher = hashlib.sha256()
+    shape = ",".join(str(size) for size in array.shape)
+    if array.dtype.kind in "OSU":
+        hasher.update(f"string {shape}\n".encode())
+        for element in array.ravel(order="C").tolist():
+            content = element if isinstance(element, bytes) else str(element).encode()
+            hasher.update(len(content).to_bytes(8, "little"))
+            hasher.update(content)
+        return "sha256:" + hasher.hexdigest()
+    little = array.dtype.newbyteorder("<")
+    hasher.update(f"{little.name} {shape}\n".encode())
+    if sys.byteorder != "little" or array.dtype.byteorder == ">":
+        array = array.astype(little)
+    # A view of bytes instead of a buffer of elements: bfloat16 has no buffer format.
+    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return "sha256:" + hasher.hexdigest()

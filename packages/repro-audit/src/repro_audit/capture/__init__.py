@@ -1,0 +1,9 @@
+"""Observe one condition and return its record. One file per condition; no framework here.
+
+A capture function reads and never sets. What it cannot read it hands to `Missed`, with the
+JSONPath of the field and the reason.
+"""
+
+from repro_audit.capture.backend import Backend, Missed, StateTensor
+
+__all__ = ["Backend", "Missed", "StateTensor"]

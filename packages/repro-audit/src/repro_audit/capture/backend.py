@@ -1,0 +1,111 @@
+"""What recording asks of a framework. Only `repro_audit.recording` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from repro_audit.manifest.records import Execution, LayerInitializer, LayerSeed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Missed = Callable[[str, str], None]
+"""Takes the JSONPath of a field that cannot be read, and the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateTensor:
+    """One tensor of a model's state, read to the host.
+
+    Attributes:
+        label: Its name in the framework; never compared.
+        layer: Class of the layer or optimizer that owns it.
+        role: What it is to its owner, free of names: ``kernel``, ``momentum of 0``.
+        array: Its value.
+    """
+
+    label: str
+    layer: str
+    role: str
+    array: np.ndarray[Any, Any]
+
+
+class Backend(Protocol):
+    """Read access to a framework and to its models. Nothing here draws or sets."""
+
+    name: str
+
+    def build(self) -> str:
+        """Return what identifies the framework's build."""
+
+    def declared_seed(self) -> int | None:
+        """Return the seed given to the framework's one call that seeds everything."""
+
+    def global_seed(self) -> int | None:
+        """Return the backend's own global seed."""
+
+    def generator_state(self) -> Any:
+        """Return the state of the generator that seeds eager operations; None before it exists."""
+
+    def in_use(self) -> bool:
+        """Return whether the backend has been initialised: settings it fixes then are fixed."""
+
+    def op_determinism(self) -> bool:
+        """Return whether op determinism is on."""
+
+    def functions_traced(self) -> int:
+        """Return how many functions have been traced; 0 while the backend is not in use."""
+
+    def threads_requested(self) -> tuple[int, int]:
+        """Return threads requested inside and between operations; 0 is the default."""
+
+    def onednn(self) -> bool:
+        """Return whether oneDNN's operations are used."""
+
+    def tf32(self) -> bool:
+        """Return whether TensorFloat-32 is allowed."""
+
+    def strategy(self) -> str:
+        """Return the class of the distribution strategy in force."""
+
+    def devices(self) -> Sequence[str]:
+        """Return the type of each device in use."""
+
+    def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
+        """Return how the steps of `model` are executed."""
+
+    def dataset_determinism(self, dataset: Any) -> bool | None:
+        """Return a pipeline's option `deterministic`; None where it is unset.
+
+        Raises:
+            TypeError: It is no pipeline of this backend.
+        """
+
+    def model_config(self, model: Any) -> Any:
+        """Return the model's config with layers' names replaced by positions, as plain values."""
+
+    def compile_config(self, model: Any) -> Mapping[str, Any]:
+        """Return `optimizer`, `loss` and `metrics` of `model`, as plain values."""
+
+    def metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        """Return the dtype in which each metric of `model` is accumulated."""
+
+    def layer_seeds(self, model: Any, index: int) -> list[LayerSeed]:
+        """Return the initial seed of each layer's own generator."""
+
+    def layer_initializers(self, model: Any, index: int) -> list[LayerInitializer]:
+        """Return the initializer of each weight."""
+
+    def sample_initializer(self, name: str, seed: int, shape: tuple[int, ...]) -> Any:
+        """Return float32 values of a built-in initializer on the CPU device."""
+
+    def weights(self, model: Any) -> list[StateTensor]:
+        """Return the variables of a built model, in its own order."""
+
+    def optimizer_state(self, model: Any) -> list[StateTensor]:
+        """Return the variables of the model's optimizer, in its own order."""
+
+    def flip_bit(self, model: Any) -> tuple[int, int, int]:
+        """Flip one mid-mantissa bit of the largest weight; return position, element and bit."""

@@ -1,0 +1,125 @@
+"""The condition `code`: what was run, and the state of the repository it came from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro_audit.canonical import digest_bytes, digest_file
+from repro_audit.capture.privacy import mask_arguments, scrub
+from repro_audit.manifest.records import Code, Git
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Missed
+
+__all__ = ["capture_code", "project_folder"]
+
+_GIT_TIMEOUT_S = 30
+_UNTRACKED_LIMIT_BYTES = 16 * 2**20
+
+
+def project_folder() -> Path:
+    """Return the folder the run's own code is in: that of the script, else the current one."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is not None:
+        folder = Path(script).resolve().parent
+        if not folder.is_relative_to(Path(sys.prefix).resolve()):
+            return folder
+    return Path.cwd()
+
+
+def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Missed) -> Code:
+    """Read the command line, the repository and the project files imported so far.
+
+    Args:
+        arguments: ``sys.argv`` as it was when recording began.
+        outputs: Paths the run writes.
+        missed: Takes what cannot be read.
+    """
+    folder = project_folder()
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    project = folder if top is None else Path(top.strip())
+    return Code(
+        argv=mask_arguments(arguments, outputs, project),
+        entry_point=_entry_point(project),
+        git=_repository(folder, top, missed),
+        files=_imported_files(project),
+    )
+
+
+def _entry_point(project: Path) -> str | None:
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return f"-m {spec.name.removesuffix('.__main__')}"
+    script = getattr(main, "__file__", None)
+    return None if script is None else _name(Path(script).resolve(), project)
+
+
+def _name(path: Path, project: Path) -> str:
+    """Return a path as a manifest may hold it: below the project, or without the home folder."""
+    if path.is_relative_to(project):
+        return path.relative_to(project).as_posix()
+    for folder in map(Path, sys.path):
+        if folder != Path() and path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return scrub(path.name)
+
+
+def _imported_files(project: Path) -> dict[str, str]:
+    """Return the digest of the entry point and of every imported file of the project."""
+    installed = Path(sys.prefix).resolve()
+    files = {}
+    for name, module in list(sys.modules.items()):
+        source = getattr(module, "__file__", None)
+        if not source or not source.endswith(".py"):
+            continue
+        path = Path(source).resolve()
+        of_project = path.is_relative_to(project) and not path.is_relative_to(installed)
+        if (of_project or name == "__main__") and path.is_file():
+            files[_name(path, project)] = digest_file(path)
+    return dict(sorted(files.items()))
+
+
+def _repository(folder: Path, top: str | None, missed: Missed) -> Git | None:
+    if top is None:
+        missed("$.conditions.code.git", "no git, or the code is in no repository")
+        return None
+    status = _git(folder, "status", "--porcelain", "--untracked-files=normal")
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    difference = None
+    if commit is not None:
+        difference = _git(folder, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--binary")
+    if status is None:
+        missed("$.conditions.code.git", "git status did not answer")
+        return None
+    untracked = [line[3:] for line in status.splitlines() if line.startswith("??")]
+    content = (difference or "").encode(errors="surrogateescape")
+    for name in untracked:
+        path = Path(top.strip()) / name
+        content += name.encode(errors="surrogateescape")
+        if path.is_file() and path.stat().st_size <= _UNTRACKED_LIMIT_BYTES:
+            content += digest_file(path).encode()
+    return Git(
+        commit=commit and commit.strip(),
+        dirty=bool(status.strip()),
+        diff_digest=digest_bytes(content) if content else None,
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Run git and return what it says, or None where it fails or is not there."""
+    # No optional locks: observing must not write to the repository's index.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed arguments
+            command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if result.returncode != 0:
+        return None
+    return result.stdout.decode(errors="surrogateescape")

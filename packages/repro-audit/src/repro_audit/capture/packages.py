@@ -1,0 +1,147 @@
+"""The condition `packages`: what is installed, and the files that say what is wanted."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro_audit.canonical import digest_bytes, digest_file
+from repro_audit.capture.privacy import without_credentials
+from repro_audit.manifest.records import Package, Packages, Requirements, Source
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Missed
+
+__all__ = ["capture_packages", "record_digest"]
+
+_LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock", "pixi.lock")
+_REQUIREMENT_FILES = ("constraints*.txt", "requirements*.txt", "requirements/*.txt")
+
+
+def capture_packages(project: Path, missed: Missed) -> Packages:
+    """Read the version, the content digest and the origin of every installed distribution.
+
+    Args:
+        project: The project's folder, where requirement and lock files are looked for.
+        missed: Takes what cannot be read.
+    """
+    distributions = {}
+    for distribution in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+        # The first one on sys.path is the one that is imported.
+        if name and name not in distributions:
+            digest = record_digest(distribution.read_text("RECORD"))
+            if digest is None:
+                missed(
+                    f"$.conditions.packages.distributions['{name}'].digest",
+                    "the distribution has no RECORD",
+                )
+            distributions[name] = Package(
+                version=distribution.version, digest=digest, source=_source(distribution)
+            )
+    return Packages(
+        distributions=dict(sorted(distributions.items())),
+        requirements=tuple(_requirements(project)),
+    )
+
+
+def record_digest(record: str | None) -> str | None:
+    """Return the digest of a distribution's RECORD, equal whichever installer wrote it.
+
+    Installers add their own metadata, compiled bytecode and scripts, and order and quote
+    rows as they like. So the rows are read as CSV, those of ``*.dist-info``, ``*.pyc`` and
+    ``../`` are left out, and the rest are sorted.
+
+    >>> record_digest("b.py,sha256=x,1\\na.py,sha256=y,2\\n") == record_digest(
+    ...     "a.py,sha256=y,2\\nb.py,sha256=x,1\\na-1.dist-info/INSTALLER,,\\n"
+    ... )
+    True
+    """
+    if record is None:
+        return None
+    rows = sorted(
+        row
+        for row in csv.reader(record.splitlines())
+        if row
+        and not row[0].endswith(".pyc")
+        and not row[0].startswith("../")
+        and ".dist-info/" not in row[0]
+    )
+    return digest_bytes(json.dumps(rows).encode())
+
+
+def _source(distribution: metadata.Distribution) -> Source | None:
+    """Return where a distribution came from, by PEP 610, or None for a package index."""
+    text = distribution.read_text("direct_url.json")
+    if text is None:
+        return None
+    origin = json.loads(text)
+    url = str(origin.get("url", ""))
+    return Source(
+        editable=bool(origin.get("dir_info", {}).get("editable", False)),
+        # A local folder's path names a person's machine and helps nobody else.
+        url=None if url.startswith("file:") else without_credentials(url),
+        commit=origin.get("vcs_info", {}).get("commit_id"),
+    )
+
+
+def _requirements(project: Path) -> list[Requirements]:
+    """Return the requirement and lock files in the project's folder."""
+    paths = [project / name for name in _LOCK_FILES]
+    for pattern in _REQUIREMENT_FILES:
+        paths.extend(sorted(project.glob(pattern)))
+    paths.append(project / "pyproject.toml")
+    found = []
+    for path in paths:
+        if not path.is_file():
+            continue
+        if path.name in _LOCK_FILES:
+            pinned, loose = 0, []
+        else:
+            wanted = _pyproject(path) if path.name == "pyproject.toml" else _lines(path)
+            if not wanted:
+                continue
+            pinned, loose = _count(wanted)
+        found.append(
+            Requirements(
+                file=path.relative_to(project).as_posix(),
+                digest=digest_file(path),
+                pinned=pinned,
+                loose=tuple(loose),
+            )
+        )
+    return found
+
+
+def _pyproject(path: Path) -> list[str]:
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    return list(document.get("project", {}).get("dependencies", []))
+
+
+def _lines(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ").splitlines()
+    stripped = (re.split(r"\s#|\s--", line.strip())[0].strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith(("#", "-"))]
+
+
+def _count(wanted: list[str]) -> tuple[int, list[str]]:
+    """Return how many requirements have one exact version, and the names of the others."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    pinned, loose = 0, []
+    for text in wanted:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        operators = {specifier.operator for specifier in requirement.specifier}
+        if operators & {"==", "==="} and "*" not in str(requirement.specifier):
+            pinned += 1
+        elif requirement.url is None:
+            loose.append(requirement.name)
+    return pinned, sorted(set(loose))

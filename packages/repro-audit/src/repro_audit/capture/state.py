@@ -1,0 +1,33 @@
+"""Digest a model's state: the outcome that histories can hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from repro_audit.canonical import digest_array, digest_json
+from repro_audit.capture.backend import StateTensor
+from repro_audit.manifest.records import Tensor
+from repro_audit.manifest.structure import unstructure
+
+__all__ = ["capture_tensors", "digest_state"]
+
+
+def capture_tensors(tensors: Iterable[StateTensor]) -> tuple[Tensor, ...]:
+    """Digest each tensor; names stay out, since Keras renames a second model's layers."""
+    return tuple(
+        Tensor(
+            layer=tensor.layer,
+            role=tensor.role,
+            dtype=tensor.array.dtype.name,
+            shape=tensor.array.shape,
+            digest=digest_array(tensor.array),
+        )
+        for tensor in tensors
+    )
+
+
+def digest_state(models: Sequence[tuple[Tensor, ...] | None]) -> str | None:
+    """Return one digest over the tensors of all models; None where any could not be read."""
+    if not models or None in models:
+        return None
+    return digest_json(unstructure(tuple(models)))

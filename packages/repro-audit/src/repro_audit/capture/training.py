@@ -1,0 +1,84 @@
+"""The condition `training`: models, compile and fit arguments, callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.canonical import digest_json, encode
+from repro_audit.manifest.records import FitArguments, TrainedModel
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Backend, Missed
+
+__all__ = ["capture_fit", "capture_model", "plain"]
+
+_NOT_CONDITIONS = {"self", "verbose", "callbacks"}
+"""Arguments of fit that change no bit of the run, or are recorded apart."""
+
+
+def capture_model(backend: Backend, model: Any, index: int, missed: Missed) -> TrainedModel:
+    """Read a model's configuration.
+
+    Args:
+        backend: The framework.
+        model: The model, compiled or not.
+        index: Its position among the models of this run.
+        missed: Takes what cannot be read.
+    """
+    path = f"$.conditions.training.models[{index}]"
+    config = digest = None
+    try:
+        config = encode(backend.model_config(model))
+        digest = digest_json(config)
+    except Exception as error:  # noqa: BLE001 - a user's get_config may do anything
+        missed(f"{path}.config", f"get_config: {type(error).__name__}")
+    compiled: Mapping[str, Any] = {}
+    try:
+        compiled = encode(backend.compile_config(model))
+    except Exception as error:  # noqa: BLE001 - as above
+        missed(f"{path}.optimizer", f"compile config: {type(error).__name__}")
+    return TrainedModel(
+        class_name=type(model).__name__,
+        config=config,
+        config_digest=digest,
+        optimizer=compiled.get("optimizer"),
+        loss=compiled.get("loss"),
+        metrics=compiled.get("metrics"),
+    )
+
+
+def capture_fit(
+    model: int, arguments: Mapping[str, Any], callbacks: Sequence[Any] | None
+) -> FitArguments:
+    """Read what one fit was asked to do.
+
+    Args:
+        model: Position of the model.
+        arguments: Arguments of the call by name, defaults included.
+        callbacks: The user's callbacks.
+    """
+    return FitArguments(
+        model=model,
+        arguments={
+            name: encode(plain(value))
+            for name, value in arguments.items()
+            if name not in _NOT_CONDITIONS
+        },
+        callbacks=tuple(type(callback).__name__ for callback in callbacks or ()),
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it; what is no plain value becomes its class's name."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return plain(value.item())
+    if isinstance(value, type) or callable(value):
+        return getattr(value, "__qualname__", type(value).__name__)
+    return type(value).__name__

@@ -1,0 +1,152 @@
+"""What a comparison says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repro_audit.manifest.records import Json
+
+__all__ = [
+    "Cause",
+    "Comparison",
+    "ConditionDifference",
+    "FieldVerdict",
+    "FirstDifference",
+    "MetricDifference",
+    "TensorDifference",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldVerdict:
+    """One kind of outcome: ``match``, ``differ``, ``missing`` or ``not_compared``."""
+
+    field: str
+    verdict: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorDifference:
+    """A tensor whose bits differ. Its label is that of the expected run."""
+
+    model: int
+    position: int
+    layer: str
+    role: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDifference:
+    """One metric of one fit or evaluation whose values differ.
+
+    Attributes:
+        metric: Its name.
+        fit: The fit, from 0; None for an evaluation.
+        evaluation: The evaluation, from 0; None for a fit.
+        equal: Epochs with equal bits.
+        epochs: Epochs compared.
+        first_epoch: First epoch that differs, from 1; None for an evaluation.
+        expected: Its value there; None where it has none.
+        actual: As `expected`, of the other run.
+        dtype: Element type in which `ulps` are counted.
+        ulps: Distance in units in the last place; None where it has no meaning.
+        relative: |actual - expected| / |expected|; None where it has no meaning.
+        largest_relative: Largest `relative` over all epochs.
+    """
+
+    metric: str
+    fit: int | None
+    evaluation: int | None
+    equal: int
+    epochs: int
+    first_epoch: int | None
+    expected: float | None
+    actual: float | None
+    dtype: str
+    ulps: int | None
+    relative: float | None
+    largest_relative: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstDifference:
+    """Where two runs part, in the order in which a run makes its outcomes.
+
+    Attributes:
+        kind: ``initial weights``, ``epoch weights``, ``steps``, ``history``, ``evaluation``
+            or ``final state``.
+        text: The same in a sentence.
+        fit: The fit, from 0, where there is one.
+        epoch: The epoch of that fit, from 1, where there is one.
+        tensors: Tensors that differ there, where they are known.
+    """
+
+    kind: str
+    text: str
+    fit: int | None = None
+    epoch: int | None = None
+    tensors: tuple[TensorDifference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionDifference:
+    """One condition that differs; long values are shortened to text."""
+
+    path: str
+    expected: Json
+    actual: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """A condition that differs and may explain the difference.
+
+    Attributes:
+        group: ``data``, ``seeds``, ``training``, ``determinism``, ``packages``,
+            ``environment`` or ``code``.
+        title: What differs, in a few words.
+        certainty: ``certain``, ``likely`` or ``possible``.
+        reason: Why it can, or must, change the run.
+        remedy: Code that makes the runs agree in it.
+        paths: JSONPaths of the conditions.
+    """
+
+    group: str
+    title: str
+    certainty: str
+    reason: str
+    remedy: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two runs compared.
+
+    Attributes:
+        expected: Position of the expected run among those given.
+        actual: Position of the actual run.
+        verdict: ``identical``, ``close``, ``divergent`` or ``inconclusive``.
+        reason: The verdict in a sentence.
+        evidence: The weaker evidence of the two.
+        fields: Each kind of outcome.
+        first_difference: Where they part.
+        metrics: Metrics that differ.
+        ignored_metrics: Metrics that were not compared, as asked.
+        causes: Conditions that may explain it, the best first.
+        differences: Every condition that differs.
+    """
+
+    expected: int
+    actual: int
+    verdict: str
+    reason: str
+    evidence: str
+    fields: tuple[FieldVerdict, ...]
+    first_difference: FirstDifference | None
+    metrics: tuple[MetricDifference, ...]
+    ignored_metrics: tuple[str, ...]
+    causes: tuple[Cause, ...]
+    differences: tuple[ConditionDifference, ...]

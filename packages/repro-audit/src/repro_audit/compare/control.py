@@ -1,0 +1,69 @@
+"""Judge a control run: one bit was flipped in it, and the evidence must show that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repro_audit.manifest import Manifest
+
+__all__ = ["ControlVerdict", "judge_control"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlVerdict:
+    """What a control run showed.
+
+    Attributes:
+        caught: Whether the evidence matched before the flip and differed after it.
+        before: ``match``, ``differ`` or ``missing``: the initial weights.
+        after: The same of the weights after the first epoch.
+        text: The verdict in a sentence.
+    """
+
+    caught: bool
+    before: str
+    after: str
+    text: str
+
+
+def judge_control(run: Manifest | None, control: Manifest | None) -> ControlVerdict:
+    """Compare a control run with an ordinary run of the same script.
+
+    Args:
+        run: The ordinary run; None where it left no manifest.
+        control: The control run; None where it left no manifest.
+    """
+    if run is None or control is None:
+        return _not_caught("missing", "missing", "the control run left no manifest")
+    if control.control_run is None:
+        return _not_caught("missing", "missing", "no bit was flipped: no training step was seen")
+    before = _compare(run.outcomes.digests.initial_weights, control.outcomes.digests.initial_weights)
+    after = _compare(_first_epoch(run), _first_epoch(control))
+    if before == "match" and after == "differ":
+        flip = control.control_run
+        return ControlVerdict(
+            caught=True,
+            before=before,
+            after=after,
+            text=f"one flipped bit (bit {flip.bit} of one weight after step {flip.step}) was caught",
+        )
+    if before == "differ":
+        return _not_caught(before, after, "its initial weights differ before any bit was flipped")
+    if after == "match":
+        return _not_caught(before, after, "one flipped bit did not change the evidence")
+    return _not_caught(before, after, "the evidence around the flipped bit is missing")
+
+
+def _compare(expected: str | None, actual: str | None) -> str:
+    if expected is None or actual is None:
+        return "missing"
+    return "match" if expected == actual else "differ"
+
+
+def _first_epoch(manifest: Manifest) -> str | None:
+    fits = manifest.outcomes.fits
+    return fits[0].epochs[0] if fits and fits[0].epochs else None
+
+
+def _not_caught(before: str, after: str, text: str) -> ControlVerdict:
+    return ControlVerdict(caught=False, before=before, after=after, text=text)

@@ -1,0 +1,130 @@
+"""Compare histories and evaluations value by value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from repro_audit.compare.comparison import MetricDifference
+from repro_audit.compare.ulp import known_dtype, relative, ulps
+from repro_audit.manifest import Manifest
+
+__all__ = ["all_close", "metric_differences"]
+
+_Values = Sequence[float | None]
+
+
+def metric_differences(
+    expected: Manifest, actual: Manifest, ignored: Sequence[str]
+) -> tuple[MetricDifference, ...]:
+    """Return every metric whose values differ in a bit.
+
+    Args:
+        expected: The run compared with.
+        actual: The run compared.
+        ignored: Metrics that are not compared; the validation metric ``val_NAME`` of an
+            ignored ``NAME`` is.
+    """
+    differences = []
+    for fit, evaluation, metric, dtype, first, second in _series(expected, actual):
+        if metric not in ignored:
+            difference = _difference(fit, evaluation, metric, dtype, first, second)
+            if difference is not None:
+                differences.append(difference)
+    return tuple(differences)
+
+
+def all_close(
+    expected: Manifest, actual: Manifest, ignored: Sequence[str], rtol: float, atol: float
+) -> bool:
+    """Return whether every value lies within ``atol + rtol * |expected|`` of the expected one.
+
+    As NumPy's ``allclose`` with ``equal_nan``; a value that only one run has is not close.
+    """
+    for _, _, metric, _, first, second in _series(expected, actual):
+        if metric in ignored:
+            continue
+        if len(first) != len(second):
+            return False
+        for a, b in zip(first, second, strict=True):
+            if not _same(a, b) and not (
+                a is not None
+                and b is not None
+                and math.isfinite(a)
+                and math.isfinite(b)
+                and abs(b - a) <= atol + rtol * abs(a)
+            ):
+                return False
+    return True
+
+
+def _series(
+    expected: Manifest, actual: Manifest
+) -> Iterator[tuple[int | None, int | None, str, str | None, _Values, _Values]]:
+    """Yield each metric of each fit and evaluation with its values in both runs."""
+    fits = zip(expected.outcomes.fits, actual.outcomes.fits, strict=False)
+    for number, (a, b) in enumerate(fits):
+        for metric in _names(a.history, b.history):
+            dtype = a.dtypes.get(metric)
+            yield number, None, metric, dtype, a.history.get(metric, ()), b.history.get(metric, ())
+    evaluations = zip(expected.outcomes.evaluations, actual.outcomes.evaluations, strict=False)
+    for number, (mine, theirs) in enumerate(evaluations):
+        for metric in _names(mine.results, theirs.results):
+            first = (mine.results[metric],) if metric in mine.results else ()
+            second = (theirs.results[metric],) if metric in theirs.results else ()
+            yield None, number, metric, mine.dtypes.get(metric), first, second
+
+
+def _names(first: Mapping[str, object], second: Mapping[str, object]) -> list[str]:
+    return [*first, *(name for name in second if name not in first)]
+
+
+def _difference(
+    fit: int | None,
+    evaluation: int | None,
+    metric: str,
+    dtype: str | None,
+    first: _Values,
+    second: _Values,
+) -> MetricDifference | None:
+    epochs = max(len(first), len(second))
+    padded = [
+        (first[index] if index < len(first) else None, second[index] if index < len(second) else None)
+        for index in range(epochs)
+    ]
+    unequal = [index for index, (a, b) in enumerate(padded) if not _same(a, b)]
+    if not unequal and len(first) == len(second):
+        return None
+    where = unequal[0] if unequal else min(len(first), len(second))
+    a, b = padded[where]
+    numbers = [value for pair in padded for value in pair if value is not None]
+    counted = known_dtype(dtype, *numbers)
+    distances = [
+        distance
+        for x, y in padded
+        if x is not None and y is not None and (distance := relative(x, y)) is not None
+    ]
+    both = a is not None and b is not None
+    return MetricDifference(
+        metric=metric,
+        fit=fit,
+        evaluation=evaluation,
+        equal=epochs - len(unequal),
+        epochs=epochs,
+        first_epoch=None if fit is None else where + 1,
+        expected=a,
+        actual=b,
+        dtype=counted,
+        ulps=ulps(a, b, counted) if both and a is not None and b is not None else None,
+        relative=relative(a, b) if a is not None and b is not None else None,
+        largest_relative=max(distances, default=None),
+    )
+
+
+def _same(first: float | None, second: float | None) -> bool:
+    """Whether two values have equal bits; NaN equals NaN, and -0.0 is not 0.0."""
+    if first is None or second is None:
+        return first is second
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(first) and math.isnan(second)
+    return first == second and math.copysign(1, first) == math.copysign(1, second)

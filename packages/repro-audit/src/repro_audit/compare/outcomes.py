@@ -1,0 +1,187 @@
+"""Compare what came out, in the order in which a run makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TensorDifference
+from repro_audit.compare.history import metric_differences
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Tensor
+
+__all__ = ["compare_outcomes"]
+
+_Result = tuple[FieldVerdict, FirstDifference | None]
+
+
+def compare_outcomes(
+    expected: Manifest, actual: Manifest, ignored: Sequence[str]
+) -> tuple[tuple[FieldVerdict, ...], FirstDifference | None]:
+    """Return the verdict on each kind of outcome, and where the runs part first.
+
+    Args:
+        expected: The run compared with.
+        actual: The run compared.
+        ignored: Metrics that are not compared.
+    """
+    results = [
+        _tensors("initial weights", expected, actual),
+        _epochs(expected, actual),
+        _steps(expected, actual),
+        *_metrics(expected, actual, ignored),
+        _tensors("final state", expected, actual),
+    ]
+    first = next((difference for _, difference in results if difference is not None), None)
+    return tuple(field for field, _ in results), first
+
+
+def _tensors(kind: str, expected: Manifest, actual: Manifest) -> _Result:
+    """Compare the tensors of all models at the beginning or at the end."""
+    name = kind.replace(" ", "_")
+    first: tuple[tuple[Tensor, ...] | None, ...] = getattr(expected.outcomes, name)
+    second: tuple[tuple[Tensor, ...] | None, ...] = getattr(actual.outcomes, name)
+    if not first or not second or None in first or None in second:
+        return FieldVerdict(field=kind, verdict="missing", detail=_who(first, second)), None
+    if first == second:
+        count = sum(len(model or ()) for model in first)
+        return FieldVerdict(field=kind, verdict="match", detail=f"{count} tensors"), None
+    if len(first) != len(second):
+        text = f"{len(first)} models against {len(second)}"
+        return _differ(kind, text, FirstDifference(kind=kind, text=text))
+    tensors = tuple(_differing(expected, first, second))
+    total = sum(max(len(a or ()), len(b or ())) for a, b in zip(first, second, strict=True))
+    text = f"{len(tensors)} of {total} tensors"
+    where = f"{kind}: {text}, first {_tensor_name(tensors[0])}"
+    return _differ(kind, text, FirstDifference(kind=kind, text=where, tensors=tensors))
+
+
+def _differing(
+    manifest: Manifest,
+    first: Sequence[tuple[Tensor, ...] | None],
+    second: Sequence[tuple[Tensor, ...] | None],
+) -> Iterator[TensorDifference]:
+    """Yield the tensors that differ, or that only one run has."""
+    labels = manifest.information.labels
+    for model, (mine, theirs) in enumerate(zip(first, second, strict=True)):
+        mine, theirs = mine or (), theirs or ()
+        for position in range(max(len(mine), len(theirs))):
+            pair = mine[position : position + 1], theirs[position : position + 1]
+            if pair[0] != pair[1]:
+                known = (pair[0] or pair[1])[0]
+                named = model < len(labels) and position < len(labels[model])
+                yield TensorDifference(
+                    model=model,
+                    position=position,
+                    layer=known.layer,
+                    role=known.role,
+                    label=labels[model][position] if named else "",
+                )
+
+
+def _tensor_name(tensor: TensorDifference) -> str:
+    return printable(tensor.label or f"{tensor.layer} {tensor.role} at {tensor.position}")
+
+
+def _epochs(expected: Manifest, actual: Manifest) -> _Result:
+    """Compare the state after each epoch of each fit."""
+    kind = "epoch weights"
+    mine, theirs = expected.outcomes.fits, actual.outcomes.fits
+    total = sum(len(fit.epochs) for fit in mine)
+    one_lacks_them = any(not fit.epochs or None in fit.epochs for fit in (*mine, *theirs))
+    if not mine or not theirs or one_lacks_them:
+        return FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None
+    for number, (a, b) in enumerate(zip(mine, theirs, strict=False)):
+        for epoch, (one, other) in enumerate(zip(a.epochs, b.epochs, strict=False), start=1):
+            if one != other:
+                of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
+                return _differ(
+                    kind,
+                    f"from epoch {epoch}{of_fit} on",
+                    FirstDifference(
+                        kind=kind,
+                        text=f"weights after epoch {epoch}{of_fit}",
+                        fit=number,
+                        epoch=epoch,
+                    ),
+                )
+        if len(a.epochs) != len(b.epochs):
+            text = f"{len(a.epochs)} epochs against {len(b.epochs)}, equal as far as both go"
+            epoch = min(len(a.epochs), len(b.epochs)) + 1
+            return _differ(kind, text, FirstDifference(kind=kind, text=text, fit=number, epoch=epoch))
+    if len(mine) != len(theirs):
+        text = f"{len(mine)} fits against {len(theirs)}, equal as far as both go"
+        return _differ(kind, text, FirstDifference(kind=kind, text=text))
+    return FieldVerdict(field=kind, verdict="match", detail=_count(total, "epoch")), None
+
+
+def _steps(expected: Manifest, actual: Manifest) -> _Result:
+    """Compare how many steps each fit took."""
+    mine = [fit.steps for fit in expected.outcomes.fits]
+    theirs = [fit.steps for fit in actual.outcomes.fits]
+    if not mine or not theirs or None in mine or None in theirs:
+        return FieldVerdict(field="steps", verdict="missing", detail=_who(mine, theirs)), None
+    if mine == theirs:
+        return FieldVerdict(field="steps", verdict="match", detail=f"{expected.steps:,}"), None
+    text = f"{expected.steps:,} steps against {actual.steps:,}"
+    return _differ("steps", text, FirstDifference(kind="steps", text=text))
+
+
+def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> list[_Result]:
+    """Compare histories and evaluations, metric by metric."""
+    results: list[_Result] = []
+    differences = metric_differences(expected, actual, ignored)
+    for kind, mine, theirs in (
+        ("history", expected.outcomes.fits, actual.outcomes.fits),
+        ("evaluation", expected.outcomes.evaluations, actual.outcomes.evaluations),
+    ):
+        if not mine and not theirs:
+            continue
+        if not mine or not theirs:
+            results.append((FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None))
+            continue
+        of_kind = [item for item in differences if (item.fit is None) == (kind == "evaluation")]
+        names = {
+            name
+            for item in (*expected.outcomes.fits, *expected.outcomes.evaluations)
+            if isinstance(item, type(mine[0]))
+            for name in getattr(item, "history", None) or getattr(item, "results", {})
+        } - set(ignored)
+        if not of_kind:
+            detail = ", ".join(sorted(map(printable, names))) or "no metric"
+            results.append((FieldVerdict(field=kind, verdict="match", detail=detail), None))
+            continue
+        of_kind.sort(key=lambda item: (item.fit or 0, item.first_epoch or 0))
+        first = of_kind[0]
+        where = f" in epoch {first.first_epoch}" if first.first_epoch else ""
+        different = sorted({printable(item.metric) for item in of_kind})
+        equal = sorted(map(printable, names - {item.metric for item in of_kind}))
+        detail = ", ".join(different) + (f"; equal: {', '.join(equal)}" if equal else "")
+        results.append(
+            _differ(
+                kind,
+                detail,
+                FirstDifference(
+                    kind=kind,
+                    text=f"{kind}: {printable(first.metric)}{where}",
+                    fit=first.fit,
+                    epoch=first.first_epoch,
+                ),
+            )
+        )
+    return results
+
+
+def _differ(kind: str, detail: str, difference: FirstDifference) -> _Result:
+    return FieldVerdict(field=kind, verdict="differ", detail=detail), difference
+
+
+def _who(expected: object, actual: object) -> str:
+    """Say which run lacks the evidence."""
+    if not expected and not actual:
+        return "in both runs"
+    return "in the expected run" if not expected else "in the actual run" if not actual else "in part"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,99 @@
+"""Compare two runs and reach a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from repro_audit.compare.causes import rank_causes
+from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDifference
+from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.history import all_close, metric_differences
+from repro_audit.compare.outcomes import compare_outcomes
+from repro_audit.manifest import Manifest
+
+__all__ = ["EVIDENCE", "compare"]
+
+EVIDENCE = ("none", "history", "weights", "trace")
+"""Strengths of evidence, the weakest first."""
+
+
+def compare(
+    expected: Manifest,
+    actual: Manifest,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    ignore_metrics: Sequence[str] = (),
+    require: str = "weights",
+    positions: tuple[int, int] = (0, 1),
+) -> Comparison:
+    """Compare two runs: is every outcome the same, where do they part first, and why.
+
+    Args:
+        expected: The run compared with; `rtol` scales its values.
+        actual: The run compared.
+        rtol: Relative tolerance of history values. With `rtol` or `atol` given, a run whose
+            bits differ can be ``close``.
+        atol: Absolute tolerance of history values, in the metric's own unit.
+        ignore_metrics: Metrics, such as timers, that are not compared.
+        require: The least evidence on which ``identical`` and ``close`` may rest.
+        positions: Where the two stand among the runs given.
+    """
+    evidence = min(expected.evidence, actual.evidence, key=EVIDENCE.index)
+    obstacle = _obstacle(expected, actual)
+    fields: tuple[FieldVerdict, ...] = ()
+    first: FirstDifference | None = None
+    if obstacle is None:
+        fields, first = compare_outcomes(expected, actual, ignore_metrics)
+    tolerant = rtol is not None or atol is not None
+    enough = EVIDENCE.index(evidence) >= EVIDENCE.index(require)
+    below = f"the evidence is {evidence}, and {require} is required"
+    if obstacle is not None:
+        verdict, reason = "inconclusive", obstacle
+    elif first is None:
+        verdict, reason = (
+            ("identical", "every compared outcome has the same bits")
+            if enough
+            else ("inconclusive", f"nothing differs, but {below}")
+        )
+    elif tolerant and all_close(expected, actual, ignore_metrics, rtol or 0.0, atol or 0.0):
+        verdict, reason = (
+            ("close", f"bits differ; every history value lies within {_tolerance(rtol, atol)}")
+            if enough
+            else ("inconclusive", f"every value is close, but {below}")
+        )
+    else:
+        verdict, reason = "divergent", f"they part first in {first.text}"
+    differences = condition_differences(expected, actual) if obstacle is None else ()
+    return Comparison(
+        expected=positions[0],
+        actual=positions[1],
+        verdict=verdict,
+        reason=reason,
+        evidence=evidence,
+        fields=fields,
+        first_difference=first,
+        metrics=metric_differences(expected, actual, ignore_metrics) if obstacle is None else (),
+        ignored_metrics=tuple(ignore_metrics),
+        causes=rank_causes(expected, actual, differences, first) if first is not None else (),
+        differences=differences,
+    )
+
+
+def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
+    """Say why two runs cannot be compared, or return None."""
+    if expected.run_id == actual.run_id:
+        return "one run is given twice: both have the run id " + expected.run_id
+    for name, manifest in (("expected", expected), ("actual", actual)):
+        if manifest.control_run is not None:
+            return f"the {name} run is a control run: one bit was flipped in it on purpose"
+        if not manifest.complete:
+            return f"the {name} run is not complete: its status is {manifest.status}"
+        if manifest.evidence == "none":
+            return f"the {name} run holds no outcome: no training was recorded"
+    return None
+
+
+def _tolerance(rtol: float | None, atol: float | None) -> str:
+    parts = [f"{name} {value:g}" for name, value in (("rtol", rtol), ("atol", atol)) if value is not None]
+    return " and ".join(parts)

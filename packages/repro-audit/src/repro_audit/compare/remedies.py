@@ -1,0 +1,143 @@
+"""Code that makes two runs agree in one kind of condition.
+
+A manifest is a stranger's: whatever of it enters a remedy is quoted as a literal.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+
+from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+
+__all__ = ["REMEDIES"]
+
+_Remedy = Callable[[Manifest, Sequence[ConditionDifference]], str]
+
+
+def _seed(manifest: Manifest) -> str:
+    seeds = manifest.conditions.seeds
+    seed = None if seeds is None else seeds.declared
+    if seed is None and seeds is not None:
+        seed = seeds.backend.seed
+    return "812" if seed is None else str(seed)
+
+
+def _control(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    return f"repro_audit.control(seed={_seed(manifest)})  # first, before any layer or operation"
+
+
+def _threads(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    determinism = manifest.conditions.determinism
+    count = 1 if determinism is None else determinism.threads.intra_op.in_force
+    return f"repro_audit.control(seed={_seed(manifest)}, threads={count})"
+
+
+def _op_determinism(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    determinism = manifest.conditions.determinism
+    if determinism is not None and determinism.op_determinism == "off":
+        return "tf.config.experimental.enable_op_determinism()  # in both runs, or in neither"
+    return _control(manifest, ())
+
+
+def _variable(name: str, wanted: Callable[[Manifest], str | None]) -> _Remedy:
+    def remedy(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+        value = wanted(manifest)
+        return f"unset {name}" if value is None else f"export {name}={shlex.quote(printable(value))}"
+
+    return remedy
+
+
+def _onednn(manifest: Manifest) -> str | None:
+    determinism = manifest.conditions.determinism
+    return "0" if determinism is not None and determinism.onednn.in_force is False else "1"
+
+
+def _isa(manifest: Manifest) -> str | None:
+    determinism = manifest.conditions.determinism
+    return None if determinism is None else determinism.isa.requested
+
+
+def _xla_flags(manifest: Manifest) -> str | None:
+    determinism = manifest.conditions.determinism
+    return None if determinism is None else determinism.xla_flags
+
+
+def _hash_seed(manifest: Manifest) -> str | None:
+    seeds = manifest.conditions.seeds
+    return (seeds.hash_seed.requested if seeds is not None else None) or "0"
+
+
+def _jit(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    determinism = manifest.conditions.determinism
+    jit = bool(determinism and determinism.execution and determinism.execution[0].jit)
+    return f"model.compile(..., jit_compile={jit})"
+
+
+def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    """Return the line that installs the expected versions."""
+    packages = manifest.conditions.packages
+    names = dict.fromkeys(
+        re.split(r"[.'\]]", re.sub(r"^\$\.conditions\.packages\.distributions(\.|\[')", "", item.path))[0]
+        for item in differences
+    )
+    pins = [
+        shlex.quote(printable(f"{name}=={packages.distributions[name].version}"))
+        for name in names
+        if packages is not None and name in packages.distributions
+    ]
+    shown = pins[:8] + (["…"] if len(pins) > 8 else [])
+    return "pip install " + " ".join(shown) if pins else "# install the packages of the expected run"
+
+
+def _optimizer(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    arguments = [
+        f"{item.path.rpartition('.')[2]}={item.expected!r}"
+        for item in differences
+        if ".optimizer.config." in item.path and isinstance(item.expected, int | float | bool)
+    ]
+    if arguments:
+        return f"optimizer.{arguments[0].replace('=', ' = ', 1)}  # as in the expected run"
+    return "model.compile(optimizer=...)  # the expected run's"
+
+
+def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    git = None if manifest.conditions.code is None else manifest.conditions.code.git
+    if git is not None and git.commit is not None:
+        return f"git checkout {shlex.quote(printable(git.commit))}"
+    return "# run the same files with the same arguments"
+
+
+def _fixed(text: str) -> _Remedy:
+    return lambda manifest, differences: text
+
+
+REMEDIES: dict[str, _Remedy] = {
+    "data": _fixed('run.data("train", x_train, y_train)  # check this digest before training'),
+    "seed": _control,
+    "drawn_seeds": _control,
+    "generator_state": _control,
+    "hash_seed": _variable("PYTHONHASHSEED", _hash_seed),
+    "optimizer": _optimizer,
+    "loss": _fixed("model.compile(loss=...)  # the expected run's"),
+    "model": _fixed("# build the model of the expected run: conditions.training.models"),
+    "fit": _fixed("model.fit(...)  # with the expected run's arguments"),
+    "training": _fixed("# train as the expected run did: conditions.training"),
+    "threads": _threads,
+    "op_determinism": _op_determinism,
+    "jit": _jit,
+    "onednn": _variable("TF_ENABLE_ONEDNN_OPTS", _onednn),
+    "isa": _variable("ONEDNN_MAX_CPU_ISA", _isa),
+    "xla_flags": _variable("XLA_FLAGS", _xla_flags),
+    "execution": _fixed("# execute as the expected run did: conditions.determinism"),
+    "numeric_packages": _packages,
+    "packages": _packages,
+    "processor": _fixed("export ONEDNN_MAX_CPU_ISA=AVX2  # narrows, but does not close, the gap"),
+    "python": _fixed("# use the Python of the expected run: conditions.environment.python"),
+    "environment": _fixed("# run in the environment of the expected run"),
+    "code": _git,
+}
+"""Code for each kind of cause, given the expected run and the conditions that differ."""

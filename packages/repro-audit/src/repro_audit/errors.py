@@ -1,0 +1,100 @@
+"""Everything that can go wrong, and how a message quotes a value it does not trust.
+
+The tree::
+
+    ReproAuditError
+    ├── SchemaError        a schema was asked for that does not exist
+    ├── ManifestError      a manifest cannot be read or is not valid (also a ValueError)
+    ├── CaptureError       a run cannot be recorded or controlled (also a RuntimeError)
+    ├── RunError           a process that the tool starts cannot be started or followed
+    └── OutputError        a result cannot be written
+
+    RecordingWarning       one thing could not be recorded; training goes on (a UserWarning)
+
+A difference between runs is a result, never an exception.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = [
+    "CaptureError",
+    "ManifestError",
+    "OutputError",
+    "RecordingWarning",
+    "ReproAuditError",
+    "RunError",
+    "SchemaError",
+    "printable",
+    "shown",
+]
+
+
+class ReproAuditError(Exception):
+    """The base of every error this package raises."""
+
+
+class SchemaError(ReproAuditError):
+    """A schema was asked for that does not exist."""
+
+
+class ManifestError(ReproAuditError, ValueError):
+    """A manifest cannot be read, is not valid, or does not match its digest."""
+
+
+class CaptureError(ReproAuditError, RuntimeError):
+    """A run cannot be recorded or controlled as asked."""
+
+
+class RunError(ReproAuditError):
+    """A process that the tool starts cannot be started or followed."""
+
+
+class OutputError(ReproAuditError):
+    """A result cannot be written to where it should go."""
+
+
+class RecordingWarning(UserWarning):
+    """One thing could not be recorded. The manifest says so, and training goes on."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that could steer a terminal written as an escape.
+
+    Control characters, and the invisible format characters that reorder or hide text
+    (Unicode categories Cc, Cf, Cs, Co, Zl, Zp), become ``\\x1b``-style escapes. Newlines and
+    tabs become escapes too: what is quoted stays on its line.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Return `value` as a message quotes it: one line, no control characters, shortened.
+
+    >>> shown("x" * 100, limit=10)
+    "'xxxxxxxxxx…' (100 characters)"
+    >>> shown([1, 2, 3])
+    'array of 3'
+    """
+    if isinstance(value, str):
+        if len(value) > limit:
+            return f"'{printable(value[:limit])}…' ({len(value):,} characters)"
+        return f"'{printable(value)}'"
+    if isinstance(value, dict):
+        return f"object of {len(value)}"
+    if isinstance(value, list | tuple):
+        return f"array of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return printable(repr(value))[:limit]

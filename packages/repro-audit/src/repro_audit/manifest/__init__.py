@@ -1,0 +1,25 @@
+"""What a manifest is: its records, how one is read, and how one is written.
+
+A manifest has a header, which says whether two runs can be compared at all, and three parts:
+*conditions* (what was controlled), *outcomes* (what came out) and *information* (what may
+differ freely). The JSON Schema ``manifest-1`` says the same of the file.
+"""
+
+from repro_audit.manifest.reading import load, parse, read_json
+from repro_audit.manifest.records import Conditions, Information, Manifest, Outcomes
+from repro_audit.manifest.structure import structure, unstructure
+from repro_audit.manifest.writing import serialize, write
+
+__all__ = [
+    "Conditions",
+    "Information",
+    "Manifest",
+    "Outcomes",
+    "load",
+    "parse",
+    "read_json",
+    "serialize",
+    "structure",
+    "unstructure",
+    "write",
+]

@@ -1,0 +1,182 @@
+"""Read a manifest that a stranger wrote.
+
+Nothing in the file is ever run, followed, fetched or used as a path. Whatever is wrong with
+it becomes one `ManifestError` that says where, what was expected and what stands there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any, NoReturn
+
+from repro_audit.canonical import digest_bytes, digest_json
+from repro_audit.errors import ManifestError, printable, shown
+from repro_audit.files import read_bounded
+from repro_audit.manifest.records import SCHEMA, FitOutcome, Manifest, Outcomes
+from repro_audit.manifest.structure import structure
+from repro_audit.manifest.validation import validate
+
+__all__ = ["load", "parse", "read_json"]
+
+_DEEPEST = 100
+"""Levels of nesting that are accepted; a model of models needs about thirty."""
+
+_LONGEST_NUMBER = 400
+"""Digits of a number that are accepted; the longest float64 in full has 309 before its point."""
+
+
+def load(path: str | os.PathLike[str]) -> Manifest:
+    """Read a manifest, or a Keras ``history.json`` in place of one.
+
+    Args:
+        path: File to read; ``-`` is standard input.
+
+    Raises:
+        ManifestError: The file cannot be read, is not valid, has another digest than it
+            says, or is of a version this release does not know.
+    """
+    return parse(read_bounded(path), printable(os.fspath(path)))
+
+
+def parse(content: bytes, name: str) -> Manifest:
+    """Return the manifest in `content`, which messages call `name`.
+
+    Raises:
+        ManifestError: As `load`.
+    """
+    document = read_json(content, name)
+    if not isinstance(document, dict):
+        message = f"{name}: $: expected an object, received {shown(document)}."
+        raise ManifestError(message)
+    if "schema" not in document and _is_history(document):
+        return _from_history(document, content, name)
+    if document.get("schema") != SCHEMA:
+        message = (
+            f"{name}: $.schema: expected '{SCHEMA}', received {shown(document.get('schema'))}. "
+            "Another release of repro-audit may read it."
+        )
+        raise ManifestError(message)
+    validate(document, name)
+    _check_digest(document, name)
+    return structure(Manifest, document)
+
+
+def read_json(content: bytes, name: str) -> Any:
+    """Return the JSON value in `content`, refusing everything that JSON leaves undefined.
+
+    Raises:
+        ManifestError: Not UTF-8, not JSON, a key given twice, NaN or an infinity as a
+            literal, a number that is too long or beyond float64, a lone surrogate, or
+            nested too deeply.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise ManifestError(f"{name}: {message}")
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    refuse(f"the key {shown(key)} is given twice in one object.")
+                seen.add(key)
+        return result
+
+    def integer(text: str) -> int:
+        if len(text) > _LONGEST_NUMBER:
+            refuse(f"expected a number of at most {_LONGEST_NUMBER} digits, received {len(text):,}.")
+        return int(text)
+
+    def real(text: str) -> float:
+        value = float(text) if len(text) <= 2 * _LONGEST_NUMBER else math.inf
+        if math.isinf(value):
+            refuse(f"expected a number within float64, received {shown(text, 20)}.")
+        return value
+
+    def constant(text: str) -> NoReturn:
+        refuse(f'{text} is not JSON. Expected the string "{text}" in its place.')
+
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        refuse(f"expected UTF-8, received other bytes at offset {error.start:,}.")
+    try:
+        document = json.loads(
+            text,
+            object_pairs_hook=without_duplicates,
+            parse_int=integer,
+            parse_float=real,
+            parse_constant=constant,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno:,}, column {error.colno:,}"
+        refuse(f"is not JSON: {error.msg} at {place}. It may have been cut off.")
+    except RecursionError:
+        refuse(f"is nested too deeply. Expected at most {_DEEPEST} levels.")
+    _check_values(document, refuse)
+    return document
+
+
+def _check_values(document: Any, refuse: Any) -> None:
+    """Refuse deep nesting and lone surrogates, without recursion."""
+    level = [document]
+    for _ in range(_DEEPEST):
+        following: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                following.extend(value)
+                following.extend(value.values())
+            elif isinstance(value, list):
+                following.extend(value)
+            elif isinstance(value, str) and not value.isascii():
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    refuse(f"expected Unicode text, received a lone surrogate in {shown(value)}.")
+        if not following:
+            return
+        level = following
+    refuse(f"is nested too deeply. Expected at most {_DEEPEST} levels.")
+
+
+def _check_digest(document: dict[str, Any], name: str) -> None:
+    """Refuse a document whose content is not what its digest says."""
+    rest = {key: value for key, value in document.items() if key != "digest"}
+    try:
+        actual = digest_json(rest)
+    except ValueError as error:
+        message = f"{name}: cannot be written as canonical JSON: {printable(str(error))[:200]}."
+        raise ManifestError(message) from None
+    if actual != document["digest"]:
+        message = (
+            f"{name}: $.digest: expected {actual}, received {document['digest']}. "
+            "The file was changed or damaged after it was written."
+        )
+        raise ManifestError(message)
+
+
+def _is_history(document: dict[str, Any]) -> bool:
+    """Whether a document is the `history` dict of a Keras History: lists of numbers."""
+    return bool(document) and all(
+        isinstance(values, list)
+        and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        for values in document.values()
+    )
+
+
+def _from_history(document: dict[str, Any], content: bytes, name: str) -> Manifest:
+    """Return a manifest that holds a history and nothing else."""
+    history = {key: tuple(float(value) for value in values) for key, values in document.items()}
+    fit = FitOutcome(
+        model=None, steps=None, epochs=(), history=history, dtypes=dict.fromkeys(history)
+    )
+    return Manifest(
+        # A history has no run id: one file given twice is one run, two equal files are two.
+        run_id=digest_bytes(name.encode() + content)[7:39],
+        status="complete",
+        recorder="history.json",
+        outcomes=Outcomes(fits=(fit,)),
+    )

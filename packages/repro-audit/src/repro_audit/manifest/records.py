@@ -1,0 +1,475 @@
+"""The frozen records of a manifest, field for field what the schema ``manifest-1`` says.
+
+The schema describes every field and its unit. ``None`` means that nothing was read; where
+something should have been, the manifest's `missing` names the field and the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+"""A value as JSON holds it, its numbers encoded by `repro_audit.canonical.encode`."""
+
+SCHEMA = "repro-audit/manifest-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A field that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """The bit that a control run flipped on purpose."""
+
+    step: int
+    model: int
+    position: int
+    element: int
+    bit: int
+
+
+# Conditions: what was controlled.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """The state of a shared random generator when recording began."""
+
+    digest: str | None
+    as_seeded: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendGenerator:
+    """The backend's global seed, and the state of the generator it feeds."""
+
+    seed: int | None
+    digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashSeed:
+    """What PYTHONHASHSEED asked for, and what Python does."""
+
+    requested: str | None
+    randomized: bool
+    probe: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSeed:
+    """The seed of one layer's own generator, drawn or given."""
+
+    model: int
+    layer: str
+    seed: int
+    given: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """Every seed, declared, in force and drawn."""
+
+    declared: int | None
+    declared_by: str | None
+    python: Generator
+    numpy: Generator
+    backend: BackendGenerator
+    hash_seed: HashSeed
+    layers: tuple[LayerSeed, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadPool:
+    """The size of one thread pool: requested, and in force."""
+
+    requested: int
+    environment: str | None
+    in_force: int
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threads:
+    """TensorFlow's thread pools and the cores this process may use."""
+
+    intra_op: ThreadPool
+    inter_op: ThreadPool
+    usable_cores: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onednn:
+    """Whether oneDNN's operations are used."""
+
+    requested: str | None
+    in_force: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isa:
+    """The instruction set oneDNN may use."""
+
+    requested: str | None
+    in_force: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How one model's steps are executed."""
+
+    model: int
+    jit_requested: bool | str | None
+    jit: bool
+    eager: bool
+    steps_per_execution: int
+    dtype_policy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions:
+    """The options of one tf.data pipeline given to a fit."""
+
+    fit: int
+    argument: str
+    deterministic: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Determinism:
+    """Every switch that decides which bits an operation returns."""
+
+    op_determinism: str
+    functions_traced_before: int | None
+    threads: Threads
+    onednn: Onednn
+    isa: Isa
+    tf32: bool | None
+    xla_flags: str | None
+    tf_xla_flags: str | None
+    strategy: str | None
+    execution: tuple[Execution, ...]
+    datasets: tuple[DatasetOptions, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A model's configuration, with its layers' names replaced by their positions."""
+
+    class_name: str
+    config: Json
+    config_digest: str | None
+    optimizer: Json
+    loss: Json
+    metrics: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitArguments:
+    """What one `fit` was asked to do."""
+
+    model: int
+    arguments: dict[str, Json]
+    callbacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The models and the fits, in the order they were seen."""
+
+    models: tuple[TrainedModel, ...]
+    fits: tuple[FitArguments, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cpu:
+    """The processor."""
+
+    model: str | None
+    vendor: str | None
+    microarchitecture: str | None
+    features: str | None
+    physical_cores: int | None
+    logical_cores: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """One accelerator and its driver."""
+
+    name: str
+    memory_bytes: int | None
+    driver: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Python:
+    """The interpreter."""
+
+    version: str
+    implementation: str
+    build: str
+    compiler: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The machine, the operating system and the interpreter."""
+
+    system: str
+    release: str
+    machine: str
+    libc: str | None
+    memory_bytes: int | None
+    cpu: Cpu
+    accelerators: tuple[Accelerator, ...] | None
+    devices: tuple[str, ...] | None
+    python: Python
+    backend: str | None
+    backend_build: str | None
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a distribution came from when it was not a package index."""
+
+    editable: bool
+    url: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """One installed distribution."""
+
+    version: str
+    digest: str | None
+    source: Source | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirements:
+    """One file beside the code that names the packages it needs."""
+
+    file: str
+    digest: str
+    pinned: int
+    loose: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packages:
+    """The installed distributions, and the files that say which are wanted."""
+
+    distributions: dict[str, Package]
+    requirements: tuple[Requirements, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Git:
+    """The state of the repository."""
+
+    commit: str | None
+    dirty: bool
+    diff_digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """What was run."""
+
+    argv: tuple[str, ...]
+    entry_point: str | None
+    git: Git | None
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Array:
+    """One array of a data set."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The content of one data set."""
+
+    arrays: tuple[Array, ...]
+    count: int | None
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitializerSample:
+    """What one built-in initializer gives for seed 42."""
+
+    initializer: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerInitializer:
+    """The initializer of one weight, and the seed it holds."""
+
+    model: int
+    layer: str
+    role: str
+    initializer: str
+    seed: int | None
+    given: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initializers:
+    """Samples of the built-in initializers, and every layer's own."""
+
+    builtin: tuple[InitializerSample, ...]
+    layers: tuple[LayerInitializer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What was controlled. Conditions explain a mismatch."""
+
+    data: dict[str, Data] | None = None
+    seeds: Seeds | None = None
+    training: Training | None = None
+    determinism: Determinism | None = None
+    packages: Packages | None = None
+    environment: Environment | None = None
+    code: Code | None = None
+    initializers: Initializers | None = None
+
+
+# Outcomes: what came out.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """One tensor of a model's state. Its name is a label and stands in the information."""
+
+    layer: str
+    role: str
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digests:
+    """One digest for each kind of outcome."""
+
+    initial_weights: str | None = None
+    epochs: tuple[str, ...] = ()
+    history: str | None = None
+    final_state: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOutcome:
+    """What one `fit`, or one hand-written loop, produced."""
+
+    model: int | None
+    steps: int | None
+    epochs: tuple[str | None, ...]
+    history: dict[str, tuple[float | None, ...]]
+    dtypes: dict[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What one `evaluate` outside a fit returned."""
+
+    model: int
+    after_fits: int
+    results: dict[str, float]
+    dtypes: dict[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What came out. Outcomes must match."""
+
+    digests: Digests = field(default_factory=Digests)
+    fits: tuple[FitOutcome, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    initial_weights: tuple[tuple[Tensor, ...] | None, ...] = ()
+    final_state: tuple[tuple[Tensor, ...] | None, ...] = ()
+
+
+# Information: what may differ freely.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The exception that ended a failed run."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Information:
+    """What may differ freely and is never compared."""
+
+    started: str | None = None
+    updated: str | None = None
+    duration_s: float | None = None
+    epoch_durations_s: tuple[float, ...] = ()
+    peak_memory_bytes: int | None = None
+    labels: tuple[tuple[str, ...], ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One run, as it was recorded."""
+
+    run_id: str
+    status: str
+    recorder: str
+    schema: str = SCHEMA
+    control_run: Flip | None = None
+    missing: tuple[Missing, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    information: Information = field(default_factory=Information)
+    digest: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run was recorded from its beginning to its end."""
+        return self.status == "complete"
+
+    @property
+    def evidence(self) -> str:
+        """The strongest kind of outcome this manifest holds.
+
+        ``weights`` needs a digest of the state after every epoch and at the end;
+        ``history`` the history alone; ``none`` neither.
+        """
+        fits = self.outcomes.fits
+        if (
+            fits
+            and self.outcomes.digests.final_state is not None
+            and all(fit.epochs and None not in fit.epochs for fit in fits)
+        ):
+            return "weights"
+        return "history" if any(fit.history for fit in fits) else "none"
+
+    @property
+    def steps(self) -> int:
+        """Training steps executed over all fits."""
+        return sum(fit.steps or 0 for fit in self.outcomes.fits)

@@ -1,0 +1,68 @@
+"""Turn records into JSON values and back, by their type annotations alone."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from repro_audit.canonical import encode, number
+
+__all__ = ["structure", "unstructure"]
+
+T = TypeVar("T")
+
+
+def unstructure(value: Any) -> Any:
+    """Return the JSON value of a record, of a tuple or dict of records, or of a plain value."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: unstructure(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, tuple | list):
+        return [unstructure(item) for item in value]
+    if isinstance(value, dict):
+        return {key: unstructure(item) for key, item in value.items()}
+    return encode(value)
+
+
+def structure(cls: type[T], value: Any) -> T:
+    """Return the record that a validated JSON value stands for; inverts `unstructure`.
+
+    Args:
+        cls: A frozen dataclass of `repro_audit.manifest.records` or of an audit.
+        value: JSON value that the record's schema accepts.
+    """
+    result: T = _converter(cls)(value)
+    return result
+
+
+@functools.cache
+def _converter(annotation: Any) -> Callable[[Any], Any]:
+    """Return the function that converts a JSON value to one annotation."""
+    if is_dataclass(annotation):
+        hints = get_type_hints(annotation)
+        converters = [(item.name, _converter(hints[item.name])) for item in fields(annotation)]
+        return lambda value: annotation(
+            **{name: convert(value[name]) for name, convert in converters if name in value}
+        )
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in {Union, types.UnionType}:
+        return _optional([item for item in arguments if item is not type(None)])
+    if origin is tuple:
+        convert = _converter(arguments[0])
+        return lambda value: tuple([convert(item) for item in value])
+    if origin is dict:
+        convert = _converter(arguments[1])
+        return lambda value: {key: convert(item) for key, item in value.items()}
+    if annotation is float:
+        return number
+    if annotation is int:
+        return lambda value: int(value, 16) if isinstance(value, str) else value
+    return lambda value: value
+
+
+def _optional(arguments: list[Any]) -> Callable[[Any], Any]:
+    """Return the converter of ``X | None``; a union of plain types passes through."""
+    convert = _converter(arguments[0]) if len(arguments) == 1 else lambda value: value
+    return lambda value: None if value is None else convert(value)

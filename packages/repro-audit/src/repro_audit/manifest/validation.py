@@ -1,0 +1,84 @@
+"""Check a JSON document against its schema, and say what is wrong in one line."""
+
+from __future__ import annotations
+
+import functools
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.errors import ManifestError, printable, shown
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["validate"]
+
+_ERRORS_CONSIDERED = 100
+"""A hostile document may hold millions of errors; the best of the first ones is enough."""
+
+
+@functools.cache
+def _validator(name: str) -> Draft202012Validator:
+    """Return the validator of one schema; its references are never fetched."""
+    from jsonschema import Draft202012Validator
+    from repro_audit_schemas import REGISTRY, schema
+
+    return Draft202012Validator(schema(name), registry=REGISTRY)
+
+
+def validate(document: Any, name: str, schema: str = "manifest-1") -> None:
+    """Check `document` against a schema.
+
+    Args:
+        document: JSON value to check.
+        name: What the document is called in a message: a file's name.
+        schema: Name of the schema, such as ``manifest-1``.
+
+    Raises:
+        ManifestError: It is not valid. The message names the JSONPath, what was expected and
+            what stands there.
+    """
+    errors = _validator(schema).iter_errors(document)
+    first = next(errors, None)
+    if first is None:
+        return
+    from jsonschema.exceptions import best_match
+
+    error = best_match([first, *islice(errors, _ERRORS_CONSIDERED)]) or first
+    message = f"{name}: {printable(_path(error))}: {_explain(error)}"
+    raise ManifestError(message)
+
+
+def _path(error: ValidationError) -> str:
+    """Return the JSONPath of an error, shortened where a key is absurdly long."""
+    path = error.json_path
+    return path if len(path) <= 200 else path[:200] + "…"
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what was expected and what stands there."""
+    instance, expected = error.instance, error.validator_value
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = [key for key in instance if key not in known]
+        return f"unknown field {shown(unknown[0])}. Expected only {_listing(sorted(known))}."
+    if error.validator == "required":
+        absent = [key for key in expected if key not in instance]
+        return f"expected the field {shown(absent[0])}, which is not there."
+    if error.validator == "type":
+        wanted = expected if isinstance(expected, str) else " or ".join(expected)
+        return f"expected {wanted}, received {shown(instance)}."
+    if error.validator in {"enum", "const"}:
+        wanted = _listing(expected) if error.validator == "enum" else shown(expected)
+        return f"expected {wanted}, received {shown(instance)}."
+    if error.validator == "pattern":
+        meaning = error.schema.get("title") or f"a string that matches {expected}"
+        return f"expected {meaning}, received {shown(instance)}."
+    return f"expected {error.validator} {shown(expected)}, received {shown(instance)}."
+
+
+def _listing(values: list[Any]) -> str:
+    """List the values a field may take, shortened."""
+    parts = [value if isinstance(value, str) else shown(value) for value in values]
+    return ", ".join(parts) if len(parts) <= 12 else ", ".join(parts[:12]) + ", …"

@@ -1,0 +1,154 @@
+"""See every `fit` and `evaluate` of Keras models, with no callback passed by the user.
+
+While a run is recorded, three methods of `keras.Model` are replaced by ones that tell the run
+what happens and then do what they always did. The evaluation that `fit` makes each epoch is
+part of that fit: only the outermost call is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.recording.tensorflow import observe_deferred_build
+
+if TYPE_CHECKING:
+    from repro_audit.recording.run import Run
+
+__all__ = ["observe"]
+
+
+@contextlib.contextmanager
+def observe(keras: Any, run: Run) -> Iterator[None]:
+    """Tell `run` of every outermost compile, fit and evaluate until the block ends."""
+    model_class = keras.Model
+    wrappers = {
+        "compile": _compile(model_class.compile, run),
+        "fit": _fit(model_class.fit, run, keras, outermost := _Outermost()),
+        "evaluate": _evaluate(model_class.evaluate, run, keras, outermost),
+    }
+    before = {name: vars(model_class).get(name) for name in wrappers}
+    for name, wrapper in wrappers.items():
+        setattr(model_class, name, wrapper)
+    try:
+        yield
+    finally:
+        for name, original in before.items():
+            if original is None:
+                delattr(model_class, name)
+            else:
+                setattr(model_class, name, original)
+
+
+class _Outermost(threading.local):
+    """Whether this thread is in an observed call already."""
+
+    inside = False
+
+    @contextlib.contextmanager
+    def enter(self) -> Iterator[None]:
+        self.inside = True
+        try:
+            yield
+        finally:
+            self.inside = False
+
+
+def _compile(original: Any, run: Run) -> Any:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def compile(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A001 - the name it replaces
+        result = original(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        run.compiled(self, bound.arguments.get("jit_compile"))
+        return result
+
+    return compile
+
+
+def _fit(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if outermost.inside:
+            return original(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(outermost.enter())
+            stack.enter_context(_callback_added(bound, _fit_callback(keras, run)))
+            if run.fit_begins(self, bound.arguments):
+                stack.enter_context(
+                    observe_deferred_build(self, functools.partial(run.model_built, self))
+                )
+            return original(*bound.args, **bound.kwargs)
+
+    return fit
+
+
+def _evaluate(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def evaluate(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if outermost.inside:
+            return original(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        with outermost.enter(), _callback_added(bound, _evaluate_callback(keras, run)):
+            run.evaluate_begins(self)
+            return original(*bound.args, **bound.kwargs)
+
+    return evaluate
+
+
+@contextlib.contextmanager
+def _callback_added(bound: inspect.BoundArguments, callback: Any) -> Iterator[None]:
+    """Put `callback` behind the user's callbacks, and leave the user's own list as it was."""
+    callbacks = bound.arguments.get("callbacks")
+    if hasattr(callbacks, "callbacks"):  # a keras.callbacks.CallbackList
+        callbacks.callbacks.append(callback)
+        callback.set_model(bound.arguments["self"])
+        try:
+            yield
+        finally:
+            callbacks.callbacks.remove(callback)
+        return
+    if callbacks is None:
+        callbacks = []
+    elif not isinstance(callbacks, list | tuple):
+        callbacks = [callbacks]
+    bound.arguments["callbacks"] = [*callbacks, callback]
+    yield
+
+
+def _fit_callback(keras: Any, run: Run) -> Any:
+    class FitObserver(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_train_begin(self, logs: Any = None) -> None:
+            run.train_begins(self.model)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            run.batch_ended(self.model, batch, self.params.get("steps"))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            run.epoch_ended(self.model, logs or {})
+
+        def on_train_end(self, logs: Any = None) -> None:
+            run.train_ended(self.model)
+
+    return FitObserver()
+
+
+def _evaluate_callback(keras: Any, run: Run) -> Any:
+    class EvaluateObserver(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_test_end(self, logs: Any = None) -> None:
+            run.evaluated(self.model, logs or {})
+
+    return EvaluateObserver()

@@ -1,0 +1,58 @@
+"""What a process that started this one asks of its recording, by ``REPRO_AUDIT_RUN``.
+
+One environment variable carries a JSON object, so that the command lines of a run, of its
+repetition and of the control run are equal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from repro_audit.errors import CaptureError, shown
+
+__all__ = ["VARIABLE", "Request"]
+
+VARIABLE = "REPRO_AUDIT_RUN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """How a run is to be recorded.
+
+    Attributes:
+        manifest: Where the manifest goes, whatever the script says.
+        flip: Whether to flip one bit after the first step, as a control run does.
+        stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
+    """
+
+    manifest: str
+    flip: bool = False
+    stop_after_epoch: int | None = None
+
+    def encode(self) -> str:
+        """Return the value of the environment variable."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_environment(cls) -> Request | None:
+        """Return the request this process was started with, if any.
+
+        Raises:
+            CaptureError: The variable holds something else.
+        """
+        text = os.environ.get(VARIABLE)
+        if text is None:
+            return None
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            message = f"{VARIABLE}: expected a request of repro-audit, received {shown(text)}."
+            raise CaptureError(message) from error
+
+    def path(self, ordinal: int) -> Path:
+        """Return where the process's recording number `ordinal`, from 1, goes."""
+        path = Path(self.manifest)
+        return path if ordinal == 1 else path.with_stem(f"{path.stem}-{ordinal}")

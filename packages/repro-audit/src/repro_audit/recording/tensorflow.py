@@ -1,0 +1,317 @@
+"""Keras on TensorFlow, as `repro_audit.capture.Backend` asks for it.
+
+Many of the facts are readable only through private names of Keras and TensorFlow; each is
+used in one method here, so that a release that moves one costs one field of the manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from repro_audit.capture.backend import StateTensor
+from repro_audit.capture.training import plain
+from repro_audit.errors import CaptureError
+from repro_audit.manifest.records import Execution, LayerInitializer, LayerSeed
+
+__all__ = ["TensorFlow", "import_keras"]
+
+_MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
+
+
+def import_keras() -> Any:
+    """Import Keras and return it.
+
+    Raises:
+        CaptureError: Keras is not installed, or runs on another backend than TensorFlow.
+    """
+    # Importing TensorFlow draws from Python's generator; a user who has seeded must not notice.
+    state = random.getstate()
+    try:
+        import keras
+        import tensorflow as tf  # noqa: F401 - imported here so that no later import draws
+    except ImportError as error:
+        message = (
+            f"Recording needs Keras 3 and TensorFlow ({error}). "
+            'Install them with: pip install "repro-audit[keras]"'
+        )
+        raise CaptureError(message) from error
+    finally:
+        random.setstate(state)
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        message = (
+            f"Expected Keras on TensorFlow, received Keras on {backend}. Other backends are not "
+            "recorded yet: set KERAS_BACKEND=tensorflow before Keras is imported."
+        )
+        raise CaptureError(message)
+    return keras
+
+
+def _context() -> Any:
+    from tensorflow.python.eager import context
+
+    return context.context()
+
+
+class TensorFlow:
+    """Keras on TensorFlow. Reads and never sets, but for `flip_bit`."""
+
+    name = "tensorflow"
+
+    def __init__(self) -> None:
+        self.keras = import_keras()
+
+    def build(self) -> str:
+        import tensorflow as tf
+
+        return f"{tf.version.GIT_VERSION} {tf.version.COMPILER_VERSION}"
+
+    def declared_seed(self) -> int | None:
+        from keras.src.utils import rng_utils
+
+        seed: int | None = rng_utils.get_random_seed()
+        return seed
+
+    def global_seed(self) -> int | None:
+        from tensorflow.python.eager import context
+
+        seed = context.global_seed()
+        return None if seed is None else int(seed)
+
+    def generator_state(self) -> Any:
+        generator = getattr(_context(), "_rng", None)
+        return None if generator is None else generator.getstate()
+
+    def in_use(self) -> bool:
+        return bool(_context()._initialized)
+
+    def op_determinism(self) -> bool:
+        from tensorflow.python.framework import config
+
+        return bool(config.is_op_determinism_enabled())
+
+    def functions_traced(self) -> int:
+        # An eager operation registers a function too; its name starts with "__wrapped__".
+        if not self.in_use():
+            return 0
+        names = (str(name) for name in _context().list_function_names())
+        return sum("__wrapped__" not in name for name in names)
+
+    def threads_requested(self) -> tuple[int, int]:
+        import tensorflow as tf
+
+        threading = tf.config.threading
+        return (
+            threading.get_intra_op_parallelism_threads(),
+            threading.get_inter_op_parallelism_threads(),
+        )
+
+    def onednn(self) -> bool:
+        from tensorflow.python.util import _pywrap_util_port
+
+        return bool(_pywrap_util_port.IsMklEnabled())
+
+    def tf32(self) -> bool:
+        import tensorflow as tf
+
+        return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+    def strategy(self) -> str:
+        import tensorflow as tf
+
+        return type(tf.distribute.get_strategy()).__name__
+
+    def devices(self) -> Sequence[str]:
+        import tensorflow as tf
+
+        return [str(device.device_type) for device in tf.config.list_logical_devices()]
+
+    def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
+        import tensorflow as tf
+
+        return Execution(
+            model=index,
+            jit_requested=jit_requested,
+            jit=bool(model.jit_compile),
+            eager=bool(model.run_eagerly or tf.config.functions_run_eagerly()),
+            steps_per_execution=int(model.steps_per_execution),
+            dtype_policy=str(model.dtype_policy.name),
+        )
+
+    def dataset_determinism(self, dataset: Any) -> bool | None:
+        import tensorflow as tf
+
+        if not isinstance(dataset, tf.data.Dataset):
+            message = f"Expected a tf.data.Dataset, received {type(dataset).__name__}."
+            raise TypeError(message)
+        deterministic: bool | None = dataset.options().deterministic
+        return deterministic
+
+    def model_config(self, model: Any) -> Any:
+        positions = {
+            layer.name: f"<{index}>" for index, layer in enumerate(model._flatten_layers())
+        }
+
+        def without_names(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: without_names(item) for key, item in value.items()}
+            if isinstance(value, list):
+                return [without_names(item) for item in value]
+            return positions.get(value, value) if isinstance(value, str) else value
+
+        config = self.keras.saving.serialize_keras_object(model)
+        # What is built and compiled stands elsewhere in the manifest.
+        parts = {"module", "class_name", "config", "registered_name"}
+        return without_names(plain({key: config[key] for key in parts if key in config}))
+
+    def compile_config(self, model: Any) -> Mapping[str, Any]:
+        if not model.compiled:
+            return {}
+        config = model.get_compile_config() or {}
+        return {name: plain(config.get(name)) for name in ("optimizer", "loss", "metrics")}
+
+    def metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        dtypes = {}
+        pending = list(model.metrics)
+        while pending:
+            metric = pending.pop()
+            # Keras holds the metrics given to compile in one that contains them.
+            if isinstance(getattr(metric, "metrics", None), list):
+                pending.extend(metric.metrics)
+            elif metric.variables:
+                dtypes[str(metric.name)] = str(metric.variables[0].dtype)
+        return dtypes
+
+    def layer_seeds(self, model: Any, index: int) -> list[LayerSeed]:
+        return [
+            LayerSeed(
+                model=index,
+                layer=type(layer).__name__,
+                # The state is [seed, counter]: the first is the seed, drawn or given.
+                seed=int(generator.state.numpy()[0]),
+                given=generator._initial_seed is not None,
+            )
+            for layer in model._flatten_layers()
+            for generator in getattr(layer, "_seed_generators", ())
+        ]
+
+    def layer_initializers(self, model: Any, index: int) -> list[LayerInitializer]:
+        found = []
+        for layer in model._flatten_layers():
+            for attribute, initializer in sorted(vars(layer).items()):
+                if not isinstance(initializer, self.keras.initializers.Initializer):
+                    continue
+                seed = getattr(initializer, "seed", None)
+                seed = getattr(seed, "_initial_seed", seed)
+                found.append(
+                    LayerInitializer(
+                        model=index,
+                        layer=type(layer).__name__,
+                        role=attribute.removesuffix("_initializer").lstrip("_"),
+                        initializer=type(initializer).__name__,
+                        seed=seed,
+                        given=None
+                        if seed is None
+                        else getattr(initializer, "_init_seed", seed) is not None,
+                    )
+                )
+        return found
+
+    def sample_initializer(self, name: str, seed: int, shape: tuple[int, ...]) -> Any:
+        import tensorflow as tf
+
+        initializer = getattr(self.keras.initializers, name)(seed=seed)
+        with tf.device("CPU:0"):
+            return self.keras.ops.convert_to_numpy(initializer(shape, dtype="float32"))
+
+    def weights(self, model: Any) -> list[StateTensor]:
+        owners = {}
+        for layer in model._flatten_layers():
+            generators = getattr(layer, "_seed_generators", ())
+            for variable in (
+                *layer._trainable_variables,
+                *layer._non_trainable_variables,
+                *(generator.state for generator in generators),
+            ):
+                owners.setdefault(id(variable), type(layer).__name__)
+        return [
+            _tensor(variable, owners.get(id(variable), type(model).__name__), variable.name)
+            for variable in model.variables
+        ]
+
+    def optimizer_state(self, model: Any) -> list[StateTensor]:
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is None:
+            return []
+        # Keras names a slot after its weight, and the weight after its layer: a label.
+        prefixes = [
+            (variable.path.replace("/", "_") + "_", position)
+            for position, variable in enumerate(model.variables)
+        ]
+        prefixes.sort(key=lambda item: -len(item[0]))
+        tensors = []
+        for variable in optimizer.variables:
+            role = str(variable.name)
+            for prefix, position in prefixes:
+                if role.startswith(prefix):
+                    role = f"{role.removeprefix(prefix)} of {position}"
+                    break
+            tensors.append(_tensor(variable, type(optimizer).__name__, role))
+        return tensors
+
+    def flip_bit(self, model: Any) -> tuple[int, int, int]:
+        import numpy as np
+
+        weights = model.trainable_variables or model.variables
+        variable = max(weights, key=lambda item: int(np.prod(item.shape)))
+        value = variable.numpy()
+        # The largest element: never zero, so a bit of its mantissa always counts.
+        element = int(np.argmax(np.abs(value)))
+        bit = _MID_MANTISSA_BIT[value.dtype.name]
+        flat = value.reshape(-1).view(f"u{value.dtype.itemsize}")
+        flat[element] ^= flat.dtype.type(1 << bit)
+        variable.assign(flat.view(value.dtype).reshape(value.shape))
+        position = next(
+            index for index, item in enumerate(model.variables) if item is variable
+        )
+        return position, element, bit
+
+
+@contextlib.contextmanager
+def observe_deferred_build(model: Any, built: Any) -> Iterator[None]:
+    """Call `built` once the first training step has been traced and has not yet run.
+
+    Keras on TensorFlow builds an unbuilt model while it traces the first step, so its initial
+    weights exist only between the trace and the step. Keras passes the step through
+    ``_autoconvert_optionals`` on the way; the graph that results is the same. A step that
+    runs eagerly has no such moment, and nothing is called.
+    """
+    import tensorflow as tf
+
+    original = model._autoconvert_optionals
+
+    def autoconvert(step: Any) -> Any:
+        converted = original(step)
+
+        def traced_step(data: Any) -> Any:
+            result = converted(data)
+            if not tf.executing_eagerly():
+                with tf.init_scope():
+                    built()
+            return result
+
+        return traced_step
+
+    # Keras tracks what is assigned to a model; this must leave no trace there.
+    object.__setattr__(model, "_autoconvert_optionals", autoconvert)
+    try:
+        yield
+    finally:
+        object.__delattr__(model, "_autoconvert_optionals")
+
+
+def _tensor(variable: Any, layer: str, role: str) -> StateTensor:
+    return StateTensor(label=str(variable.path), layer=layer, role=role, array=variable.numpy())
