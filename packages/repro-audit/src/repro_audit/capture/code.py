@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["capture_code", "project_folder"]
 
+_RECORDER = "repro_audit"
+
 _GIT_TIMEOUT_S = 30
 _UNTRACKED_LIMIT_BYTES = 16 * 2**20
 
 
 def project_folder() -> Path:
+    """Return the project's folder: the repository around the run's code, else its own folder."""
+    folder = _source_folder()
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return folder if top is None else Path(top.strip())
+
+
+def _source_folder() -> Path:
     """Return the folder the run's own code is in: that of the script, else the current one."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is not None:
@@ -39,7 +48,7 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
         outputs: Paths the run writes.
         missed: Takes what cannot be read.
     """
-    folder = project_folder()
+    folder = _source_folder()
     top = _git(folder, "rev-parse", "--show-toplevel")
     project = folder if top is None else Path(top.strip())
     return Code(
@@ -75,7 +84,8 @@ def _imported_files(project: Path) -> dict[str, str]:
     files = {}
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)
-        if not source or not source.endswith(".py"):
+        # The recorder is no code of the run; its version stands among the packages.
+        if not source or not source.endswith(".py") or name.partition(".")[0] == _RECORDER:
             continue
         path = Path(source).resolve()
         of_project = path.is_relative_to(project) and not path.is_relative_to(installed)

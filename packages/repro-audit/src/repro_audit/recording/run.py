@@ -118,6 +118,7 @@ class Run:
         self._execution: list[Execution] = []
         self._epoch_clock = time.monotonic()
         self._conditions_read = False
+        self._project: Path | None = None
 
     # The life of a recording.
 
@@ -151,7 +152,8 @@ class Run:
             None,
             self._draft.missed,
         )
-        self._capture("packages", capture_packages, project_folder(), self._draft.missed)
+        self._project = project_folder()
+        self._capture("packages", capture_packages, self._project, self._draft.missed)
         self._capture_code()
         for part in ("training", "determinism", "initializers"):
             self._draft.missed(f"$.conditions.{part}", "no training has begun")
@@ -177,7 +179,7 @@ class Run:
         self._draft.status = "complete" if ended_well else "failed"
         if not ended_well:
             self._draft.failure = Failure(
-                type=type(error).__name__, message=scrub(str(error), project_folder())[:2000]
+                type=type(error).__name__, message=scrub(str(error), self._project)[:2000]
             )
         for item in self._draft.models:
             model = item.reference()
@@ -337,7 +339,7 @@ class Run:
 
     def _failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
-        self._draft.missed(path, scrub(f"{type(error).__name__}: {error}", project_folder())[:500])
+        self._draft.missed(path, scrub(f"{type(error).__name__}: {error}", self._project)[:500])
         message = f"repro-audit could not record {path}: {type(error).__name__}: {error}"
         warnings.warn(message, RecordingWarning, stacklevel=3)
 

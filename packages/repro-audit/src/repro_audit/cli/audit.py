@@ -1,0 +1,38 @@
+"""`repro-audit [audit] FILE…`: audit one manifest, or compare several with the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from repro_audit.audit import audit, exit_code
+from repro_audit.cli.options import comparison_options, deliver, output_options
+from repro_audit.errors import printable
+from repro_audit.manifest import load
+
+__all__ = ["command"]
+
+
+@click.command("audit")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@comparison_options
+@output_options
+def command(
+    files: tuple[str, ...], strict: bool, form: str, output: str, color: str, **options: Any
+) -> int:
+    """Audit one manifest; compare several with the first.
+
+    A Keras history.json may stand for a manifest; its evidence is `history`. The file - is
+    standard input.
+
+    \b
+    Examples:
+      repro-audit manifest.json
+      repro-audit theirs.json mine.json --rtol 1e-6
+      repro-audit *.json --format json -o audit.json
+    """
+    manifests = [load(file) for file in files]
+    result = audit(*manifests, names=[printable(file) for file in files], **options)
+    deliver(result, manifests, form=form, output=output, color=color)
+    return exit_code(result, strict=strict)

@@ -1,0 +1,119 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from repro_audit.audit import Audit
+from repro_audit.files import replace_file
+from repro_audit.manifest import Manifest
+
+__all__ = ["comparison_options", "deliver", "output_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("text", "json", "markdown")
+_PIPED_COLUMNS = 100
+
+
+def comparison_options(command: F) -> F:
+    """Add the options that say how runs are compared."""
+    for option in (
+        click.option("--strict", is_flag=True, help="Exit 1 on any finding of error or warning."),
+        click.option(
+            "--ignore-metric",
+            "ignore_metrics",
+            multiple=True,
+            metavar="NAME",
+            help="Do not compare this metric, such as a timer. May be given again.",
+        ),
+        click.option(
+            "--require",
+            type=click.Choice(["history", "weights", "trace"]),
+            default="weights",
+            show_default=True,
+            help="The least evidence a good verdict may rest on.",
+        ),
+        click.option(
+            "--atol", type=click.FloatRange(min=0), help="Absolute tolerance of history values."
+        ),
+        click.option(
+            "--rtol",
+            type=click.FloatRange(min=0),
+            help="Relative tolerance of history values; with it a run can be `close`.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_options(command: F) -> F:
+    """Add the options that say what is written where."""
+    for option in (
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            help="Colours in text; auto: on a terminal, unless NO_COLOR is set.",
+        ),
+        click.option(
+            "-o", "--output", default="-", metavar="FILE", help="Write here; - is standard output."
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            default="text",
+            show_default=True,
+            help="How to write the result.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def deliver(
+    result: Audit, manifests: Sequence[Manifest], *, form: str, output: str, color: str
+) -> None:
+    """Render an audit and write it.
+
+    Raises:
+        OutputError: The file cannot be written; an old one stays.
+    """
+    if form == "json":
+        from repro_audit.report.json import render_json
+
+        text = render_json(result)
+    elif form == "markdown":
+        from repro_audit.report.markdown import render_markdown
+
+        text = render_markdown(result, manifests)
+    else:
+        from repro_audit.report.text import render_text
+
+        terminal = output == "-" and sys.stdout.isatty()
+        columns = shutil.get_terminal_size().columns if terminal else _PIPED_COLUMNS
+        colored = color == "always" or (
+            color == "auto" and terminal and not os.environ.get("NO_COLOR")
+        )
+        text = render_text(result, manifests, width=columns, color=colored)
+    write_output(text, output)
+
+
+def write_output(text: str, output: str) -> None:
+    """Write a result to a file, replaced as a whole, or to standard output."""
+    if output != "-":
+        replace_file(Path(output), text.encode())
+        return
+    # The bytes go out as UTF-8, whatever the locale says the terminal can show.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()

@@ -1,0 +1,80 @@
+"""`repro-audit repeat SCRIPT ARGS`: run it again in clean processes, and compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repro_audit.audit import exit_code
+from repro_audit.cli.options import comparison_options, deliver, output_options
+from repro_audit.cli.progress import Progress
+from repro_audit.errors import RunError, printable
+
+__all__ = ["command"]
+
+
+@click.command(
+    "repeat",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option("-m", "module", is_flag=True, help="The target is a module, as with python -m.")
+@click.option("--runs", type=click.IntRange(min=2), default=2, show_default=True, help="Ordinary runs.")
+@click.option(
+    "-d",
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the evidence goes.  [default: repeat/NAME]",
+)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a run after so long.")
+@click.option(
+    "--cwd",
+    "working_directory",
+    type=click.Choice(["here", "copy", "empty"]),
+    default="here",
+    show_default=True,
+    help="Where runs start: in this folder, in a copy of it, or in an empty one.",
+)
+@click.option("--pass-env", "pass_environment", multiple=True, metavar="NAME", help="Pass this environment variable on. May be given again.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@comparison_options
+@output_options
+@click.argument("target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]...")
+def command(
+    target: tuple[str, ...],
+    module: bool,
+    directory: Path | None,
+    quiet: bool,
+    strict: bool,
+    form: str,
+    output: str,
+    color: str,
+    **options: Any,
+) -> int:
+    """Run a script twice or more in clean processes, and once with a bit flipped.
+
+    The script records itself with repro_audit.record. The last run is the control run: one
+    bit of its weights is flipped after the first step, and the evidence must show it. Each
+    run's manifest and log, and audit.json, go to the directory.
+
+    \b
+    Examples:
+      repro-audit repeat train.py --epochs 2
+      repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
+    """
+    from repro_audit.repeat import Plan, repeat
+
+    if not module and not Path(target[0]).is_file():
+        message = f"{printable(target[0])}: there is no such script."
+        raise RunError(message)
+    name = target[0] if module else Path(target[0]).stem
+    place = Path("repeat") / name if directory is None else directory
+    plan = Plan(target=target, module=module, directory=place, **options)
+    with Progress(quiet=quiet) as progress:
+        result = repeat(plan, progress)
+    for line in result.log_tail:
+        sys.stderr.write(f"  | {line}\n")
+    deliver(result.audit, result.manifests, form=form, output=output, color=color)
+    return exit_code(result.audit, strict=strict)

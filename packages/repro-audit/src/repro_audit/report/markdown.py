@@ -1,0 +1,93 @@
+"""An audit as Markdown, for a pull request or a CI summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from repro_audit.audit import Audit
+from repro_audit.compare import Comparison
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+from repro_audit.report.summary import distance, number, summarize
+
+__all__ = ["render_markdown"]
+
+
+def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
+    """Return an audit as Markdown; whatever came from a manifest stands in code spans.
+
+    Args:
+        result: The audit.
+        manifests: The manifests it judges, in its order.
+    """
+    lines = [f"## repro-audit: {result.verdict}", "", f"{_plain(result.reason)}."]
+    lines += ["", f"Evidence: **{result.evidence}**."]
+    if len(result.groups) > 1 and len(result.manifests) > 2:
+        lines += ["", f"{len(result.groups)} groups of identical outcomes:", ""]
+        for members in result.groups:
+            names = ", ".join(_code(result.manifests[index].name) for index in members)
+            lines.append(f"- {names}")
+    for comparison in result.comparisons:
+        lines += ["", *_comparison(comparison, result)]
+    if result.control is not None:
+        caught = "caught" if result.control.caught else "**not caught**"
+        lines += ["", f"Control run: {caught}: {_plain(result.control.text)}."]
+    if result.shared_state:
+        names = ", ".join(_code(name) for name in result.shared_state[:5])
+        lines += ["", f"Shared state: one run left files where the next could read them: {names}."]
+    for judged, manifest in zip(result.manifests, manifests, strict=True):
+        lines += ["", f"### {_code(judged.name)}: {judged.verdict}", ""]
+        lines += ["| | |", "|---|---|"]
+        lines += [f"| {label} | {_plain(text)} |" for label, text in summarize(manifest)]
+        for finding in judged.findings:
+            lines += ["", f"**{finding.code}** {finding.severity}: {finding.title}", ""]
+            lines += [f"{_plain(finding.seen)} {_plain(finding.why)}", "", *_block(finding.remedy)]
+    return "\n".join(lines) + "\n"
+
+
+def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
+    expected = _code(result.manifests[comparison.expected].name)
+    actual = _code(result.manifests[comparison.actual].name)
+    yield f"### {actual} against {expected}: {comparison.verdict}"
+    if comparison.fields:
+        yield from ("", "| outcome | verdict | |", "|---|---|---|")
+    for field in comparison.fields:
+        yield f"| {field.field} | {field.verdict} | {_plain(field.detail)} |"
+    if comparison.metrics:
+        yield from ("", "| metric | first differs | expected | actual | distance |")
+        yield "|---|---|---|---|---|"
+    for item in comparison.metrics:
+        where = "evaluation" if item.first_epoch is None else f"epoch {item.first_epoch}"
+        apart = distance(item.ulps, item.dtype, item.relative)
+        yield (
+            f"| {_code(item.metric)} | {where} | {number(item.expected)} "
+            f"| {number(item.actual)} | {apart} |"
+        )
+    if comparison.first_difference is not None:
+        yield from ("", f"**Where:** {_plain(comparison.first_difference.text)}")
+        if not comparison.causes:
+            yield from ("", "**Why:** no recorded condition differs.")
+    for index, cause in enumerate(comparison.causes):
+        word = "Why" if index == 0 else "Or"
+        yield from ("", f"**{word}, {cause.certainty}:** {_plain(cause.title)}; {_plain(cause.reason)}")
+        yield from ("", *_block(cause.remedy))
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown or HTML would read as markup."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
+
+
+def _code(text: str) -> str:
+    """Return a code span that ends where it should."""
+    shown = printable(text).replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
+    space = " " if "`" in shown else ""
+    return f"{fence}{space}{shown}{space}{fence}"
+
+
+def _block(code: str) -> list[str]:
+    """Return a code block that ends where it should."""
+    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", code)), default=0) + 1)
+    return [fence, *(printable(line) for line in code.splitlines()), fence]

@@ -1,0 +1,128 @@
+"""What a manifest says of its run, in a few short lines for every renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Determinism
+
+__all__ = ["counted", "distance", "number", "summarize"]
+
+_SINCE = {
+    "before_first_op": "on before the first operation",
+    "later": "on, but late",
+    "off": "off",
+    "unknown": "on, since when is not known",
+}
+_STACK = ("keras", "tensorflow", "numpy")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "epoch"), counted(2000, "step")
+    ('1 epoch', '2,000 steps')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def number(value: float | None) -> str:
+    """Return a value in full: every digit that float64 needs."""
+    return "nothing" if value is None else repr(value)
+
+
+def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
+    """Return how far two values lie apart.
+
+    >>> distance(1, "float32", 1.1e-07)
+    '1 ULP of float32, 1.1e-07 relative'
+    """
+    parts = []
+    if ulps is not None:
+        parts.append(f"{ulps:,} ULP{'' if ulps == 1 else 's'} of {dtype}")
+    if relative is not None:
+        parts.append(f"{relative:.2g} relative")
+    return ", ".join(parts)
+
+
+def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield what there is to know of a run at a glance, as pairs of a word and a line."""
+    outcomes = manifest.outcomes
+    epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in outcomes.fits)
+    trained = ", ".join(
+        [
+            counted(len(outcomes.fits), "fit"),
+            counted(epochs, "epoch"),
+            counted(manifest.steps, "step"),
+        ]
+    )
+    yield "run", f"{manifest.run_id[:8]}, {manifest.status}: {trained}"
+    final = _final_metrics(manifest)
+    if final:
+        yield "result", final
+    conditions = manifest.conditions
+    if conditions.seeds is not None:
+        seeds = conditions.seeds
+        if seeds.declared is not None:
+            by = f", set by {seeds.declared_by}" if seeds.declared_by else ""
+            yield "seed", f"{seeds.declared}{by}"
+        elif seeds.backend.seed is not None:
+            yield "seed", f"{seeds.backend.seed} in TensorFlow; none declared to Keras"
+        else:
+            yield "seed", "none"
+    if conditions.determinism is not None:
+        yield "bits", _bits(conditions.determinism)
+    if conditions.data:
+        yield "data", "; ".join(
+            printable(role) + (f": {counted(item.count, 'sample')}" if item.count else "")
+            for role, item in conditions.data.items()
+        )
+    if conditions.code is not None:
+        code = conditions.code
+        where = "no repository" if code.git is None else "no commit"
+        if code.git is not None and code.git.commit:
+            where = f"commit {printable(code.git.commit)[:12]}{', changed' if code.git.dirty else ''}"
+        yield "code", f"{printable(code.entry_point or 'interactive')}; {where}"
+    if conditions.environment is not None:
+        environment = conditions.environment
+        versions = [f"Python {printable(environment.python.version)}"]
+        distributions = conditions.packages.distributions if conditions.packages else {}
+        versions += [
+            f"{name} {printable(distributions[name].version)}"
+            for name in _STACK
+            if name in distributions
+        ]
+        cpu = environment.cpu
+        processor = printable(cpu.model or cpu.microarchitecture or "unknown processor")
+        yield "machine", f"{processor}, {printable(environment.system)}; {', '.join(versions)}"
+
+
+def _final_metrics(manifest: Manifest) -> str:
+    """Return the last values of an evaluation, or else of the last fit."""
+    outcomes = manifest.outcomes
+    if outcomes.evaluations:
+        values = outcomes.evaluations[-1].results.items()
+        return ", ".join(f"{printable(name)} {value:.4f}" for name, value in values)
+    if outcomes.fits:
+        return ", ".join(
+            f"{printable(name)} {values[-1]:.4f}"
+            for name, values in outcomes.fits[-1].history.items()
+            if values and values[-1] is not None
+        )
+    return ""
+
+
+def _bits(determinism: Determinism) -> str:
+    pool = determinism.threads.intra_op
+    source = {"api": "pinned", "environment": "pinned by the environment", "cores": "from the cores"}
+    parts = [
+        f"op determinism {_SINCE[determinism.op_determinism]}",
+        f"{counted(pool.in_force, 'thread')}, {source[pool.source]}",
+    ]
+    if determinism.execution:
+        parts.append("jit " + ("on" if determinism.execution[0].jit else "off"))
+    if determinism.onednn.in_force is not None:
+        parts.append("oneDNN " + ("on" if determinism.onednn.in_force else "off"))
+    return "; ".join(parts)

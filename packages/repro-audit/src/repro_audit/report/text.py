@@ -1,0 +1,287 @@
+"""An audit as text, for a terminal, a pipe or a log.
+
+No boxes and no columns that a narrow window would break. Prose wraps to the width; code and
+paths never do, so that they can be copied.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from repro_audit.audit import Audit, AuditedManifest, Finding
+from repro_audit.compare import Cause, Comparison
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+from repro_audit.report.summary import counted, distance, number, summarize
+
+__all__ = ["render_text"]
+
+_VERDICTS = {
+    "controlled": "bold green",
+    "identical": "bold green",
+    "close": "bold green",
+    "match": "green",
+    "uncontrolled": "bold red",
+    "divergent": "bold red",
+    "differ": "red",
+    "inconclusive": "bold yellow",
+    "missing": "yellow",
+    "not_compared": "dim",
+    "error": "bold red",
+    "warning": "yellow",
+    "info": "cyan",
+    "certain": "bold",
+    "likely": "bold",
+    "possible": "default",
+}
+
+
+def render_text(
+    result: Audit, manifests: Sequence[Manifest], *, width: int = 100, color: bool = False
+) -> str:
+    """Return an audit as text.
+
+    Args:
+        result: The audit.
+        manifests: The manifests it judges, in its order.
+        width: Columns to wrap prose to.
+        color: Whether to use colours and weights.
+    """
+    page = _Page(width, color=color)
+    for part in page_parts(result):
+        if part == "single":
+            _single(page, result.manifests[0], manifests[0])
+        elif part == "several":
+            _several(page, result, manifests)
+        else:
+            page.verdict(result.verdict, result.reason)
+    if result.control is not None:
+        page.blank()
+        page.verdict("match" if result.control.caught else "missing", "", word="control")
+        page.prose(result.control.text, indent=2)
+    if result.shared_state:
+        page.blank()
+        files = ", ".join(printable(name) for name in result.shared_state[:5])
+        page.line(("warning", "warning"), ("", "  shared state between the runs"))
+        page.prose(
+            f"One run left files where the next could read them: {files}"
+            + (", …" if len(result.shared_state) > 5 else "")
+            + ". Use --cwd empty or --cwd copy to keep the runs apart.",
+            indent=2,
+        )
+    return page.text()
+
+
+def page_parts(result: Audit) -> list[str]:
+    """Return which part of the page an audit needs."""
+    if result.comparisons:
+        return ["several"]
+    return ["single"] if len(result.manifests) == 1 else ["verdict"]
+
+
+class _Page:
+    """Lines of text, wrapped and coloured by rich."""
+
+    def __init__(self, width: int, *, color: bool) -> None:
+        self._file = io.StringIO()
+        self._console = Console(
+            file=self._file,
+            width=max(width, 20),
+            force_terminal=color,
+            color_system="standard" if color else None,
+            no_color=not color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+
+    def text(self) -> str:
+        """Return everything, without spaces at the ends of lines."""
+        return "\n".join(line.rstrip() for line in self._file.getvalue().splitlines()) + "\n"
+
+    def blank(self) -> None:
+        """Add an empty line."""
+        self._console.print()
+
+    def line(self, *parts: tuple[str, str]) -> None:
+        """Add a line that is never wrapped, of pairs of a style's name and a text."""
+        text = Text()
+        for style, part in parts:
+            text.append(part, style=_VERDICTS.get(style, style))
+        self._console.print(text, soft_wrap=True)
+
+    def prose(self, text: str, indent: int, style: str = "") -> None:
+        """Add a text that wraps with its indentation."""
+        self._console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
+
+    def labelled(self, label: str, text: str, width: int, style: str = "") -> None:
+        """Add a label and a text that wraps beside it."""
+        columns = self._console.width
+        if columns < 2 * width + 20:
+            self.line(("dim", f"  {label}"))
+            self.prose(text, indent=4, style=style)
+            return
+        body = Text(text, style=style).wrap(self._console, columns - width - 4)
+        for index, wrapped in enumerate(body):
+            head = Text(f"  {label if index == 0 else '':<{width}}  ", style="dim")
+            self._console.print(head + wrapped, soft_wrap=True)
+
+    def code(self, text: str, indent: int) -> None:
+        """Add lines of code, never wrapped."""
+        for part in text.splitlines():
+            self._console.print(Text(" " * indent + part, style="bold cyan"), soft_wrap=True)
+
+    def verdict(self, verdict: str, reason: str, word: str | None = None) -> None:
+        """Add the line a reader looks for first."""
+        shown = word or verdict
+        if word is not None:
+            shown += ": caught" if verdict == "match" else ": not caught"
+        text = Text(shown, style=_VERDICTS[verdict])
+        if reason:
+            text.append(f"  {reason}", style="default")
+        self._console.print(text)
+
+
+def _single(page: _Page, judged: AuditedManifest, manifest: Manifest) -> None:
+    page.verdict(judged.verdict, f"{judged.reason} (evidence: {judged.evidence})")
+    page.line(("", printable(judged.name)))
+    page.blank()
+    for label, text in summarize(manifest):
+        page.labelled(label, text, 7)
+    for finding in judged.findings:
+        page.blank()
+        _finding(page, finding)
+    page.blank()
+    page.prose(_count_findings(judged), indent=0)
+
+
+def _finding(page: _Page, finding: Finding) -> None:
+    page.line(
+        (finding.severity, f"{finding.code} {finding.severity}"), ("", f"  {finding.title}")
+    )
+    page.prose(finding.seen, indent=2)
+    page.prose(finding.why, indent=2, style="dim")
+    page.code(finding.remedy, indent=4)
+
+
+def _count_findings(judged: AuditedManifest) -> str:
+    if not judged.findings:
+        return "No findings."
+    severities = [finding.severity for finding in judged.findings]
+    counts = [
+        counted(severities.count(name), name) if name != "info" else f"{severities.count(name)} info"
+        for name in ("error", "warning", "info")
+        if name in severities
+    ]
+    return f"{', '.join(counts)}. More on one: repro-audit explain {judged.findings[0].code}"
+
+
+def _several(page: _Page, result: Audit, manifests: Sequence[Manifest]) -> None:
+    page.verdict(result.verdict, f"{result.reason} (evidence: {result.evidence})")
+    if len(result.manifests) > 2:
+        _groups(page, result)
+    for comparison in result.comparisons:
+        page.blank()
+        _comparison(page, comparison, result, manifests)
+    noted = [item for item in result.manifests if item.findings]
+    if noted:
+        page.blank()
+        page.line(("dim", "Findings in single manifests (repro-audit FILE shows them):"))
+        for item in noted:
+            codes = ", ".join(dict.fromkeys(finding.code for finding in item.findings))
+            page.line(("", f"  {printable(item.name)}  {item.verdict}: {codes}"))
+
+
+def _groups(page: _Page, result: Audit) -> None:
+    page.blank()
+    page.line(("", f"{len(result.manifests)} runs in {counted(len(result.groups), 'group')} of identical outcomes:"))
+    for number_, members in enumerate(result.groups, start=1):
+        names = ", ".join(printable(result.manifests[index].name) for index in members)
+        page.labelled(f"group {number_}", names, 9)
+
+
+def _comparison(
+    page: _Page, comparison: Comparison, result: Audit, manifests: Sequence[Manifest]
+) -> None:
+    if len(result.comparisons) > 1:
+        page.verdict(comparison.verdict, comparison.reason)
+    for role, index in (("expected", comparison.expected), ("actual", comparison.actual)):
+        run_id = manifests[index].run_id[:8]
+        page.line(("dim", f"  {role:<8}  "), ("", printable(result.manifests[index].name)), ("dim", f"  {run_id}"))
+    if comparison.verdict == "identical" and len(result.comparisons) > 1:
+        return
+    if comparison.fields:
+        page.blank()
+    for field in comparison.fields:
+        page.line(
+            ("", f"  {field.field:<15}  "),
+            (field.verdict, f"{field.verdict:<7}"),
+            ("dim", f"  {field.detail}"),
+        )
+    if comparison.metrics:
+        page.blank()
+        _metrics(page, comparison)
+    if comparison.ignored_metrics:
+        page.prose("Not compared: " + ", ".join(map(printable, comparison.ignored_metrics)), indent=2)
+    if comparison.first_difference is not None:
+        page.blank()
+        page.line(("bold", "Where: "), ("", comparison.first_difference.text))
+        _tensors(page, comparison)
+        page.blank()
+        _causes(page, comparison)
+    elif comparison.differences and comparison.verdict == "identical":
+        page.blank()
+        paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
+        listed = ", ".join(map(printable, paths[:4])) + (", …" if len(paths) > 4 else "")
+        page.prose(f"{counted(len(paths), 'condition')} differed and changed nothing: {listed}", indent=2)
+
+
+def _metrics(page: _Page, comparison: Comparison) -> None:
+    for item in comparison.metrics:
+        name = printable(item.metric)
+        if item.fit is None:
+            name = f"evaluation {name}"
+        equal = f"equal in {item.equal} of {item.epochs} epochs, " if item.fit is not None else ""
+        where = f"in epoch {item.first_epoch} " if item.first_epoch is not None else ""
+        page.labelled(
+            name,
+            f"{equal}{where}{number(item.expected)} → {number(item.actual)}: "
+            f"{distance(item.ulps, item.dtype, item.relative) or 'not comparable as numbers'}",
+            15,
+        )
+
+
+def _tensors(page: _Page, comparison: Comparison) -> None:
+    difference = comparison.first_difference
+    if difference is None or not difference.tensors:
+        return
+    for tensor in difference.tensors[:3]:
+        label = printable(tensor.label) or "no label"
+        page.line(("dim", f"  {label}: {printable(tensor.layer)} {printable(tensor.role)}"))
+    if len(difference.tensors) > 3:
+        page.line(("dim", f"  and {len(difference.tensors) - 3} more tensors"))
+
+
+def _causes(page: _Page, comparison: Comparison) -> None:
+    if not comparison.causes:
+        page.line(("bold", "Why: "), ("", "no recorded condition differs"))
+        page.prose(
+            "Something that was not recorded changed, or the run does not repeat on one machine: "
+            "an operation without op determinism, a race in a data pipeline.",
+            indent=2,
+        )
+        return
+    for index, cause in enumerate(comparison.causes):
+        _cause(page, cause, "Why" if index == 0 else "Or")
+
+
+def _cause(page: _Page, cause: Cause, word: str) -> None:
+    page.line(("bold", f"{word}, {cause.certainty}: "), ("", cause.title))
+    page.prose(cause.reason, indent=2, style="dim")
+    page.code(cause.remedy, indent=4)
