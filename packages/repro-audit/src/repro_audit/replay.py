@@ -12,8 +12,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from repro_audit.manifest.records import Manifest
@@ -26,8 +25,7 @@ _FAR = 2**18
 _SMALL_SEEDS = 1_024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replay:
+class Replay(NamedTuple):
     """Where the layers' drawn seeds stand in the stream of one seed.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from repro_audit.audit.rules import Finding, check
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
@@ -24,8 +23,7 @@ _EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuditedManifest:
+class AuditedManifest(NamedTuple):
     """One manifest, judged on its own.
 
     Attributes:
@@ -49,8 +47,7 @@ class AuditedManifest:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Control:
+class Control(NamedTuple):
     """What the control run of a `repeat` showed."""
 
     caught: bool
@@ -59,8 +56,7 @@ class Control:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
+class RunSummary(NamedTuple):
     """One process that `repeat` started.
 
     Attributes:
@@ -76,8 +72,7 @@ class RunSummary:
     steps: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Audit:
+class Audit(NamedTuple):
     """The judgement on one or several manifests.
 
     Attributes:

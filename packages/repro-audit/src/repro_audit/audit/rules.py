@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from repro_audit.manifest import Manifest
 
@@ -14,8 +15,7 @@ FAMILIES = ("seeding", "determinism", "data", "environment", "evidence", "contra
 SEVERITIES = ("error", "warning", "info")
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What a rule saw in one manifest.
 
     Attributes:
@@ -29,8 +29,7 @@ class Seen:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing a rule found in one manifest."""
 
     code: str
@@ -43,8 +42,7 @@ class Finding:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule for single manifests.
 
     Attributes:

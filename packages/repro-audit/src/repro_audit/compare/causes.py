@@ -7,9 +7,10 @@ change it and is seen to do so is ``likely``; what may be a coincidence is ``pos
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro_audit.compare.comparison import Cause, ConditionDifference, FirstDifference
 from repro_audit.compare.remedies import REMEDIES
@@ -23,8 +24,7 @@ GROUPS = ("data", "seeds", "training", "determinism", "packages", "environment",
 _CERTAINTIES = ("certain", "likely", "possible")
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """A kind of cause.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
 
 from repro_audit.manifest.records import Json
 
@@ -17,8 +18,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class FieldVerdict:
+class FieldVerdict(NamedTuple):
     """One kind of outcome: ``match``, ``differ``, ``missing`` or ``not_compared``."""
 
     field: str
@@ -26,8 +26,7 @@ class FieldVerdict:
     detail: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TensorDifference:
+class TensorDifference(NamedTuple):
     """A tensor whose bits differ. Its label is that of the expected run."""
 
     model: int
@@ -37,8 +36,7 @@ class TensorDifference:
     label: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetricDifference:
+class MetricDifference(NamedTuple):
     """One metric of one fit or evaluation whose values differ.
 
     Attributes:
@@ -70,8 +68,7 @@ class MetricDifference:
     largest_relative: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class FirstDifference:
+class FirstDifference(NamedTuple):
     """Where two runs part, in the order in which a run makes its outcomes.
 
     Attributes:
@@ -90,8 +87,7 @@ class FirstDifference:
     tensors: tuple[TensorDifference, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConditionDifference:
+class ConditionDifference(NamedTuple):
     """One condition that differs; long values are shortened to text."""
 
     path: str
@@ -99,8 +95,7 @@ class ConditionDifference:
     actual: Json
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cause:
+class Cause(NamedTuple):
     """A condition that differs and may explain the difference.
 
     Attributes:
@@ -121,8 +116,7 @@ class Cause:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two runs compared.
 
     Attributes:

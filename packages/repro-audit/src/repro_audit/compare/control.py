@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
 
 from repro_audit.manifest import Manifest
 
 __all__ = ["ControlVerdict", "judge_control"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ControlVerdict:
+class ControlVerdict(NamedTuple):
     """What a control run showed.
 
     Attributes:

@@ -2,12 +2,14 @@
 
 The schema describes every field and its unit. ``None`` means that nothing was read; where
 something should have been, the manifest's `missing` names the field and the reason.
+
+They are named tuples rather than frozen dataclasses, which take four times as long to define:
+every start of the command line would pay for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Any
 """A value as JSON holds it, its numbers encoded by `repro_audit.canonical.encode`."""
@@ -15,16 +17,14 @@ Json = Any
 SCHEMA = "repro-audit/manifest-1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Missing:
+class Missing(NamedTuple):
     """A field that could not be read, and why."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flip:
+class Flip(NamedTuple):
     """The bit that a control run flipped on purpose."""
 
     step: int
@@ -37,24 +37,21 @@ class Flip:
 # Conditions: what was controlled.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Generator:
+class Generator(NamedTuple):
     """The state of a shared random generator when recording began."""
 
     digest: str | None
     as_seeded: bool | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class BackendGenerator:
+class BackendGenerator(NamedTuple):
     """The backend's global seed, and the state of the generator it feeds."""
 
     seed: int | None
     digest: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class HashSeed:
+class HashSeed(NamedTuple):
     """What PYTHONHASHSEED asked for, and what Python does."""
 
     requested: str | None
@@ -62,8 +59,7 @@ class HashSeed:
     probe: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerSeed:
+class LayerSeed(NamedTuple):
     """The seed of one layer's own generator, drawn or given."""
 
     model: int
@@ -72,8 +68,7 @@ class LayerSeed:
     given: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seeds:
+class Seeds(NamedTuple):
     """Every seed, declared, in force and drawn."""
 
     declared: int | None
@@ -85,8 +80,7 @@ class Seeds:
     layers: tuple[LayerSeed, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThreadPool:
+class ThreadPool(NamedTuple):
     """The size of one thread pool: requested, and in force."""
 
     requested: int
@@ -95,8 +89,7 @@ class ThreadPool:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Threads:
+class Threads(NamedTuple):
     """TensorFlow's thread pools and the cores this process may use."""
 
     intra_op: ThreadPool
@@ -104,24 +97,21 @@ class Threads:
     usable_cores: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Onednn:
+class Onednn(NamedTuple):
     """Whether oneDNN's operations are used."""
 
     requested: str | None
     in_force: bool | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Isa:
+class Isa(NamedTuple):
     """The instruction set oneDNN may use."""
 
     requested: str | None
     in_force: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(NamedTuple):
     """How one model's steps are executed."""
 
     model: int
@@ -132,8 +122,7 @@ class Execution:
     dtype_policy: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatasetOptions:
+class DatasetOptions(NamedTuple):
     """The options of one tf.data pipeline given to a fit."""
 
     fit: int
@@ -141,8 +130,7 @@ class DatasetOptions:
     deterministic: bool | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Determinism:
+class Determinism(NamedTuple):
     """Every switch that decides which bits an operation returns."""
 
     op_determinism: str
@@ -158,8 +146,7 @@ class Determinism:
     datasets: tuple[DatasetOptions, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainedModel:
+class TrainedModel(NamedTuple):
     """A model's configuration, with its layers' names replaced by their positions."""
 
     class_name: str
@@ -170,8 +157,7 @@ class TrainedModel:
     metrics: Json
 
 
-@dataclass(frozen=True, kw_only=True)
-class FitArguments:
+class FitArguments(NamedTuple):
     """What one `fit` was asked to do."""
 
     model: int
@@ -179,16 +165,14 @@ class FitArguments:
     callbacks: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Training:
+class Training(NamedTuple):
     """The models and the fits, in the order they were seen."""
 
     models: tuple[TrainedModel, ...]
     fits: tuple[FitArguments, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cpu:
+class Cpu(NamedTuple):
     """The processor."""
 
     model: str | None
@@ -199,8 +183,7 @@ class Cpu:
     logical_cores: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accelerator:
+class Accelerator(NamedTuple):
     """One accelerator and its driver."""
 
     name: str
@@ -208,8 +191,7 @@ class Accelerator:
     driver: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Python:
+class Python(NamedTuple):
     """The interpreter."""
 
     version: str
@@ -218,8 +200,7 @@ class Python:
     compiler: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environment:
+class Environment(NamedTuple):
     """The machine, the operating system and the interpreter."""
 
     system: str
@@ -236,8 +217,7 @@ class Environment:
     variables: dict[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     """Where a distribution came from when it was not a package index."""
 
     editable: bool
@@ -245,8 +225,7 @@ class Source:
     commit: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Package:
+class Package(NamedTuple):
     """One installed distribution."""
 
     version: str
@@ -254,8 +233,7 @@ class Package:
     source: Source | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Requirements:
+class Requirements(NamedTuple):
     """One file beside the code that names the packages it needs."""
 
     file: str
@@ -264,16 +242,14 @@ class Requirements:
     loose: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Packages:
+class Packages(NamedTuple):
     """The installed distributions, and the files that say which are wanted."""
 
     distributions: dict[str, Package]
     requirements: tuple[Requirements, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Git:
+class Git(NamedTuple):
     """The state of the repository."""
 
     commit: str | None
@@ -281,8 +257,7 @@ class Git:
     diff_digest: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Code:
+class Code(NamedTuple):
     """What was run."""
 
     argv: tuple[str, ...]
@@ -291,8 +266,7 @@ class Code:
     files: dict[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Array:
+class Array(NamedTuple):
     """One array of a data set."""
 
     dtype: str
@@ -300,8 +274,7 @@ class Array:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(NamedTuple):
     """The content of one data set."""
 
     arrays: tuple[Array, ...]
@@ -309,8 +282,7 @@ class Data:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class InitializerSample:
+class InitializerSample(NamedTuple):
     """What one built-in initializer gives for seed 42."""
 
     initializer: str
@@ -319,8 +291,7 @@ class InitializerSample:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerInitializer:
+class LayerInitializer(NamedTuple):
     """The initializer of one weight, and the seed it holds."""
 
     model: int
@@ -331,16 +302,14 @@ class LayerInitializer:
     given: bool | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Initializers:
+class Initializers(NamedTuple):
     """Samples of the built-in initializers, and every layer's own."""
 
     builtin: tuple[InitializerSample, ...]
     layers: tuple[LayerInitializer, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What was controlled. Conditions explain a mismatch."""
 
     data: dict[str, Data] | None = None
@@ -356,8 +325,7 @@ class Conditions:
 # Outcomes: what came out.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One tensor of a model's state. Its name is a label and stands in the information."""
 
     layer: str
@@ -367,8 +335,7 @@ class Tensor:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Digests:
+class Digests(NamedTuple):
     """One digest for each kind of outcome."""
 
     initial_weights: str | None = None
@@ -377,8 +344,7 @@ class Digests:
     final_state: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class FitOutcome:
+class FitOutcome(NamedTuple):
     """What one `fit`, or one hand-written loop, produced."""
 
     model: int | None
@@ -388,8 +354,7 @@ class FitOutcome:
     dtypes: dict[str, str | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """What one `evaluate` outside a fit returned."""
 
     model: int
@@ -398,11 +363,10 @@ class Evaluation:
     dtypes: dict[str, str | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcomes:
+class Outcomes(NamedTuple):
     """What came out. Outcomes must match."""
 
-    digests: Digests = field(default_factory=Digests)
+    digests: Digests = Digests()
     fits: tuple[FitOutcome, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     initial_weights: tuple[tuple[Tensor, ...] | None, ...] = ()
@@ -412,16 +376,14 @@ class Outcomes:
 # Information: what may differ freely.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(NamedTuple):
     """The exception that ended a failed run."""
 
     type: str
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Information:
+class Information(NamedTuple):
     """What may differ freely and is never compared."""
 
     started: str | None = None
@@ -433,8 +395,7 @@ class Information:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Manifest(NamedTuple):
     """One run, as it was recorded."""
 
     run_id: str
@@ -443,9 +404,9 @@ class Manifest:
     schema: str = SCHEMA
     control_run: Flip | None = None
     missing: tuple[Missing, ...] = ()
-    conditions: Conditions = field(default_factory=Conditions)
-    outcomes: Outcomes = field(default_factory=Outcomes)
-    information: Information = field(default_factory=Information)
+    conditions: Conditions = Conditions()
+    outcomes: Outcomes = Outcomes()
+    information: Information = Information()
     digest: str = ""
 
     @property

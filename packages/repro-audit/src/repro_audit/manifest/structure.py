@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from repro_audit.canonical import encode, number
@@ -17,9 +16,10 @@ T = TypeVar("T")
 
 def unstructure(value: Any) -> Any:
     """Return the JSON value of a record, of a tuple or dict of records, or of a plain value."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: unstructure(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, tuple | list):
+        names = getattr(value, "_fields", None)
+        if names is not None:
+            return {name: unstructure(item) for name, item in zip(names, value, strict=True)}
         return [unstructure(item) for item in value]
     if isinstance(value, dict):
         return {key: unstructure(item) for key, item in value.items()}
@@ -30,7 +30,7 @@ def structure(cls: type[T], value: Any) -> T:
     """Return the record that a validated JSON value stands for; inverts `unstructure`.
 
     Args:
-        cls: A frozen dataclass of `repro_audit.manifest.records` or of an audit.
+        cls: A record of `repro_audit.manifest.records` or of an audit.
         value: JSON value that the record's schema accepts.
     """
     result: T = _converter(cls)(value)
@@ -40,9 +40,9 @@ def structure(cls: type[T], value: Any) -> T:
 @functools.cache
 def _converter(annotation: Any) -> Callable[[Any], Any]:
     """Return the function that converts a JSON value to one annotation."""
-    if is_dataclass(annotation):
+    if hasattr(annotation, "_fields"):
         hints = get_type_hints(annotation)
-        converters = [(item.name, _converter(hints[item.name])) for item in fields(annotation)]
+        converters = [(name, _converter(hints[name])) for name in annotation._fields]
         return lambda value: annotation(
             **{name: convert(value[name]) for name, convert in converters if name in value}
         )

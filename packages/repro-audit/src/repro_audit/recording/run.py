@@ -15,7 +15,6 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -486,8 +485,7 @@ class Run:
         if not self._conditions_read:
             environment = draft.conditions.get("environment")
             if environment is not None:
-                draft.conditions["environment"] = replace(
-                    environment, devices=tuple(self._backend.devices())
+                draft.conditions["environment"] = environment._replace(devices=tuple(self._backend.devices())
                 )
         self._conditions_read = True
 
@@ -501,14 +499,12 @@ class Run:
             declared = self._backend.declared_seed()
             if declared != seeds.declared:
                 fresh = capture_seeds(self._backend, self._variables, controlled.seed)
-                seeds = replace(
-                    seeds,
-                    declared=declared,
+                seeds = seeds._replace(declared=declared,
                     declared_by=fresh.declared_by,
-                    backend=replace(seeds.backend, seed=fresh.backend.seed),
+                    backend=seeds.backend._replace(seed=fresh.backend.seed),
                 )
             layers = (*seeds.layers, *self._backend.layer_seeds(model, index))
-            conditions["seeds"] = replace(seeds, layers=layers)
+            conditions["seeds"] = seeds._replace(layers=layers)
         known = conditions.get("initializers")
         layers_before = known.layers if known is not None else ()
         conditions["initializers"] = Initializers(

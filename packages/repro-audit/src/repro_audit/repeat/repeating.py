@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -217,23 +217,20 @@ def _judge(plan: Plan, done: Sequence[_Run], names: Sequence[str]) -> Repeated:
         )
     else:
         result = Audit(verdict="inconclusive", reason="no manifest", evidence="none", manifests=())
-    result = replace(result, runs=summaries, shared_state=_shared_state(done))
+    result = result._replace(runs=summaries, shared_state=_shared_state(done))
     if failed is not None:
-        result = replace(result, verdict="inconclusive", reason=str(failed.problem))
+        result = result._replace(verdict="inconclusive", reason=str(failed.problem))
         return Repeated(audit=result, manifests=manifests, log_tail=tuple(log_tail(failed.log)))
     control = next((run for run in done if run.name == "control"), None)
     verdict = judge_control(manifests[0], None if control is None else control.manifest)
-    result = replace(
-        result,
-        control=Control(
+    result = result._replace(control=Control(
             caught=verdict.caught, before=verdict.before, after=verdict.after, text=verdict.text
         ),
     )
     # A difference that was seen proves that the audit can see one; only agreement needs the
     # control run to vouch for it.
     if not verdict.caught and result.verdict in {"identical", "close"}:
-        result = replace(
-            result, verdict="inconclusive", reason=f"the control was not caught: {verdict.text}"
+        result = result._replace(verdict="inconclusive", reason=f"the control was not caught: {verdict.text}"
         )
     return Repeated(audit=result, manifests=manifests)
 
