@@ -152,12 +152,12 @@ def summary_lines() -> Iterator[str]:
     """Yield one line an app: verdict, work done, whether the control was caught, evidence."""
     for path in sorted(REPRODUCED.glob("*/audit.json")):
         audit = json.loads(path.read_text(encoding="utf-8"))
-        runs = audit["runs"]
-        control = "caught" if audit["control"]["caught"] else "NOT CAUGHT"
+        runs = [run for run in audit["runs"] if run["name"] != "control"]
+        control = audit["control"] and audit["control"]["caught"]
         yield (
             f"{path.parent.name:<12}  {audit['verdict']:<12}  "
             f"{len(runs)} runs, {runs[0]['steps']} steps  "
-            f"control: {control}  evidence: {audit['evidence']}"
+            f"control: {'caught' if control else 'NOT CAUGHT'}  evidence: {audit['evidence']}"
         )
 
 

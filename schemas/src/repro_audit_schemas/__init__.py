@@ -18,7 +18,7 @@ from referencing import Registry, Resource
 __all__ = ["NAMES", "REGISTRY", "schema", "text"]
 
 NAMES = ("manifest-1", "audit-1")
-"""Every schema's name; its file is ``NAME.schema.json`` and its ``$id`` ``urn:repro-audit:NAME``."""
+"""Every schema. Its file is ``NAME.schema.json``, its ``$id`` ``urn:repro-audit:NAME``."""
 
 
 def text(name: str) -> str:
@@ -48,4 +48,4 @@ def _retrieve(uri: str) -> Resource[Any]:
     return Resource.from_contents(schema(uri.removeprefix("urn:repro-audit:")))
 
 
-REGISTRY: Registry[Any] = Registry(retrieve=_retrieve)
+REGISTRY: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg] # attrs: _retrieve

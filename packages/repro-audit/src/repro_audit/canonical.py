@@ -28,7 +28,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["digest_array", "digest_bytes", "digest_file", "digest_json", "dumps", "encode", "number"]
+__all__ = [
+    "digest_array",
+    "digest_bytes",
+    "digest_file",
+    "digest_json",
+    "dumps",
+    "encode",
+    "number",
+]
 
 _LARGEST_EXACT = 2**53 - 1
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0": -0.0}
@@ -41,7 +49,7 @@ def encode(value: Any) -> Any:
     ['NaN', '-0.0', 0.0, '0x1000000000000000']
     """
     if isinstance(value, float):
-        if value != value:
+        if math.isnan(value):
             return "NaN"
         if math.isinf(value):
             return "Infinity" if value > 0 else "-Infinity"
@@ -126,5 +134,5 @@ def digest_array(array: np.ndarray[Any, Any]) -> str:
     if sys.byteorder != "little" or array.dtype.byteorder == ">":
         array = array.astype(little)
     # A view of bytes instead of a buffer of elements: bfloat16 has no buffer format.
-    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return "sha256:" + hasher.hexdigest()

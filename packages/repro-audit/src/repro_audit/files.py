@@ -51,7 +51,7 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
             reason = error.strerror if isinstance(error, OSError) else error
             message = f"{name}: cannot be opened: {reason}."
             raise ManifestError(message) from None
-        with open(descriptor, "rb") as file:
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a file")
@@ -99,7 +99,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -9,10 +9,11 @@ that is too large is thrown away), and ``random.random()`` takes two.
 
 from __future__ import annotations
 
+import itertools
 import random
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from repro_audit.manifest.records import Manifest
@@ -83,10 +84,7 @@ def replay(seed: int, drawn: Sequence[int]) -> Replay:
     if not places:
         return Replay(seed=seed, drawn=len(drawn), found=0, offset_words=0, gap_words=0)
     ordered = sorted(places.values())
-    gaps = sum(
-        _taken(words, before + 1, after)
-        for before, after in zip(ordered, ordered[1:], strict=False)
-    )
+    gaps = sum(_taken(words, before + 1, after) for before, after in itertools.pairwise(ordered))
     return Replay(
         seed=seed,
         drawn=len(drawn),
@@ -107,8 +105,7 @@ def likely_small_seed(drawn: Sequence[int]) -> int | None:
 def _words(seed: int, count: int) -> array[int]:
     """Return the first 32-bit words of ``random.Random(seed)``."""
     bits = random.Random(seed).getrandbits(32 * count)  # noqa: S311 - a replay, no secret
-    words = array("I", bits.to_bytes(4 * count, "little"))
-    return words
+    return array("I", bits.to_bytes(4 * count, "little"))
 
 
 def _places(words: array[int], drawn: Sequence[int]) -> dict[int, int]:

@@ -18,9 +18,9 @@ from repro_audit.manifest import Manifest
 )
 def no_data_digest(manifest: Manifest) -> Iterator[Seen]:
     """Training was recorded and no data set."""
-    if manifest.outcomes.fits and manifest.complete and not manifest.conditions.data:
-        if manifest.conditions.seeds is not None:
-            yield Seen("No data set was digested.", "$.conditions.data")
+    recorded = manifest.complete and manifest.conditions.seeds is not None
+    if recorded and manifest.outcomes.fits and not manifest.conditions.data:
+        yield Seen("No data set was digested.", "$.conditions.data")
 
 
 @rule(
@@ -28,7 +28,7 @@ def no_data_digest(manifest: Manifest) -> Iterator[Seen]:
     "warning",
     "a data pipeline may hand out its elements in any order",
     why="With deterministic=False, tf.data returns whatever is ready first.",
-    remedy="options = tf.data.Options(); options.deterministic = True; ds = ds.with_options(options)",
+    remedy="options.deterministic = True; dataset = dataset.with_options(options)",
     source="TensorFlow API: tf.data.Options.deterministic",
 )
 def pipeline_order(manifest: Manifest) -> Iterator[Seen]:

@@ -81,7 +81,8 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
         whole = item.path.startswith("$.conditions.") and item.path.count(".") == 2
         if whole and item.path != "$.conditions.data":
             yield Seen(
-                f"{printable(item.path)} is missing: {printable(item.reason)}.", printable(item.path)
+                f"{printable(item.path)} is missing: {printable(item.reason)}.",
+                printable(item.path),
             )
 
 
@@ -96,6 +97,4 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
 def control_run(manifest: Manifest) -> Iterator[Seen]:
     """The manifest says that a bit was flipped."""
     if manifest.control_run is not None:
-        yield Seen(
-            f"One bit was flipped after step {manifest.control_run.step}.", "$.control_run"
-        )
+        yield Seen(f"One bit was flipped after step {manifest.control_run.step}.", "$.control_run")

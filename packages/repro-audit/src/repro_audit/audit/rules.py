@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import importlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from repro_audit.manifest import Manifest
 
@@ -79,7 +78,13 @@ def rule(
             message = f"The rule {code} is registered twice."
             raise ValueError(message)
         _RULES[code] = Rule(
-            code=code, severity=severity, title=title, why=why, remedy=remedy, source=source, see=see
+            code=code,
+            severity=severity,
+            title=title,
+            why=why,
+            remedy=remedy,
+            source=source,
+            see=see,
         )
         return see
 

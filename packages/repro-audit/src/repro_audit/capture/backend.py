@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from repro_audit.manifest.records import Execution, LayerInitializer, LayerSeed
+from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from repro_audit.canonical import digest_bytes, digest_file
 from repro_audit.capture.privacy import mask_arguments, scrub
-from repro_audit.manifest.records import Code, Git
+from repro_audit.manifest.conditions import Code, Git
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Missed
@@ -125,9 +125,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     # No optional locks: observing must not write to the repository's index.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        result = subprocess.run(  # noqa: S603 - fixed arguments
-            command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False
-        )
+        result = subprocess.run(command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     if result.returncode != 0:

@@ -8,7 +8,7 @@ from typing import Any
 
 from repro_audit.canonical import digest_array, digest_file, digest_json
 from repro_audit.errors import CaptureError
-from repro_audit.manifest.records import Array, Data
+from repro_audit.manifest.conditions import Array, Data
 from repro_audit.manifest.structure import unstructure
 
 __all__ = ["capture_data"]
@@ -31,7 +31,7 @@ def capture_data(arrays: tuple[Any, ...]) -> Data:
     shape = digests[0].shape
     return Data(
         arrays=digests,
-        count=shape[0] if shape and digests[0].dtype != "file" else None,
+        samples=shape[0] if shape and digests[0].dtype != "file" else None,
         digest=digest_json([unstructure(item) for item in digests]),
     )
 
@@ -39,7 +39,9 @@ def capture_data(arrays: tuple[Any, ...]) -> Data:
 def _array(item: Any) -> Array:
     import numpy as np
 
-    readable = isinstance(item, np.ndarray | list | tuple | np.generic) or hasattr(item, "__array__")
+    readable = isinstance(item, np.ndarray | list | tuple | np.generic) or hasattr(
+        item, "__array__"
+    )
     if not readable or hasattr(item, "element_spec"):
         message = (
             f"Expected an array or the path of a file, received {type(item).__name__}. "

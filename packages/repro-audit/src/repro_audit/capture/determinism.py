@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from repro_audit.manifest.records import (
+from repro_audit.manifest.conditions import (
     DatasetOptions,
     Determinism,
     Execution,
@@ -58,9 +58,7 @@ def capture_determinism(
             inter_op=_pool(inter_op, variables.get("TF_NUM_INTEROP_THREADS"), cores),
             usable_cores=cores,
         ),
-        onednn=Onednn(
-            requested=variables.get("TF_ENABLE_ONEDNN_OPTS"), in_force=backend.onednn()
-        ),
+        onednn=Onednn(requested=variables.get("TF_ENABLE_ONEDNN_OPTS"), in_force=backend.onednn()),
         isa=Isa(
             requested=variables.get("ONEDNN_MAX_CPU_ISA", variables.get("DNNL_MAX_CPU_ISA")),
             in_force=None,

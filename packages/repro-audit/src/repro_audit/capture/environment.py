@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from repro_audit.capture.privacy import scrub
-from repro_audit.manifest.records import Accelerator, Cpu, Environment, Python
+from repro_audit.manifest.conditions import Accelerator, Cpu, Environment, Python
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend, Missed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from repro_audit.canonical import digest_array
-from repro_audit.manifest.records import InitializerSample, LayerInitializer
+from repro_audit.manifest.conditions import InitializerSample
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend

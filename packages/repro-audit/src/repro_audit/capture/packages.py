@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from repro_audit.canonical import digest_bytes, digest_file
 from repro_audit.capture.privacy import without_credentials
-from repro_audit.manifest.records import Package, Packages, Requirements, Source
+from repro_audit.manifest.conditions import Package, Packages, Requirements, Source
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Missed
@@ -101,7 +101,7 @@ def _requirements(project: Path) -> list[Requirements]:
         if not path.is_file():
             continue
         if path.name in _LOCK_FILES:
-            pinned, loose = 0, []
+            pinned, loose = 0, list[str]()
         else:
             wanted = _pyproject(path) if path.name == "pyproject.toml" else _lines(path)
             if not wanted:

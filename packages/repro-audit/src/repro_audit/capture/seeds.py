@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.canonical import digest_bytes
-from repro_audit.manifest.records import BackendGenerator, Generator, HashSeed, Seeds
+from repro_audit.manifest.conditions import BackendGenerator, Generator, HashSeed, Seeds
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.canonical import digest_json, encode
-from repro_audit.manifest.records import FitArguments, TrainedModel
+from repro_audit.manifest.conditions import FitArguments, TrainedModel
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend, Missed

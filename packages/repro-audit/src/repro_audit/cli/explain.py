@@ -33,7 +33,9 @@ def command(code: str | None, form: str) -> int:
     wanted = list(rules.values()) if code is None else [rules[code.upper()]]
     if form == "json":
         fields = ("code", "severity", "title", "why", "remedy", "source")
-        text = json.dumps([{name: getattr(rule, name) for name in fields} for rule in wanted], indent=1)
+        text = json.dumps(
+            [{name: getattr(rule, name) for name in fields} for rule in wanted], indent=1
+        )
     elif code is None:
         text = "\n".join(f"{rule.code}  {rule.severity:<7}  {rule.title}" for rule in wanted)
     else:

@@ -21,14 +21,22 @@ __all__ = ["command"]
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("-m", "module", is_flag=True, help="The target is a module, as with python -m.")
-@click.option("--runs", type=click.IntRange(min=2), default=2, show_default=True, help="Ordinary runs.")
+@click.option(
+    "--runs", type=click.IntRange(min=2), default=2, show_default=True, help="Ordinary runs."
+)
 @click.option(
     "-d",
     "--directory",
     type=click.Path(path_type=Path),
     help="Where the evidence goes.  [default: repeat/NAME]",
 )
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a run after so long.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End a run after so long.",
+)
 @click.option(
     "--cwd",
     "working_directory",
@@ -37,11 +45,19 @@ __all__ = ["command"]
     show_default=True,
     help="Where runs start: in this folder, in a copy of it, or in an empty one.",
 )
-@click.option("--pass-env", "pass_environment", multiple=True, metavar="NAME", help="Pass this environment variable on. May be given again.")
+@click.option(
+    "--pass-env",
+    "pass_environment",
+    multiple=True,
+    metavar="NAME",
+    help="Pass this environment variable on. May be given again.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
 @output_options
-@click.argument("target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]...")
+@click.argument(
+    "target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."
+)
 def command(
     target: tuple[str, ...],
     module: bool,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
-from repro_audit.manifest.records import Json
+from repro_audit.manifest.conditions import Json
 
 __all__ = [
     "Cause",

@@ -18,7 +18,10 @@ def condition_differences(expected: Manifest, actual: Manifest) -> tuple[Conditi
     """Return the leaves at which the conditions differ, in the order of the manifest."""
     differences: list[ConditionDifference] = []
     _walk(
-        "$.conditions", unstructure(expected.conditions), unstructure(actual.conditions), differences
+        "$.conditions",
+        unstructure(expected.conditions),
+        unstructure(actual.conditions),
+        differences,
     )
     return tuple(differences)
 
@@ -29,9 +32,7 @@ def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDiff
     if isinstance(expected, dict) and isinstance(actual, dict):
         for key in [*expected, *(key for key in actual if key not in expected)]:
             if key not in _DERIVED:
-                _walk(
-                    path + _key(key), expected.get(key), actual.get(key), differences
-                )
+                _walk(path + _key(key), expected.get(key), actual.get(key), differences)
         return
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         for index, (first, second) in enumerate(zip(expected, actual, strict=True)):

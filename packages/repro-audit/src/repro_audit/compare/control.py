@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from repro_audit.manifest import Manifest
 
 __all__ = ["ControlVerdict", "judge_control"]
@@ -37,7 +36,9 @@ def judge_control(run: Manifest | None, control: Manifest | None) -> ControlVerd
         return _not_caught("missing", "missing", "the control run left no manifest")
     if control.control_run is None:
         return _not_caught("missing", "missing", "no bit was flipped: no training step was seen")
-    before = _compare(run.outcomes.digests.initial_weights, control.outcomes.digests.initial_weights)
+    before = _compare(
+        run.outcomes.digests.initial_weights, control.outcomes.digests.initial_weights
+    )
     after = _compare(_first_epoch(run), _first_epoch(control))
     if before == "match" and after == "differ":
         flip = control.control_run
@@ -45,7 +46,7 @@ def judge_control(run: Manifest | None, control: Manifest | None) -> ControlVerd
             caught=True,
             before=before,
             after=after,
-            text=f"one flipped bit (bit {flip.bit} of one weight after step {flip.step}) was caught",
+            text=f"bit {flip.bit} of one weight was flipped after step {flip.step}, and seen",
         )
     if before == "differ":
         return _not_caught(before, after, "its initial weights differ before any bit was flipped")

@@ -10,7 +10,9 @@ from repro_audit.manifest import Manifest, unstructure
 __all__ = ["group"]
 
 
-def group(manifests: Sequence[Manifest], ignored: Sequence[str] = ()) -> tuple[tuple[int, ...], ...]:
+def group(
+    manifests: Sequence[Manifest], ignored: Sequence[str] = ()
+) -> tuple[tuple[int, ...], ...]:
     """Return the positions of the runs, those with equal outcomes together.
 
     Args:
@@ -27,7 +29,10 @@ def _outcome_digest(manifest: Manifest, ignored: Sequence[str]) -> str:
     outcomes = unstructure(manifest.outcomes)
     if ignored:
         outcomes["digests"]["history"] = None
-        for values in (*(f["history"] for f in outcomes["fits"]), *(e["results"] for e in outcomes["evaluations"])):
+        for values in (
+            *(f["history"] for f in outcomes["fits"]),
+            *(e["results"] for e in outcomes["evaluations"]),
+        ):
             for metric in ignored:
                 values.pop(metric, None)
         for item in (*outcomes["fits"], *outcomes["evaluations"]):

@@ -89,7 +89,10 @@ def _difference(
 ) -> MetricDifference | None:
     epochs = max(len(first), len(second))
     padded = [
-        (first[index] if index < len(first) else None, second[index] if index < len(second) else None)
+        (
+            first[index] if index < len(first) else None,
+            second[index] if index < len(second) else None,
+        )
         for index in range(epochs)
     ]
     unequal = [index for index, (a, b) in enumerate(padded) if not _same(a, b)]

@@ -63,8 +63,8 @@ def _differing(
 ) -> Iterator[TensorDifference]:
     """Yield the tensors that differ, or that only one run has."""
     labels = manifest.information.labels
-    for model, (mine, theirs) in enumerate(zip(first, second, strict=True)):
-        mine, theirs = mine or (), theirs or ()
+    for model, pair_of_models in enumerate(zip(first, second, strict=True)):
+        mine, theirs = (tensors or () for tensors in pair_of_models)
         for position in range(max(len(mine), len(theirs))):
             pair = mine[position : position + 1], theirs[position : position + 1]
             if pair[0] != pair[1]:
@@ -108,7 +108,9 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
         if len(a.epochs) != len(b.epochs):
             text = f"{len(a.epochs)} epochs against {len(b.epochs)}, equal as far as both go"
             epoch = min(len(a.epochs), len(b.epochs)) + 1
-            return _differ(kind, text, FirstDifference(kind=kind, text=text, fit=number, epoch=epoch))
+            return _differ(
+                kind, text, FirstDifference(kind=kind, text=text, fit=number, epoch=epoch)
+            )
     if len(mine) != len(theirs):
         text = f"{len(mine)} fits against {len(theirs)}, equal as far as both go"
         return _differ(kind, text, FirstDifference(kind=kind, text=text))
@@ -138,7 +140,9 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
         if not mine and not theirs:
             continue
         if not mine or not theirs:
-            results.append((FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None))
+            results.append(
+                (FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None)
+            )
             continue
         of_kind = [item for item in differences if (item.fit is None) == (kind == "evaluation")]
         names = {
@@ -180,7 +184,9 @@ def _who(expected: object, actual: object) -> str:
     """Say which run lacks the evidence."""
     if not expected and not actual:
         return "in both runs"
-    return "in the expected run" if not expected else "in the actual run" if not actual else "in part"
+    return (
+        "in the expected run" if not expected else "in the actual run" if not actual else "in part"
+    )
 
 
 def _count(number: int, noun: str) -> str:

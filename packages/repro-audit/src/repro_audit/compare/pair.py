@@ -95,5 +95,7 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> str:
-    parts = [f"{name} {value:g}" for name, value in (("rtol", rtol), ("atol", atol)) if value is not None]
+    parts = [
+        f"{name} {value:g}" for name, value in (("rtol", rtol), ("atol", atol)) if value is not None
+    ]
     return " and ".join(parts)

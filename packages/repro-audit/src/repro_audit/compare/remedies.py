@@ -46,7 +46,9 @@ def _op_determinism(manifest: Manifest, _: Sequence[ConditionDifference]) -> str
 def _variable(name: str, wanted: Callable[[Manifest], str | None]) -> _Remedy:
     def remedy(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
         value = wanted(manifest)
-        return f"unset {name}" if value is None else f"export {name}={shlex.quote(printable(value))}"
+        return (
+            f"unset {name}" if value is None else f"export {name}={shlex.quote(printable(value))}"
+        )
 
     return remedy
 
@@ -81,7 +83,9 @@ def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
     """Return the line that installs the expected versions."""
     packages = manifest.conditions.packages
     names = dict.fromkeys(
-        re.split(r"[.'\]]", re.sub(r"^\$\.conditions\.packages\.distributions(\.|\[')", "", item.path))[0]
+        re.split(
+            r"[.'\]]", re.sub(r"^\$\.conditions\.packages\.distributions(\.|\[')", "", item.path)
+        )[0]
         for item in differences
     )
     pins = [
@@ -90,7 +94,9 @@ def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
         if packages is not None and name in packages.distributions
     ]
     shown = pins[:8] + (["…"] if len(pins) > 8 else [])
-    return "pip install " + " ".join(shown) if pins else "# install the packages of the expected run"
+    return (
+        "pip install " + " ".join(shown) if pins else "# install the packages of the expected run"
+    )
 
 
 def _optimizer(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
@@ -112,7 +118,7 @@ def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
 
 
 def _fixed(text: str) -> _Remedy:
-    return lambda manifest, differences: text
+    return lambda _manifest, _differences: text
 
 
 REMEDIES: dict[str, _Remedy] = {

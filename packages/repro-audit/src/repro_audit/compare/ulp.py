@@ -42,7 +42,9 @@ def known_dtype(dtype: str | None, *values: float) -> str:
     """Return the dtype to count in: the one recorded, else the narrower that holds the values."""
     if dtype in _FORMATS or dtype == "bfloat16":
         return dtype
-    return "float32" if all(_ordinal(value, "float32") is not None for value in values) else "float64"
+    return (
+        "float32" if all(_ordinal(value, "float32") is not None for value in values) else "float64"
+    )
 
 
 def _ordinal(value: float, dtype: str) -> int | None:

@@ -5,8 +5,9 @@ A manifest has a header, which says whether two runs can be compared at all, and
 differ freely). The JSON Schema ``manifest-1`` says the same of the file.
 """
 
+from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.reading import load, parse, read_json
-from repro_audit.manifest.records import Conditions, Information, Manifest, Outcomes
+from repro_audit.manifest.records import Information, Manifest, Outcomes
 from repro_audit.manifest.structure import structure, unstructure
 from repro_audit.manifest.writing import serialize, write
 

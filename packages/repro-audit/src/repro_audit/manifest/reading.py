@@ -63,7 +63,7 @@ def parse(content: bytes, name: str) -> Manifest:
     return structure(Manifest, document)
 
 
-def read_json(content: bytes, name: str) -> Any:
+def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of one parser
     """Return the JSON value in `content`, refusing everything that JSON leaves undefined.
 
     Raises:
@@ -73,7 +73,8 @@ def read_json(content: bytes, name: str) -> Any:
     """
 
     def refuse(message: str) -> NoReturn:
-        raise ManifestError(f"{name}: {message}")
+        text = f"{name}: {message}"
+        raise ManifestError(text)
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -87,7 +88,9 @@ def read_json(content: bytes, name: str) -> Any:
 
     def integer(text: str) -> int:
         if len(text) > _LONGEST_NUMBER:
-            refuse(f"expected a number of at most {_LONGEST_NUMBER} digits, received {len(text):,}.")
+            refuse(
+                f"expected a number of at most {_LONGEST_NUMBER} digits, received {len(text):,}."
+            )
         return int(text)
 
     def real(text: str) -> float:
@@ -169,7 +172,9 @@ def _is_history(document: dict[str, Any]) -> bool:
 
 def _from_history(document: dict[str, Any], content: bytes, name: str) -> Manifest:
     """Return a manifest that holds a history and nothing else."""
-    history = {key: tuple(float(value) for value in values) for key, values in document.items()}
+    history: dict[str, tuple[float | None, ...]] = {
+        key: tuple(float(value) for value in values) for key, values in document.items()
+    }
     fit = FitOutcome(
         model=None, steps=None, epochs=(), history=history, dtypes=dict.fromkeys(history)
     )

@@ -33,8 +33,8 @@ def structure(cls: type[T], value: Any) -> T:
         cls: A record of `repro_audit.manifest.records` or of an audit.
         value: JSON value that the record's schema accepts.
     """
-    result: T = _converter(cls)(value)
-    return result
+    convert: Callable[[Any], T] = _converter(cls)  # type: ignore[arg-type] # a class is hashable
+    return convert(value)
 
 
 @functools.cache

@@ -22,6 +22,7 @@ _ERRORS_CONSIDERED = 100
 def _validator(name: str) -> Draft202012Validator:
     """Return the validator of one schema; its references are never fetched."""
     from jsonschema import Draft202012Validator
+
     from repro_audit_schemas import REGISTRY, schema
 
     return Draft202012Validator(schema(name), registry=REGISTRY)
@@ -58,9 +59,11 @@ def _path(error: ValidationError) -> str:
 
 def _explain(error: ValidationError) -> str:
     """Say what was expected and what stands there."""
-    instance, expected = error.instance, error.validator_value
+    instance: Any = error.instance
+    expected: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
+        known = schema.get("properties", {})
         unknown = [key for key in instance if key not in known]
         return f"unknown field {shown(unknown[0])}. Expected only {_listing(sorted(known))}."
     if error.validator == "required":
@@ -73,7 +76,7 @@ def _explain(error: ValidationError) -> str:
         wanted = _listing(expected) if error.validator == "enum" else shown(expected)
         return f"expected {wanted}, received {shown(instance)}."
     if error.validator == "pattern":
-        meaning = error.schema.get("title") or f"a string that matches {expected}"
+        meaning = schema.get("title") or f"a string that matches {expected}"
         return f"expected {meaning}, received {shown(instance)}."
     return f"expected {error.validator} {shown(expected)}, received {shown(instance)}."
 

@@ -90,9 +90,7 @@ def control(*, seed: int, op_determinism: bool = True, threads: int | None = Non
     controlled.seed = seed
     in_use = backend.in_use()
     # Before its first operation TensorFlow's getters would list, and so initialise, the GPUs.
-    intra_op, inter_op = (
-        backend.threads_requested() if in_use or threads is not None else (0, 0)
-    )
+    intra_op, inter_op = backend.threads_requested() if in_use or threads is not None else (0, 0)
     return InForce(
         seed=seed,
         op_determinism=_state(on=backend.op_determinism()),

@@ -15,12 +15,11 @@ from typing import Any
 
 from repro_audit.canonical import digest_json
 from repro_audit.capture.state import digest_state
+from repro_audit.manifest.conditions import Conditions, FitArguments, TrainedModel, Training
 from repro_audit.manifest.records import (
-    Conditions,
     Digests,
     Evaluation,
     Failure,
-    FitArguments,
     FitOutcome,
     Flip,
     Information,
@@ -28,8 +27,6 @@ from repro_audit.manifest.records import (
     Missing,
     Outcomes,
     Tensor,
-    TrainedModel,
-    Training,
 )
 from repro_audit.manifest.structure import unstructure
 
@@ -61,8 +58,12 @@ class DraftFit:
     ended: bool = False
 
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
-        """Add one epoch's logs; a metric that an epoch lacks is None there."""
+        """Add one epoch's logs; a metric that an epoch lacks is None there.
+
+        The epoch's digest is None until it is read.
+        """
         before = len(self.epochs)
+        self.epochs.append(None)
         for name, value in logs.items():
             self.history.setdefault(name, [None] * before).append(float(value))
             self.dtypes[name] = dtypes.get(name.removeprefix("val_"))
@@ -107,10 +108,6 @@ class Draft:
     def found(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""
         self._missing.pop(path, None)
-
-    def is_missing(self, path: str) -> bool:
-        """Return whether the field at `path` could not be read."""
-        return path in self._missing
 
     def manifest(self) -> Manifest:
         """Return the manifest of what is known now."""

@@ -112,7 +112,7 @@ def _evaluate(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any
 @contextlib.contextmanager
 def _callback_added(bound: inspect.BoundArguments, callback: Any) -> Iterator[None]:
     """Put `callback` behind the user's callbacks, and leave the user's own list as it was."""
-    callbacks = bound.arguments.get("callbacks")
+    callbacks: Any = bound.arguments.get("callbacks")
     if hasattr(callbacks, "callbacks"):  # a keras.callbacks.CallbackList
         callbacks.callbacks.append(callback)
         callback.set_model(bound.arguments["self"])
@@ -130,7 +130,7 @@ def _callback_added(bound: inspect.BoundArguments, callback: Any) -> Iterator[No
 
 
 def _fit_callback(keras: Any, run: Run) -> Any:
-    class FitObserver(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class FitObserver(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_begin(self, logs: Any = None) -> None:
             run.train_begins(self.model)
 
@@ -147,7 +147,7 @@ def _fit_callback(keras: Any, run: Run) -> Any:
 
 
 def _evaluate_callback(keras: Any, run: Run) -> Any:
-    class EvaluateObserver(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class EvaluateObserver(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_end(self, logs: Any = None) -> None:
             run.evaluated(self.model, logs or {})
 

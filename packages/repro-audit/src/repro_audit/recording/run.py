@@ -17,32 +17,20 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
-from repro_audit.capture.backend import StateTensor
-from repro_audit.capture.code import capture_code, project_folder
-from repro_audit.capture.data import capture_data
-from repro_audit.capture.determinism import capture_determinism
-from repro_audit.capture.environment import capture_environment, environment_variables
-from repro_audit.capture.initializers import capture_builtin_initializers
-from repro_audit.capture.packages import capture_packages
 from repro_audit.capture.privacy import scrub
-from repro_audit.capture.seeds import capture_seeds
 from repro_audit.capture.state import capture_tensors, digest_state
-from repro_audit.capture.training import capture_fit, capture_model
+from repro_audit.capture.training import capture_fit
 from repro_audit.errors import CaptureError, RecordingWarning
-from repro_audit.manifest.records import (
-    DatasetOptions,
-    Evaluation,
-    Execution,
-    Failure,
-    Flip,
-    Initializers,
-)
+from repro_audit.manifest.records import Evaluation, Failure, Flip
 from repro_audit.manifest.writing import write
-from repro_audit.recording.control import controlled
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.request import Request
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Backend
+    from repro_audit.recording.conditions import ConditionReader
 
 __all__ = ["Run", "record"]
 
@@ -83,7 +71,7 @@ def _guarded(
         method: Callable[Concatenate[Run, P], R],
     ) -> Callable[Concatenate[Run, P], R | None]:
         @functools.wraps(method)
-        def guarded(self: Run, *args: P.args, **kwargs: P.kwargs) -> R | None:
+        def guarded(self: Run, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
             try:
                 return method(self, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
@@ -101,6 +89,9 @@ class Run:
     _active: Run | None = None
     _started_in_process = 0
 
+    _backend: Backend
+    _conditions: ConditionReader
+
     def __init__(
         self,
         path: str | os.PathLike[str] = "manifest.json",
@@ -110,14 +101,11 @@ class Run:
         """Prepare a recording; nothing is read or written before `start`."""
         self.path = Path(path)
         self._outputs = [os.fspath(item) for item in (path, *outputs) if item is not None]
+        self._arguments = list(sys.argv)
+        self._request: Request | None = None
         self._draft = Draft()
-        self._open = contextlib.ExitStack()
-        self._jit_requested: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-        self._datasets: list[DatasetOptions] = []
-        self._execution: list[Execution] = []
-        self._epoch_clock = time.monotonic()
-        self._conditions_read = False
-        self._project: Path | None = None
+        self._observing = contextlib.ExitStack()
+        self._epoch_began = time.monotonic()
 
     # The life of a recording.
 
@@ -131,37 +119,21 @@ class Run:
         if Run._active is not None:
             message = f"A recording to {Run._active.path} is open. Stop it before another begins."
             raise CaptureError(message)
+        from repro_audit.recording.conditions import ConditionReader
         from repro_audit.recording.observer import observe
         from repro_audit.recording.tensorflow import TensorFlow
 
-        self._variables = environment_variables()
-        self._arguments = list(sys.argv)
         self._request = Request.from_environment()
         if self._request is not None:
             self.path = self._request.path(Run._started_in_process + 1)
-            self._outputs.append(str(self.path))
-        self._backend = TensorFlow()
-        self._came = self._op_determinism_at_start()
-        self._capture("seeds", capture_seeds, self._backend, self._variables, controlled.seed)
-        self._capture(
-            "environment",
-            capture_environment,
-            self._backend,
-            self._variables,
-            None,
-            self._draft.missed,
-        )
-        self._project = project_folder()
-        self._capture("packages", capture_packages, self._project, self._draft.missed)
-        self._capture_code()
-        for part in ("training", "determinism", "initializers"):
-            self._draft.missed(f"$.conditions.{part}", "no training has begun")
-        self._draft.missed("$.conditions.data", "run.data was not called")
+        backend = TensorFlow()
+        self._backend = backend
+        self._conditions = ConditionReader(self._draft, backend, self._failed)
+        self._conditions.at_start(self._arguments, self._outputs)
         write(self._draft.manifest(), self.path)
-        self._open.enter_context(observe(self._backend.keras, self))
+        self._observing.enter_context(observe(backend.keras, self))
         Run._active = self
         Run._started_in_process += 1
-        self._epoch_clock = time.monotonic()
         return self
 
     def stop(self, error: BaseException | None = None) -> None:
@@ -173,18 +145,19 @@ class Run:
         if Run._active is not self:
             return
         Run._active = None
-        self._open.close()
+        self._observing.close()
         ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
         self._draft.status = "complete" if ended_well else "failed"
         if not ended_well:
             self._draft.failure = Failure(
-                type=type(error).__name__, message=scrub(str(error), self._project)[:2000]
+                type=type(error).__name__,
+                message=scrub(str(error), self._conditions.project)[:2000],
             )
         for item in self._draft.models:
             model = item.reference()
             if model is not None:
                 self._read_final_state(item, model)
-        self._capture_code()
+        self._conditions.code(self._arguments, self._outputs)
         self._write()
 
     def __enter__(self) -> Self:
@@ -211,9 +184,7 @@ class Run:
             arrays: Arrays, tensors, data frames, or paths of files. Not a loader: reading
                 one would move it.
         """
-        known = self._draft.conditions.get("data") or {}
-        self._draft.conditions["data"] = {**known, role: capture_data(arrays)}
-        self._draft.found("$.conditions.data")
+        self._conditions.data(role, arrays)
 
     @_guarded("$.outcomes.initial_weights")
     def watch(self, model: Any) -> None:
@@ -229,8 +200,8 @@ class Run:
 
         Args:
             model: The model that was updated.
-            batch: The step's batch. Evidence of single steps; `weights` needs none.
-            loss: The step's loss. As `batch`.
+            batch: The step's batch: evidence of single steps, of which `weights` needs none.
+            loss: The step's loss: as `batch`.
         """
         del batch, loss
         fit = self._loop(model)
@@ -244,38 +215,31 @@ class Run:
             model: The model that was trained.
             logs: Metrics of this epoch by name, numbers.
         """
-        self._read_conditions(model)
-        self._loop(model)
+        self._loop_epoch_ends(model)
         self.epoch_ended(model, logs or {})
 
     # What the observer tells.
 
     @_guarded("$.conditions.determinism.execution")
     def compiled(self, model: Any, jit_requested: Any) -> None:
-        """Note what a model's compile was asked for."""
-        if isinstance(jit_requested, bool | str):
-            self._jit_requested[model] = jit_requested
+        """Take note of what a model's compile was asked for."""
+        self._conditions.compiled(model, jit_requested)
 
     @_guarded("$.conditions.training.fits")
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> bool:
-        """Note a fit; return whether the model will be built only while its first step is traced."""
+        """Take note of a fit; return whether its first step will build the model."""
         item = self._seen(model)
-        fit = len(self._draft.fits)
-        self._draft.fits.append(DraftFit(model=item.index))
+        for argument in ("x", "validation_data"):
+            self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
         callbacks = arguments["callbacks"]
         user_callbacks = list(getattr(callbacks, "callbacks", callbacks))[:-1]
+        self._draft.fits.append(DraftFit(model=item.index))
         self._draft.fit_arguments.append(capture_fit(item.index, arguments, user_callbacks))
-        for argument in ("x", "validation_data"):
-            with contextlib.suppress(TypeError):
-                deterministic = self._backend.dataset_determinism(arguments[argument])
-                self._datasets.append(
-                    DatasetOptions(fit=fit, argument=argument, deterministic=deterministic)
-                )
         return item.initial is None and not _built(model)
 
     @_guarded("$.outcomes.initial_weights")
     def model_built(self, model: Any) -> None:
-        """Read the initial weights of a model that was built late."""
+        """Read the initial weights of a model that its first step has built."""
         item = self._seen(model)
         if item.initial is None:
             self._read_initial_weights(item, model)
@@ -286,8 +250,8 @@ class Run:
         item = self._seen(model)
         if item.initial is None and _built(model):
             self._read_initial_weights(item, model)
-        self._read_conditions(model)
-        self._epoch_clock = time.monotonic()
+        self._conditions.training(item, model)
+        self._epoch_began = time.monotonic()
 
     @_guarded("$.outcomes.fits")
     def batch_ended(self, model: Any, batch: int, steps: int | None) -> None:
@@ -314,7 +278,7 @@ class Run:
 
     @_guarded("$.outcomes.evaluations")
     def evaluate_begins(self, model: Any) -> None:
-        """Note a model that is evaluated, and what it holds before."""
+        """Take note of a model that is evaluated, and of what it holds."""
         item = self._seen(model)
         if item.initial is None and _built(model):
             self._read_initial_weights(item, model)
@@ -323,7 +287,7 @@ class Run:
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the results of an evaluate outside any fit."""
         item = self._seen(model)
-        self._read_conditions(model)
+        self._conditions.training(item, model)
         dtypes = self._backend.metric_dtypes(model)
         self._draft.evaluations.append(
             Evaluation(
@@ -338,27 +302,16 @@ class Run:
 
     def _failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
-        self._draft.missed(path, scrub(f"{type(error).__name__}: {error}", self._project)[:500])
-        message = f"repro-audit could not record {path}: {type(error).__name__}: {error}"
+        reason = scrub(f"{type(error).__name__}: {error}")[:500]
+        self._draft.missed(path, reason)
+        message = f"repro-audit could not record {path}: {reason}"
         warnings.warn(message, RecordingWarning, stacklevel=3)
-
-    def _capture(self, part: str, function: Callable[..., Any], *args: Any) -> None:
-        """Read one condition; where that fails it is missing."""
-        path = f"$.conditions.{part}"
-        self._draft.found(path)
-        try:
-            self._draft.conditions[part] = function(*args)
-        except Exception as error:  # noqa: BLE001 - one unreadable condition must not cost the rest
-            self._failed(path, error)
-
-    def _capture_code(self) -> None:
-        self._capture("code", capture_code, self._arguments, self._outputs, self._draft.missed)
 
     def _write(self) -> None:
         try:
             write(self._draft.manifest(), self.path)
         except Exception as error:  # noqa: BLE001 - a full disk must not stop training
-            message = f"repro-audit could not write {self.path}: {error}"
+            message = f"repro-audit could not write the manifest: {error}"
             warnings.warn(message, RecordingWarning, stacklevel=3)
 
     def _seen(self, model: Any) -> DraftModel:
@@ -377,33 +330,36 @@ class Run:
         return item
 
     def _loop(self, model: Any) -> DraftFit:
-        """Return the hand-written loop that trains `model`, noting it at its first step."""
+        """Return the hand-written loop that trains `model`, taking note of it at its first step."""
         item = self._seen(model)
-        if not self._draft.fits or self._draft.fits[-1].ended:
-            self._read_conditions(model)
-            if item.initial is None:
-                self._draft.missed(
-                    f"$.outcomes.initial_weights[{item.index}]",
-                    "run.watch(model) was not called before the first step",
-                )
-        elif self._draft.fits[-1].model == item.index:
-            return self._draft.fits[-1]
-        self._draft.fits.append(fit := DraftFit(model=item.index))
-        arguments = {"callbacks": None}
-        self._draft.fit_arguments.append(capture_fit(item.index, arguments, None))
+        fits = self._draft.fits
+        if fits and not fits[-1].ended and fits[-1].model == item.index:
+            return fits[-1]
+        self._conditions.training(item, model)
+        if item.initial is None:
+            self._draft.missed(
+                f"$.outcomes.initial_weights[{item.index}]",
+                "run.watch(model) was not called before the first step",
+            )
+        fits.append(fit := DraftFit(model=item.index))
+        self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
         return fit
+
+    @_guarded("$.outcomes.fits")
+    def _loop_epoch_ends(self, model: Any) -> None:
+        self._loop(model)
 
     def _read_initial_weights(self, item: DraftModel, model: Any) -> None:
         tensors = self._backend.weights(model)
         item.initial = capture_tensors(tensors)
-        item.labels = _labels(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
         self._draft.found(f"$.outcomes.initial_weights[{item.index}]")
 
     @_guarded("$.outcomes.final_state")
     def _read_final_state(self, item: DraftModel, model: Any) -> None:
         tensors = self._backend.weights(model) + self._backend.optimizer_state(model)
         item.final = capture_tensors(tensors)
-        item.labels = _labels(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
         self._draft.found(f"$.outcomes.final_state[{item.index}]")
 
     @_guarded("$.outcomes.fits")
@@ -411,118 +367,28 @@ class Run:
         fit = self._draft.fits[-1]
         numbers = {name: value for name, value in logs.items() if _is_number(value)}
         fit.add_epoch(numbers, self._backend.metric_dtypes(model))
-        fit.epochs.append(None)
         tensors = self._backend.weights(model) + self._backend.optimizer_state(model)
         fit.epochs[-1] = digest_state([capture_tensors(tensors)])
         now = time.monotonic()
-        self._draft.epoch_durations_s.append(round(now - self._epoch_clock, 3))
-        self._epoch_clock = now
+        self._draft.epoch_durations_s.append(round(now - self._epoch_began, 3))
+        self._epoch_began = now
 
     @_guarded("$.control_run")
     def _flip_if_requested(self, model: Any, fit: DraftFit) -> None:
         if self._request is not None and self._request.flip and self._draft.flip is None:
-            item = self._seen(model)
             position, element, bit = self._backend.flip_bit(model)
             self._draft.flip = Flip(
-                step=fit.steps, model=item.index, position=position, element=element, bit=bit
+                step=fit.steps,
+                model=self._seen(model).index,
+                position=position,
+                element=element,
+                bit=bit,
             )
-
-    def _op_determinism_at_start(self) -> tuple[str, int | None]:
-        """Return since when op determinism is on, as far as it can be known now."""
-        traced = self._backend.functions_traced()
-        self._in_use_at_start = self._backend.in_use()
-        if not self._backend.op_determinism():
-            return "off", None
-        if controlled.op_determinism is not None:
-            return controlled.op_determinism, controlled.functions_traced_before
-        by_environment = self._variables.get("TF_DETERMINISTIC_OPS", "0") not in {"0", "false"}
-        if by_environment or not self._in_use_at_start:
-            return "before_first_op", 0
-        return "unknown", traced
-
-    def _op_determinism_now(self) -> tuple[str, int | None]:
-        """Return since when op determinism is on, when a model begins to train."""
-        if self._came[0] == "off" and self._backend.op_determinism():
-            if controlled.op_determinism is not None:
-                return controlled.op_determinism, controlled.functions_traced_before
-            # It was off when recording began. Late for certain if an operation had run by then,
-            # or if a fit has.
-            late = self._in_use_at_start or self._conditions_read
-            return ("later" if late else "unknown"), self._backend.functions_traced()
-        return self._came
-
-    def _read_conditions(self, model: Any) -> None:
-        """Read the conditions that need a model, and a backend in use."""
-        item = self._seen(model)
-        draft = self._draft
-        if item.training is None:
-            item.training = capture_model(self._backend, model, item.index, draft.missed)
-            draft.found("$.conditions.training")
-            jit_requested = self._jit_requested.get(model)
-            if jit_requested is None:
-                draft.missed(
-                    f"$.conditions.determinism.execution[{item.index}].jit_requested",
-                    "the model was compiled before recording began",
-                )
-            self._execution.append(self._backend.execution(model, item.index, jit_requested))
-            self._read_drawn_seeds(model, item.index)
-        self._came = self._op_determinism_now()
-        state, traced = self._came
-        self._draft.found("$.conditions.determinism")
-        draft.conditions["determinism"] = None
-        try:
-            draft.conditions["determinism"] = capture_determinism(
-                self._backend,
-                self._variables,
-                op_determinism=state,
-                functions_traced_before=traced,
-                execution=tuple(self._execution),
-                datasets=tuple(self._datasets),
-                missed=draft.missed,
-            )
-        except Exception as error:  # noqa: BLE001 - one unreadable condition must not cost the rest
-            self._failed("$.conditions.determinism", error)
-        if not self._conditions_read:
-            environment = draft.conditions.get("environment")
-            if environment is not None:
-                draft.conditions["environment"] = environment._replace(devices=tuple(self._backend.devices())
-                )
-        self._conditions_read = True
-
-    @_guarded("$.conditions.initializers")
-    def _read_drawn_seeds(self, model: Any, index: int) -> None:
-        """Read what the layers drew, and sample the built-in initializers once."""
-        conditions = self._draft.conditions
-        seeds = conditions.get("seeds")
-        if seeds is not None:
-            # The seed may have been set after recording began.
-            declared = self._backend.declared_seed()
-            if declared != seeds.declared:
-                fresh = capture_seeds(self._backend, self._variables, controlled.seed)
-                seeds = seeds._replace(declared=declared,
-                    declared_by=fresh.declared_by,
-                    backend=seeds.backend._replace(seed=fresh.backend.seed),
-                )
-            layers = (*seeds.layers, *self._backend.layer_seeds(model, index))
-            conditions["seeds"] = seeds._replace(layers=layers)
-        known = conditions.get("initializers")
-        layers_before = known.layers if known is not None else ()
-        conditions["initializers"] = Initializers(
-            builtin=known.builtin
-            if known is not None
-            else capture_builtin_initializers(self._backend),
-            layers=(*layers_before, *self._backend.layer_initializers(model, index)),
-        )
-        self._draft.found("$.conditions.initializers")
 
 
 def _built(model: Any) -> bool:
     """Whether every layer has its weights; Keras's own test before a symbolic build."""
     return all(layer.built for layer in model._flatten_layers())
-
-
-def _labels(tensors: Sequence[StateTensor]) -> tuple[str, ...]:
-    return tuple(tensor.label for tensor in tensors)
 
 
 def _is_number(value: Any) -> bool:

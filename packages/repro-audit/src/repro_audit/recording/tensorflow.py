@@ -14,7 +14,7 @@ from typing import Any
 from repro_audit.capture.backend import StateTensor
 from repro_audit.capture.training import plain
 from repro_audit.errors import CaptureError
-from repro_audit.manifest.records import Execution, LayerInitializer, LayerSeed
+from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
 
 __all__ = ["TensorFlow", "import_keras"]
 
@@ -228,7 +228,7 @@ class TensorFlow:
             return self.keras.ops.convert_to_numpy(initializer(shape, dtype="float32"))
 
     def weights(self, model: Any) -> list[StateTensor]:
-        owners = {}
+        owners: dict[int, str] = {}
         for layer in model._flatten_layers():
             generators = getattr(layer, "_seed_generators", ())
             for variable in (
@@ -274,9 +274,7 @@ class TensorFlow:
         flat = value.reshape(-1).view(f"u{value.dtype.itemsize}")
         flat[element] ^= flat.dtype.type(1 << bit)
         variable.assign(flat.view(value.dtype).reshape(value.shape))
-        position = next(
-            index for index, item in enumerate(model.variables) if item is variable
-        )
+        position = next(index for index, item in enumerate(model.variables) if item is variable)
         return position, element, bit
 
 

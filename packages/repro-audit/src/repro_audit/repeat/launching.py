@@ -56,7 +56,7 @@ def launch(
     started = time.monotonic()
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own command
+            process = subprocess.Popen(
                 command,
                 env=dict(environment),
                 cwd=folder,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from repro_audit.audit import Audit, Control, RunSummary, audit
+from repro_audit.audit.serializing import serialize
 from repro_audit.compare.control import judge_control
 from repro_audit.errors import ManifestError
 from repro_audit.files import replace_file
@@ -23,7 +24,6 @@ from repro_audit.repeat.folders import (
     working_directory,
 )
 from repro_audit.repeat.launching import Ended, launch, log_tail, python_command
-from repro_audit.report.json import render_json
 
 __all__ = ["Observer", "Plan", "Repeated", "repeat"]
 
@@ -127,7 +127,7 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
         if done[-1].problem is not None:
             break
     result = _judge(plan, done, names)
-    replace_file(plan.directory / AUDIT, render_json(result.audit).encode())
+    replace_file(plan.directory / AUDIT, serialize(result.audit))
     return result
 
 
@@ -157,7 +157,9 @@ def _run(plan: Plan, name: str, done: Sequence[_Run], observer: Observer) -> _Ru
     manifest, problem = _read(own / MANIFEST, name, ended, plan.timeout_s)
     observer.ended(name, ended, manifest)
     left = tuple(sorted(path for path in after if after[path] != before.get(path)))
-    return _Run(name=name, ended=ended, manifest=manifest, problem=problem, log=own / LOG, left=left)
+    return _Run(
+        name=name, ended=ended, manifest=manifest, problem=problem, log=own / LOG, left=left
+    )
 
 
 def _expected(done: Sequence[_Run], *, control: bool) -> float | None:
@@ -223,14 +225,16 @@ def _judge(plan: Plan, done: Sequence[_Run], names: Sequence[str]) -> Repeated:
         return Repeated(audit=result, manifests=manifests, log_tail=tuple(log_tail(failed.log)))
     control = next((run for run in done if run.name == "control"), None)
     verdict = judge_control(manifests[0], None if control is None else control.manifest)
-    result = result._replace(control=Control(
+    result = result._replace(
+        control=Control(
             caught=verdict.caught, before=verdict.before, after=verdict.after, text=verdict.text
         ),
     )
     # A difference that was seen proves that the audit can see one; only agreement needs the
     # control run to vouch for it.
     if not verdict.caught and result.verdict in {"identical", "close"}:
-        result = result._replace(verdict="inconclusive", reason=f"the control was not caught: {verdict.text}"
+        result = result._replace(
+            verdict="inconclusive", reason=f"the control was not caught: {verdict.text}"
         )
     return Repeated(audit=result, manifests=manifests)
 

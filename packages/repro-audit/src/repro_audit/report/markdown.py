@@ -70,7 +70,10 @@ def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
             yield from ("", "**Why:** no recorded condition differs.")
     for index, cause in enumerate(comparison.causes):
         word = "Why" if index == 0 else "Or"
-        yield from ("", f"**{word}, {cause.certainty}:** {_plain(cause.title)}; {_plain(cause.reason)}")
+        yield from (
+            "",
+            f"**{word}, {cause.certainty}:** {_plain(cause.title)}; {_plain(cause.reason)}",
+        )
         yield from ("", *_block(cause.remedy))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.records import Determinism
+from repro_audit.manifest.conditions import Determinism
 
 __all__ = ["counted", "distance", "number", "summarize"]
 
@@ -75,15 +75,20 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if conditions.determinism is not None:
         yield "bits", _bits(conditions.determinism)
     if conditions.data:
-        yield "data", "; ".join(
-            printable(role) + (f": {counted(item.count, 'sample')}" if item.count else "")
-            for role, item in conditions.data.items()
+        yield (
+            "data",
+            "; ".join(
+                printable(role) + (f": {counted(item.samples, 'sample')}" if item.samples else "")
+                for role, item in conditions.data.items()
+            ),
         )
     if conditions.code is not None:
         code = conditions.code
         where = "no repository" if code.git is None else "no commit"
         if code.git is not None and code.git.commit:
-            where = f"commit {printable(code.git.commit)[:12]}{', changed' if code.git.dirty else ''}"
+            where = (
+                f"commit {printable(code.git.commit)[:12]}{', changed' if code.git.dirty else ''}"
+            )
         yield "code", f"{printable(code.entry_point or 'interactive')}; {where}"
     if conditions.environment is not None:
         environment = conditions.environment
@@ -116,7 +121,11 @@ def _final_metrics(manifest: Manifest) -> str:
 
 def _bits(determinism: Determinism) -> str:
     pool = determinism.threads.intra_op
-    source = {"api": "pinned", "environment": "pinned by the environment", "cores": "from the cores"}
+    source = {
+        "api": "pinned",
+        "environment": "pinned by the environment",
+        "cores": "from the cores",
+    }
     parts = [
         f"op determinism {_SINCE[determinism.op_determinism]}",
         f"{counted(pool.in_force, 'thread')}, {source[pool.source]}",

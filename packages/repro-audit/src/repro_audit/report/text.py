@@ -162,9 +162,7 @@ def _single(page: _Page, judged: AuditedManifest, manifest: Manifest) -> None:
 
 
 def _finding(page: _Page, finding: Finding) -> None:
-    page.line(
-        (finding.severity, f"{finding.code} {finding.severity}"), ("", f"  {finding.title}")
-    )
+    page.line((finding.severity, f"{finding.code} {finding.severity}"), ("", f"  {finding.title}"))
     page.prose(finding.seen, indent=2)
     page.prose(finding.why, indent=2, style="dim")
     page.code(finding.remedy, indent=4)
@@ -175,7 +173,9 @@ def _count_findings(judged: AuditedManifest) -> str:
         return "No findings."
     severities = [finding.severity for finding in judged.findings]
     counts = [
-        counted(severities.count(name), name) if name != "info" else f"{severities.count(name)} info"
+        counted(severities.count(name), name)
+        if name != "info"
+        else f"{severities.count(name)} info"
         for name in ("error", "warning", "info")
         if name in severities
     ]
@@ -200,7 +200,14 @@ def _several(page: _Page, result: Audit, manifests: Sequence[Manifest]) -> None:
 
 def _groups(page: _Page, result: Audit) -> None:
     page.blank()
-    page.line(("", f"{len(result.manifests)} runs in {counted(len(result.groups), 'group')} of identical outcomes:"))
+    page.line(
+        (
+            "",
+            f"{len(result.manifests)} runs in "
+            + counted(len(result.groups), "group")
+            + " of identical outcomes:",
+        )
+    )
     for number_, members in enumerate(result.groups, start=1):
         names = ", ".join(printable(result.manifests[index].name) for index in members)
         page.labelled(f"group {number_}", names, 9)
@@ -213,7 +220,11 @@ def _comparison(
         page.verdict(comparison.verdict, comparison.reason)
     for role, index in (("expected", comparison.expected), ("actual", comparison.actual)):
         run_id = manifests[index].run_id[:8]
-        page.line(("dim", f"  {role:<8}  "), ("", printable(result.manifests[index].name)), ("dim", f"  {run_id}"))
+        page.line(
+            ("dim", f"  {role:<8}  "),
+            ("", printable(result.manifests[index].name)),
+            ("dim", f"  {run_id}"),
+        )
     if comparison.verdict == "identical" and len(result.comparisons) > 1:
         return
     if comparison.fields:
@@ -228,7 +239,9 @@ def _comparison(
         page.blank()
         _metrics(page, comparison)
     if comparison.ignored_metrics:
-        page.prose("Not compared: " + ", ".join(map(printable, comparison.ignored_metrics)), indent=2)
+        page.prose(
+            "Not compared: " + ", ".join(map(printable, comparison.ignored_metrics)), indent=2
+        )
     if comparison.first_difference is not None:
         page.blank()
         page.line(("bold", "Where: "), ("", comparison.first_difference.text))
@@ -239,7 +252,9 @@ def _comparison(
         page.blank()
         paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
         listed = ", ".join(map(printable, paths[:4])) + (", …" if len(paths) > 4 else "")
-        page.prose(f"{counted(len(paths), 'condition')} differed and changed nothing: {listed}", indent=2)
+        page.prose(
+            f"{counted(len(paths), 'condition')} differed and changed nothing: {listed}", indent=2
+        )
 
 
 def _metrics(page: _Page, comparison: Comparison) -> None:

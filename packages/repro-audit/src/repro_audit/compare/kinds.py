@@ -1,0 +1,240 @@
+"""The kinds of cause: which conditions belong to each, and what each can do to a run."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["KINDS", "Kind", "kind_of"]
+
+
+class Kind(NamedTuple):
+    """A kind of cause.
+
+    Attributes:
+        name: Key of its remedy.
+        group: The group it is ranked in.
+        title: What differs.
+        strength: ``seeds`` explains initial weights and all that follows; ``inputs`` what
+            follows; ``bits`` only other rounding; ``rarely`` next to nothing by itself.
+        reason: Why it changes a run.
+        paths: Regular expressions of its JSONPaths below ``$.conditions``.
+    """
+
+    name: str
+    group: str
+    title: str
+    strength: str
+    reason: str
+    paths: tuple[str, ...]
+
+
+_EVERY_UPDATE = "every update follows from it"
+_VARIABLE = r"environment\.variables\."
+
+KINDS = (
+    Kind(
+        "data",
+        "data",
+        "data",
+        "inputs",
+        "the content that was trained or tested on is not the same",
+        (r"data",),
+    ),
+    Kind(
+        "seed",
+        "seeds",
+        "seed",
+        "seeds",
+        "initial weights, dropout masks and shuffling follow from it",
+        (r"seeds\.declared", r"seeds\.declared_by", r"seeds\.backend"),
+    ),
+    Kind(
+        "drawn_seeds",
+        "seeds",
+        "drawn seeds",
+        "seeds",
+        "the layers drew other seeds",
+        (r"seeds\.layers", r"initializers"),
+    ),
+    Kind(
+        "hash_seed",
+        "seeds",
+        "hash seed",
+        "rarely",
+        "it orders sets of strings, which may order labels or files",
+        (r"seeds\.hash_seed", _VARIABLE + "PYTHONHASHSEED"),
+    ),
+    Kind(
+        "generator_state",
+        "seeds",
+        "generator state",
+        "rarely",
+        "something else was drawn from a shared generator before recording began",
+        (r"seeds\.python", r"seeds\.numpy"),
+    ),
+    Kind(
+        "optimizer",
+        "training",
+        "optimizer",
+        "inputs",
+        _EVERY_UPDATE,
+        (r"training\.models\[\d+\]\.optimizer",),
+    ),
+    Kind(
+        "loss",
+        "training",
+        "loss",
+        "inputs",
+        _EVERY_UPDATE,
+        (r"training\.models\[\d+\]\.loss",),
+    ),
+    Kind(
+        "model",
+        "training",
+        "model",
+        "seeds",
+        "the model is not the same",
+        (r"training\.models",),
+    ),
+    Kind(
+        "fit",
+        "training",
+        "fit arguments",
+        "inputs",
+        "the fit was asked for something else",
+        (r"training\.fits",),
+    ),
+    Kind(
+        "training",
+        "training",
+        "training",
+        "inputs",
+        "the training is not the same",
+        (r"training",),
+    ),
+    Kind(
+        "threads",
+        "determinism",
+        "thread count",
+        "bits",
+        "sums are split among threads, and their order changes the rounding",
+        (r"determinism\.threads", _VARIABLE + r"TF_NUM_INT(RA|ER)OP_THREADS"),
+    ),
+    Kind(
+        "op_determinism",
+        "determinism",
+        "op determinism",
+        "bits",
+        "TensorFlow then builds some gradients from other operations",
+        (
+            r"determinism\.op_determinism",
+            r"determinism\.functions_traced_before",
+            _VARIABLE + "TF_DETERMINISTIC_OPS",
+        ),
+    ),
+    Kind(
+        "jit",
+        "determinism",
+        "XLA compilation (jit_compile)",
+        "inputs",
+        "XLA rounds differently and draws other random numbers for one seed",
+        (r"determinism\.execution\[\d+\]\.jit", r"determinism\.execution\[\d+\]\.jit_requested"),
+    ),
+    Kind(
+        "onednn",
+        "determinism",
+        "oneDNN",
+        "bits",
+        "its operations add in another order",
+        (r"determinism\.onednn", _VARIABLE + "TF_ENABLE_ONEDNN_OPTS"),
+    ),
+    Kind(
+        "isa",
+        "determinism",
+        "instruction set",
+        "bits",
+        "wider vectors add in another order",
+        (r"determinism\.isa", _VARIABLE + "(ONEDNN|DNNL)_MAX_CPU_ISA"),
+    ),
+    Kind(
+        "xla_flags",
+        "determinism",
+        "XLA flags",
+        "bits",
+        "they choose how XLA computes",
+        (r"determinism\.(tf_)?xla_flags", _VARIABLE + "(TF_)?XLA_FLAGS"),
+    ),
+    Kind(
+        "execution",
+        "determinism",
+        "execution settings",
+        "bits",
+        "they choose which operations run",
+        (r"determinism",),
+    ),
+    Kind(
+        "numeric_packages",
+        "packages",
+        "numerical packages",
+        "bits",
+        "another release may compute or draw differently",
+        (r"packages\.distributions\W+(tensorflow|keras|numpy|ml-dtypes|jax|jaxlib)\b",),
+    ),
+    Kind(
+        "packages",
+        "packages",
+        "other packages",
+        "rarely",
+        "another release may behave differently",
+        (r"packages\.distributions",),
+    ),
+    Kind(
+        "processor",
+        "environment",
+        "processor",
+        "bits",
+        "other processors use other instructions",
+        (r"environment\.(cpu|machine|accelerators|devices)",),
+    ),
+    Kind(
+        "python",
+        "environment",
+        "Python",
+        "rarely",
+        "another release may hash, sort or draw differently",
+        (r"environment\.python",),
+    ),
+    Kind(
+        "environment", "environment", "environment", "rarely", "code may read it", (r"environment",)
+    ),
+    Kind("code", "code", "code", "rarely", "other code may do anything", (r"code",)),
+)
+"""Every kind; the first whose paths match a condition takes it."""
+
+_NO_CAUSE = (
+    r"packages\.requirements",
+    _VARIABLE + "TF_CPP_MIN_LOG_LEVEL",
+    r"environment\.memory_bytes",
+    r"environment\.cpu\.(physical|logical)_cores",
+)
+"""Conditions that differ between machines or checkouts and change no bit by themselves."""
+
+
+def kind_of(path: str) -> Kind | None:
+    """Return the kind of cause that a condition belongs to, or None if it causes nothing.
+
+    >>> kind_of("$.conditions.determinism.threads.intra_op.in_force").name
+    'threads'
+    """
+    below = path.removeprefix("$.conditions.")
+    if any(_begins(pattern, below) for pattern in _NO_CAUSE):
+        return None
+    return next(
+        (kind for kind in KINDS if any(_begins(pattern, below) for pattern in kind.paths)), None
+    )
+
+
+def _begins(pattern: str, path: str) -> bool:
+    """Whether a path is the one that the pattern names, or lies below it."""
+    return re.match(rf"(?:{pattern})(?![\w-])", path) is not None

@@ -1,0 +1,296 @@
+"""The records of a manifest's conditions: what was controlled.
+
+See `repro_audit.manifest.records` for how records are made.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Json = Any
+"""A value as JSON holds it, its numbers encoded by `repro_audit.canonical.encode`."""
+
+
+class Generator(NamedTuple):
+    """The state of a shared random generator when recording began."""
+
+    digest: str | None
+    as_seeded: bool | None
+
+
+class BackendGenerator(NamedTuple):
+    """The backend's global seed, and the state of the generator it feeds."""
+
+    seed: int | None
+    digest: str | None
+
+
+class HashSeed(NamedTuple):
+    """What PYTHONHASHSEED asked for, and what Python does."""
+
+    requested: str | None
+    randomized: bool
+    probe: str
+
+
+class LayerSeed(NamedTuple):
+    """The seed of one layer's own generator, drawn or given."""
+
+    model: int
+    layer: str
+    seed: int
+    given: bool
+
+
+class Seeds(NamedTuple):
+    """Every seed, declared, in force and drawn."""
+
+    declared: int | None
+    declared_by: str | None
+    python: Generator
+    numpy: Generator
+    backend: BackendGenerator
+    hash_seed: HashSeed
+    layers: tuple[LayerSeed, ...]
+
+
+class ThreadPool(NamedTuple):
+    """The size of one thread pool: requested, and in force."""
+
+    requested: int
+    environment: str | None
+    in_force: int
+    source: str
+
+
+class Threads(NamedTuple):
+    """TensorFlow's thread pools and the cores this process may use."""
+
+    intra_op: ThreadPool
+    inter_op: ThreadPool
+    usable_cores: int
+
+
+class Onednn(NamedTuple):
+    """Whether oneDNN's operations are used."""
+
+    requested: str | None
+    in_force: bool | None
+
+
+class Isa(NamedTuple):
+    """The instruction set oneDNN may use."""
+
+    requested: str | None
+    in_force: str | None
+
+
+class Execution(NamedTuple):
+    """How one model's steps are executed."""
+
+    model: int
+    jit_requested: bool | str | None
+    jit: bool
+    eager: bool
+    steps_per_execution: int
+    dtype_policy: str
+
+
+class DatasetOptions(NamedTuple):
+    """The options of one tf.data pipeline given to a fit."""
+
+    fit: int
+    argument: str
+    deterministic: bool | None
+
+
+class Determinism(NamedTuple):
+    """Every switch that decides which bits an operation returns."""
+
+    op_determinism: str
+    functions_traced_before: int | None
+    threads: Threads
+    onednn: Onednn
+    isa: Isa
+    tf32: bool | None
+    xla_flags: str | None
+    tf_xla_flags: str | None
+    strategy: str | None
+    execution: tuple[Execution, ...]
+    datasets: tuple[DatasetOptions, ...]
+
+
+class TrainedModel(NamedTuple):
+    """A model's configuration, with its layers' names replaced by their positions."""
+
+    class_name: str
+    config: Json
+    config_digest: str | None
+    optimizer: Json
+    loss: Json
+    metrics: Json
+
+
+class FitArguments(NamedTuple):
+    """What one `fit` was asked to do."""
+
+    model: int
+    arguments: dict[str, Json]
+    callbacks: tuple[str, ...]
+
+
+class Training(NamedTuple):
+    """The models and the fits, in the order they were seen."""
+
+    models: tuple[TrainedModel, ...]
+    fits: tuple[FitArguments, ...]
+
+
+class Cpu(NamedTuple):
+    """The processor."""
+
+    model: str | None
+    vendor: str | None
+    microarchitecture: str | None
+    features: str | None
+    physical_cores: int | None
+    logical_cores: int | None
+
+
+class Accelerator(NamedTuple):
+    """One accelerator and its driver."""
+
+    name: str
+    memory_bytes: int | None
+    driver: str | None
+
+
+class Python(NamedTuple):
+    """The interpreter."""
+
+    version: str
+    implementation: str
+    build: str
+    compiler: str
+
+
+class Environment(NamedTuple):
+    """The machine, the operating system and the interpreter."""
+
+    system: str
+    release: str
+    machine: str
+    libc: str | None
+    memory_bytes: int | None
+    cpu: Cpu
+    accelerators: tuple[Accelerator, ...] | None
+    devices: tuple[str, ...] | None
+    python: Python
+    backend: str | None
+    backend_build: str | None
+    variables: dict[str, str]
+
+
+class Source(NamedTuple):
+    """Where a distribution came from when it was not a package index."""
+
+    editable: bool
+    url: str | None
+    commit: str | None
+
+
+class Package(NamedTuple):
+    """One installed distribution."""
+
+    version: str
+    digest: str | None
+    source: Source | None
+
+
+class Requirements(NamedTuple):
+    """One file beside the code that names the packages it needs."""
+
+    file: str
+    digest: str
+    pinned: int
+    loose: tuple[str, ...]
+
+
+class Packages(NamedTuple):
+    """The installed distributions, and the files that say which are wanted."""
+
+    distributions: dict[str, Package]
+    requirements: tuple[Requirements, ...]
+
+
+class Git(NamedTuple):
+    """The state of the repository."""
+
+    commit: str | None
+    dirty: bool
+    diff_digest: str | None
+
+
+class Code(NamedTuple):
+    """What was run."""
+
+    argv: tuple[str, ...]
+    entry_point: str | None
+    git: Git | None
+    files: dict[str, str]
+
+
+class Array(NamedTuple):
+    """One array of a data set."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+
+
+class Data(NamedTuple):
+    """The content of one data set."""
+
+    arrays: tuple[Array, ...]
+    samples: int | None
+    digest: str
+
+
+class InitializerSample(NamedTuple):
+    """What one built-in initializer gives for seed 42."""
+
+    initializer: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+    digest: str
+
+
+class LayerInitializer(NamedTuple):
+    """The initializer of one weight, and the seed it holds."""
+
+    model: int
+    layer: str
+    role: str
+    initializer: str
+    seed: int | None
+    given: bool | None
+
+
+class Initializers(NamedTuple):
+    """Samples of the built-in initializers, and every layer's own."""
+
+    builtin: tuple[InitializerSample, ...]
+    layers: tuple[LayerInitializer, ...]
+
+
+class Conditions(NamedTuple):
+    """What was controlled. Conditions explain a mismatch."""
+
+    data: dict[str, Data] | None = None
+    seeds: Seeds | None = None
+    training: Training | None = None
+    determinism: Determinism | None = None
+    packages: Packages | None = None
+    environment: Environment | None = None
+    code: Code | None = None
+    initializers: Initializers | None = None

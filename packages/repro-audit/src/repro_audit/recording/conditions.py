@@ -1,0 +1,192 @@
+"""Read a run's conditions when they can be read: some at its start, some once it trains."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from repro_audit.capture.backend import Backend
+from repro_audit.capture.code import capture_code, project_folder
+from repro_audit.capture.data import capture_data
+from repro_audit.capture.determinism import capture_determinism
+from repro_audit.capture.environment import capture_environment, environment_variables
+from repro_audit.capture.initializers import capture_builtin_initializers
+from repro_audit.capture.packages import capture_packages
+from repro_audit.capture.seeds import capture_seeds
+from repro_audit.capture.training import capture_model
+from repro_audit.manifest.conditions import DatasetOptions, Execution, Initializers
+from repro_audit.recording.control import controlled
+from repro_audit.recording.draft import Draft, DraftModel
+
+__all__ = ["ConditionReader"]
+
+Failed = Callable[[str, Exception], None]
+"""Takes the JSONPath of what could not be read, and the error."""
+
+
+class ConditionReader:
+    """Reads conditions into a draft. One that cannot be read costs none of the others."""
+
+    def __init__(self, draft: Draft, backend: Backend, failed: Failed) -> None:
+        """Take note of what later code could change: the environment and the backend's state.
+
+        Args:
+            draft: Where conditions go.
+            backend: The framework.
+            failed: Takes what could not be read.
+        """
+        self._draft = draft
+        self._backend = backend
+        self._failed = failed
+        self._variables = environment_variables()
+        self._in_use_at_start = backend.in_use()
+        self._trained_before = False
+        self._op_determinism = self._op_determinism_at_start()
+        self._jit_requested: weakref.WeakKeyDictionary[Any, bool | str] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._execution: list[Execution] = []
+        self._datasets: list[DatasetOptions] = []
+        self.project: Path | None = None
+
+    def at_start(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+        """Read what can be read without a backend in use.
+
+        Args:
+            arguments: ``sys.argv``.
+            outputs: Paths the run writes.
+        """
+        missed, backend, variables = self._draft.missed, self._backend, self._variables
+        self._read("seeds", lambda: capture_seeds(backend, variables, controlled.seed))
+        self._read("environment", lambda: capture_environment(backend, variables, None, missed))
+        self.project = project = project_folder()
+        self._read("packages", lambda: capture_packages(project, missed))
+        self.code(arguments, outputs)
+        for part in ("training", "determinism", "initializers"):
+            missed(f"$.conditions.{part}", "no training has begun")
+        missed("$.conditions.data", "run.data was not called")
+
+    def code(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+        """Read the code; at the end again, when all of it has been imported."""
+        self._read("code", lambda: capture_code(arguments, outputs, self._draft.missed))
+
+    def data(self, role: str, arrays: tuple[Any, ...]) -> None:
+        """Digest the content of a data set."""
+        known = self._draft.conditions.get("data") or {}
+        self._draft.conditions["data"] = {**known, role: capture_data(arrays)}
+        self._draft.found("$.conditions.data")
+
+    def compiled(self, model: Any, jit_requested: Any) -> None:
+        """Take note of what a model's compile was asked for; Keras keeps only what came of it."""
+        if isinstance(jit_requested, bool | str):
+            self._jit_requested[model] = jit_requested
+
+    def dataset(self, fit: int, argument: str, dataset: Any) -> None:
+        """Read the options of a pipeline; anything else given to fit has none."""
+        with contextlib.suppress(TypeError):
+            deterministic = self._backend.dataset_determinism(dataset)
+            self._datasets.append(
+                DatasetOptions(fit=fit, argument=argument, deterministic=deterministic)
+            )
+
+    def training(self, item: DraftModel, model: Any) -> None:
+        """Read what needs a model, and a backend in use: before a fit, or after an evaluate."""
+        if item.training is None:
+            self._model(item, model)
+        self._op_determinism = self._op_determinism_now()
+        came, traced = self._op_determinism
+        self._read(
+            "determinism",
+            lambda: capture_determinism(
+                self._backend,
+                self._variables,
+                op_determinism=came,
+                functions_traced_before=traced,
+                execution=tuple(self._execution),
+                datasets=tuple(self._datasets),
+                missed=self._draft.missed,
+            ),
+        )
+        environment = self._draft.conditions.get("environment")
+        if environment is not None and environment.devices is None:
+            devices = tuple(self._backend.devices())
+            self._draft.conditions["environment"] = environment._replace(devices=devices)
+        self._trained_before = True
+
+    def _model(self, item: DraftModel, model: Any) -> None:
+        """Read a model that is seen for the first time."""
+        draft, backend = self._draft, self._backend
+        item.training = capture_model(backend, model, item.index, draft.missed)
+        draft.found("$.conditions.training")
+        jit_requested = self._jit_requested.get(model)
+        if jit_requested is None:
+            draft.missed(
+                f"$.conditions.determinism.execution[{item.index}].jit_requested",
+                "the model was compiled before recording began",
+            )
+        self._execution.append(backend.execution(model, item.index, jit_requested))
+        self._seeds_again(model, item.index)
+        known = draft.conditions.get("initializers")
+        self._read(
+            "initializers",
+            lambda: Initializers(
+                builtin=known.builtin if known else capture_builtin_initializers(backend),
+                layers=(
+                    *(known.layers if known else ()),
+                    *backend.layer_initializers(model, item.index),
+                ),
+            ),
+        )
+
+    def _seeds_again(self, model: Any, index: int) -> None:
+        """Add what the layers drew, and a seed that was set after recording began."""
+        seeds = self._draft.conditions.get("seeds")
+        if seeds is None:
+            return
+        if self._backend.declared_seed() != seeds.declared:
+            now = capture_seeds(self._backend, self._variables, controlled.seed)
+            seeds = seeds._replace(
+                declared=now.declared,
+                declared_by=now.declared_by,
+                backend=seeds.backend._replace(seed=now.backend.seed),
+            )
+        layers = (*seeds.layers, *self._backend.layer_seeds(model, index))
+        self._draft.conditions["seeds"] = seeds._replace(layers=layers)
+
+    def _read(self, part: str, capture: Callable[[], Any]) -> None:
+        """Read one condition; where that fails, it is missing."""
+        path = f"$.conditions.{part}"
+        self._draft.found(path)
+        try:
+            self._draft.conditions[part] = capture()
+        except Exception as error:  # noqa: BLE001 - one unreadable condition must not cost the rest
+            self._draft.conditions.pop(part, None)
+            self._failed(path, error)
+
+    def _op_determinism_at_start(self) -> tuple[str, int | None]:
+        """Return since when op determinism is on, and what had been traced by then."""
+        if not self._backend.op_determinism():
+            return "off", None
+        if controlled.op_determinism is not None:
+            return controlled.op_determinism, controlled.functions_traced_before
+        if _is_on(self._variables, "TF_DETERMINISTIC_OPS") or not self._in_use_at_start:
+            return "before_first_op", 0
+        return "unknown", self._backend.functions_traced()
+
+    def _op_determinism_now(self) -> tuple[str, int | None]:
+        """Return the same when a model begins to train."""
+        if self._op_determinism[0] != "off" or not self._backend.op_determinism():
+            return self._op_determinism
+        if controlled.op_determinism is not None:
+            return controlled.op_determinism, controlled.functions_traced_before
+        # It was off when recording began. It is late for certain if an operation had run by
+        # then, or a model has trained since.
+        late = self._in_use_at_start or self._trained_before
+        return ("later" if late else "unknown"), self._backend.functions_traced()
+
+
+def _is_on(variables: Mapping[str, str], name: str) -> bool:
+    return variables.get(name, "0").lower() in {"1", "true"}

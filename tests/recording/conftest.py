@@ -1,0 +1,75 @@
+"""Start scripts that train in processes of their own, two at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+SCRIPTS = Path(__file__).parent / "scripts"
+Done = subprocess.CompletedProcess[str]
+
+
+class Start(Protocol):
+    """Starts Python on arguments and returns its future end."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        variables: dict[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> Future[Done]: ...
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Start]:
+    """Start processes that share two workers; a script of ours is named by its file's name."""
+    with ThreadPoolExecutor(2) as workers:
+
+        def begin(
+            *arguments: str,
+            cwd: Path,
+            variables: dict[str, str] | None = None,
+            before: Callable[[], None] | None = None,
+        ) -> Future[Done]:
+            own = SCRIPTS / arguments[0]
+            target = [str(own), *arguments[1:]] if own.is_file() else list(arguments)
+            environment = {
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("TF_", "KERAS_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
+            }
+            environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
+            return workers.submit(
+                subprocess.run,
+                [sys.executable, *target],
+                cwd=cwd,
+                env=environment | (variables or {}),
+                preexec_fn=before,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+
+        yield begin
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[Future[Done]], Any]:
+    """Return what a script said on the last line of its output, as JSON."""
+
+    def read(future: Future[Done]) -> Any:
+        done = future.result()
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return read
