@@ -65,7 +65,7 @@ def test_history_has_one_value_an_epoch(default_run: Path) -> None:
     """The history is Keras's own: four lists of as many floats as epochs."""
     history = json.loads((default_run / "out/history.json").read_text(encoding="utf-8"))
     assert list(history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
-    assert [len(values) for values in history.values()] == [8] * 4
+    assert [len(values) for values in history.values()] == [10] * 4
 
 
 def test_default_run_writes_a_manifest(default_run: Path) -> None:

@@ -127,7 +127,13 @@ def train(config: Config, data: digits.Digits) -> tuple[keras.Model, dict[str, l
     verbose = "auto" if sys.stdout.isatty() else 2
     train_set, test_set = build_datasets(data)
     model = build_model()
-    fitted = model.fit(train_set, epochs=config.epochs, validation_data=test_set, verbose=verbose)
+    fitted = model.fit(
+        train_set,
+        epochs=config.epochs,
+        validation_data=test_set,
+        shuffle=False,  # the pipeline does; Keras would warn that it cannot
+        verbose=verbose,
+    )
     result = model.evaluate(test_set, return_dict=True, verbose=0)
     click.echo(f"test accuracy {result['accuracy']:.4f}, test loss {result['loss']:.4f}")
     return model, fitted.history

@@ -47,7 +47,7 @@ class Config:
     """
 
     seed: int = 812
-    epochs: int = 8
+    epochs: int = 10
     data: str = "mnist-5k"
     cell: str = "lstm"
     units: int = 64

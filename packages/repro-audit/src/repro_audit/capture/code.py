@@ -51,6 +51,10 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
     folder = _source_folder()
     top = _git(folder, "rev-parse", "--show-toplevel")
     project = folder if top is None else Path(top.strip())
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is not None and arguments:
+        # Where a module is run, its path says where it is installed; its name is enough.
+        arguments = [_name(Path(script).resolve(), project), *arguments[1:]]
     return Code(
         argv=mask_arguments(arguments, outputs, project),
         entry_point=_entry_point(project),
@@ -70,7 +74,8 @@ def _entry_point(project: Path) -> str | None:
 
 def _name(path: Path, project: Path) -> str:
     """Return a path as a manifest may hold it: below the project, or without the home folder."""
-    if path.is_relative_to(project):
+    installed = path.is_relative_to(Path(sys.prefix).resolve())
+    if path.is_relative_to(project) and not installed:
         return path.relative_to(project).as_posix()
     for folder in map(Path, sys.path):
         if folder != Path() and path.is_relative_to(folder):

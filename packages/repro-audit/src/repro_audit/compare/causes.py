@@ -106,7 +106,7 @@ def _cause(
     elif kind.name == "drawn_seeds":
         title, reason = _extra_draws(expected, actual) or (title, reason)
     if first.kind != "initial weights" and alone:
-        reason += "; nothing else that could differs"
+        reason += "; no other condition that could do so differs"
     return Cause(
         group=kind.group,
         title=title,

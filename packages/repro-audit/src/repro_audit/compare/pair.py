@@ -9,6 +9,7 @@ from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDiffer
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
+from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
 __all__ = ["EVIDENCE", "compare"]
@@ -63,7 +64,9 @@ def compare(
             else ("inconclusive", f"every value is close, but {below}")
         )
     else:
-        verdict, reason = "divergent", f"they part first in {first.text}"
+        agreeing = _agreeing_metrics(expected, actual, first, ignore_metrics)
+        while_others = f", while {agreeing} still agree to the last bit" if agreeing else ""
+        verdict, reason = "divergent", f"they part first in {first.text}{while_others}"
     differences = condition_differences(expected, actual) if obstacle is None else ()
     return Comparison(
         expected=positions[0],
@@ -92,6 +95,28 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
         if manifest.evidence == "none":
             return f"the {name} run holds no outcome: no training was recorded"
     return None
+
+
+def _agreeing_metrics(
+    expected: Manifest, actual: Manifest, first: FirstDifference, ignored: Sequence[str]
+) -> str:
+    """Name the metrics that agree up to the epoch whose weights differ: what hides it."""
+    if first.kind != "epoch weights" or first.fit is None or first.epoch is None:
+        return ""
+    mine = expected.outcomes.fits[first.fit].history
+    theirs = actual.outcomes.fits[first.fit].history
+    names = [
+        name
+        for name, values in mine.items()
+        if name not in ignored
+        and not name.startswith("val_")
+        and len(values) >= first.epoch
+        and values[: first.epoch] == theirs.get(name, ())[: first.epoch]
+    ]
+    names.sort(key=lambda name: (name != "loss", name))
+    return " and ".join(
+        filter(None, [", ".join(map(printable, names[:-1])), *map(printable, names[-1:])])
+    )
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> str:

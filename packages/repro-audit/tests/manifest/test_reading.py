@@ -1,0 +1,192 @@
+import json
+import stat
+
+import pytest
+import repro_audit
+from hypothesis import given
+from hypothesis import strategies as st
+from manifests import (
+    EXAMPLES,
+    NAMES,
+    OTHER_DIGEST,
+    changed,
+    clean,
+    document,
+    leaves,
+    sealed,
+    value_at,
+)
+from repro_audit.errors import ManifestError
+from repro_audit.manifest import parse, read_json, serialize, write
+from repro_audit.report.text import render_text
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(ManifestError) as caught:
+        parse(content, "m.json")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_load_inverts_write(name, tmp_path):
+    manifest = repro_audit.load(EXAMPLES / f"{name}.json")
+    write(manifest, tmp_path / "again.json")
+    assert repro_audit.load(tmp_path / "again.json") == manifest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_writing_what_was_read_gives_the_same_bytes(name):
+    content = (EXAMPLES / f"{name}.json").read_bytes()
+    assert serialize(parse(content, name)) == content
+
+
+def test_the_order_of_keys_changes_nothing():
+    def reversed_(value):
+        if isinstance(value, dict):
+            return {key: reversed_(item) for key, item in reversed(value.items())}
+        return [reversed_(item) for item in value] if isinstance(value, list) else value
+
+    value = document()
+    assert parse(json.dumps(reversed_(value)).encode(), "m") == parse(sealed(value), "m")
+
+
+def test_every_change_of_one_field_is_caught_by_the_digest():
+    value = document()
+    paths = list(leaves(value))
+    assert len(paths) > 1000
+    # Each path once in a while: all would take a minute.
+    for path in paths[::37]:
+        old = value_at(value, path)
+        new = {bool: lambda: not old, int: lambda: old + 1, float: lambda: old + 1}.get(
+            type(old), lambda: f"{old}x"
+        )()
+        assert refusal(json.dumps(changed(value, {path: new})).encode())
+
+
+def test_a_digest_that_is_wrong_says_that_the_file_was_changed():
+    message = refusal(json.dumps(changed(document(), {"recorder": "another"})).encode())
+    assert "$.digest: expected sha256:" in message
+    assert "changed or damaged" in message
+
+
+def test_an_unknown_field_is_named():
+    value = document()
+    value["conditions"]["seeds"]["pyhton"] = 1
+    message = refusal(sealed(value))
+    assert "$.conditions.seeds" in message
+    assert "unknown field 'pyhton'" in message
+
+
+def test_a_field_of_the_wrong_type_is_named():
+    message = refusal(sealed(changed(document(), {"conditions/seeds/declared_by": 7})))
+    assert message.startswith("m.json: $.conditions.seeds.declared_by: expected")
+
+
+@pytest.mark.parametrize(
+    ("path", "new"),
+    [
+        ("run_id", "0" * 32 + "\n"),
+        ("outcomes/fits/0/epochs/0", OTHER_DIGEST + "\n"),
+        ("outcomes/fits/0/history/loss/0", "NaN\n"),
+        ("conditions/seeds/declared", "0x1\n"),
+    ],
+)
+def test_a_newline_behind_a_string_of_a_fixed_form_is_refused(path, new):
+    # In Python, `$` of a pattern also matches before a newline at the end.
+    assert refusal(sealed(changed(document(), {path: new})))
+
+
+def test_a_seed_of_more_digits_than_python_writes_is_refused_or_shown():
+    value = changed(clean(), {"conditions/seeds/declared": "0x" + "f" * 5000})
+    try:
+        manifest = parse(sealed(value), "m")
+    except ManifestError as error:
+        assert "declared" in str(error)
+    else:
+        assert render_text(repro_audit.audit(manifest), [manifest])
+
+
+def test_a_message_is_bounded_however_long_the_value():
+    value = changed(document(), {"status": "x" * 10**6})
+    assert len(refusal(sealed(value))) < 1000
+
+
+def test_nesting_of_a_hundred_levels_is_the_most():
+    assert read_json(b"[" * 99 + b"1" + b"]" * 99, "m")
+    with pytest.raises(ManifestError, match="nested too deeply"):
+        read_json(b"[" * 101 + b"1" + b"]" * 101, "m")
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused_by_the_one_error(content):
+    try:
+        parse(content, "m")
+    except ManifestError as error:
+        assert str(error).isprintable()
+    else:
+        pytest.fail("no random bytes are a manifest")
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.data(), _json)
+def test_any_json_value_in_any_place_is_read_or_refused_by_the_one_error(data, new):
+    value = clean()
+    path = data.draw(st.sampled_from(sorted(leaves(value), key=str)))
+    depth = data.draw(st.integers(1, len(path)))
+    try:
+        content = sealed(changed(value, {path[:depth]: new}))
+    except ValueError:
+        return  # no canonical form, so no digest either
+    try:
+        repro_audit.audit(parse(content, "m"))
+    except ManifestError as error:
+        assert str(error).isprintable()
+
+
+# A history in place of a manifest
+
+
+def test_a_keras_history_is_read_as_evidence_of_a_history():
+    manifest = parse(b'{"loss": [2.5, 1], "accuracy": [0.5, 0.75]}', "history.json")
+    assert manifest.evidence == "history"
+    assert manifest.outcomes.fits[0].history["loss"] == (2.5, 1.0)
+
+
+def test_two_equal_histories_are_two_runs_and_one_file_is_one():
+    content = b'{"loss": [1.5]}'
+    assert parse(content, "a").run_id != parse(content, "b").run_id
+    assert parse(content, "a").run_id == parse(content, "a").run_id
+
+
+def test_a_history_with_nan_as_the_message_asks_for_it_is_read():
+    assert "Expected the string" in refusal(b'{"loss": [2.5, NaN]}')
+    loss = parse(b'{"loss": [2.5, "NaN"]}', "m").outcomes.fits[0].history["loss"]
+    assert loss[1] != loss[1]
+
+
+def test_a_history_with_an_integer_beyond_float64_is_refused():
+    assert "m.json" in refusal(b'{"loss": [1' + b"0" * 350 + b"]}")
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"loss": 1}', b'{"loss": [true]}', b'{"loss": ["x"]}'])
+def test_what_is_neither_manifest_nor_history_is_refused(content):
+    assert "$.schema" in refusal(content)
+
+
+def test_a_manifest_is_written_as_a_readable_file(tmp_path):
+    write(parse(sealed(document()), "m"), tmp_path / "m.json")
+    assert (tmp_path / "m.json").stat().st_mode & stat.S_IRUSR
+
+
+def test_an_invalid_manifest_is_not_written(tmp_path):
+    manifest = parse(sealed(document()), "m")
+    (tmp_path / "m.json").write_text("old")
+    with pytest.raises(ManifestError, match="status"):
+        write(manifest._replace(status="unheard-of"), tmp_path / "m.json")
+    assert (tmp_path / "m.json").read_text() == "old"

@@ -1,0 +1,117 @@
+"""Two real manifests, and ways to change one of them in one place.
+
+The examples are runs of one script with one and with two threads; see `examples/`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from repro_audit.canonical import digest_json
+from repro_audit.manifest import Manifest, structure
+
+ROOT = Path(__file__).parents[4]
+EXAMPLES = Path(os.environ.get("REPRO_AUDIT_EXAMPLES", ROOT / "examples"))
+NAMES = ("threads-2", "threads-1")
+OTHER_DIGEST = "sha256:" + "0" * 64
+OTHER_RUN = "f" * 32
+
+Place = tuple[str | int, ...]
+
+
+@functools.cache
+def _content(name: str) -> str:
+    return (EXAMPLES / f"{name}.json").read_text(encoding="utf-8")
+
+
+def document(name: str = NAMES[0]) -> dict[str, Any]:
+    """Return a real manifest as a JSON value that the caller may change."""
+    value: dict[str, Any] = json.loads(_content(name))
+    return value
+
+
+def place(path: str | Place) -> Place:
+    """Return a path as keys and indices: ``"outcomes/fits/0"`` is ``("outcomes", "fits", 0)``."""
+    if isinstance(path, tuple):
+        return path
+    return tuple(int(part) if part.isdigit() else part for part in path.split("/"))
+
+
+def value_at(value: Any, path: str | Place) -> Any:
+    """Return what stands at a path."""
+    for part in place(path):
+        value = value[part]
+    return value
+
+
+def changed(value: dict[str, Any], changes: dict[str | Place, Any]) -> dict[str, Any]:
+    """Return a copy of a JSON value with other values at some paths."""
+    result = copy.deepcopy(value)
+    for path, new in changes.items():
+        *parents, last = place(path)
+        value_at(result, tuple(parents))[last] = new
+    return result
+
+
+def rerun(value: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """Return the manifest of another run that did the same."""
+    return {**copy.deepcopy(document() if value is None else value), "run_id": OTHER_RUN, **changes}
+
+
+def record(value: dict[str, Any]) -> Manifest:
+    """Return the record of a JSON value."""
+    return structure(Manifest, value)
+
+
+def sealed(value: dict[str, Any]) -> bytes:
+    """Return the file of a JSON value, its digest computed anew."""
+    rest = {key: item for key, item in value.items() if key != "digest"}
+    return json.dumps({**rest, "digest": digest_json(rest)}).encode()
+
+
+def leaves(value: Any, path: Place = ()) -> Iterator[Place]:
+    """Yield the path of each scalar and of each empty array or object."""
+    if isinstance(value, dict | list) and value:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*path, key))
+    else:
+        yield path
+
+
+def parted(value: dict[str, Any], since: str) -> dict[str, Any]:
+    """Return a rerun whose outcomes differ from ``initial weights`` or from ``epoch 1`` on."""
+    outcomes: dict[str | Place, Any] = {
+        "outcomes/final_state/0/0/digest": OTHER_DIGEST,
+        "outcomes/fits/0/history/loss/0": 2.5,
+    }
+    for epoch in range(len(value["outcomes"]["fits"][0]["epochs"])):
+        outcomes[("outcomes", "fits", 0, "epochs", epoch)] = OTHER_DIGEST
+    if since == "initial weights":
+        outcomes["outcomes/initial_weights/0/0/digest"] = OTHER_DIGEST
+    return changed(rerun(value), outcomes)
+
+
+def clean() -> dict[str, Any]:
+    """Return a real manifest, brought to the state in which no rule finds anything."""
+    value = changed(
+        document(),
+        {
+            "conditions/seeds/hash_seed": {"requested": "0", "randomized": False, "probe": "0x1"},
+            "conditions/code/git": {"commit": "a" * 40, "dirty": False, "diff_digest": None},
+            "conditions/packages/requirements": [
+                {"file": "constraints.txt", "digest": OTHER_DIGEST, "pinned": 9, "loose": []}
+            ],
+            "missing": [],
+        },
+    )
+    for pool in ("intra_op", "inter_op"):
+        value["conditions"]["determinism"]["threads"][pool]["source"] = "api"
+    for package in value["conditions"]["packages"]["distributions"].values():
+        package["source"] = None
+    return value
