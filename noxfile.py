@@ -59,7 +59,7 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Check all that must pass: style, types, schemas, tests (`-- ARGS` hands ARGS to pytest)."""
-    install(session, *APPS, groups=("lint", "types", "tests"))
+    install(session, *APPS, groups=("lint", "types", "build", "tests"))
     check_style(session)
     check_types(session)
     check_schemas(session)

@@ -52,7 +52,7 @@ def disagreements(annotation, described, root, path="$"):
         if len(inner) == 1:
             yield from disagreements(inner[0], {**described, "type": list(types_ - {"null"})}, root, path)
         return
-    if "null" in types_:
+    if "null" in types_ and annotation is not typing.Any:
         yield f"{path}: null is allowed by the schema alone"
     if hasattr(annotation, "_fields"):
         hints, properties = typing.get_type_hints(annotation), described.get("properties", {})

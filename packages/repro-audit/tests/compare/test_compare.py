@@ -1,0 +1,345 @@
+import copy
+import math
+
+import pytest
+import repro_audit
+from manifests import (
+    EXAMPLES,
+    NAMES,
+    OTHER_DIGEST,
+    changed,
+    document,
+    leaves,
+    parted,
+    place,
+    record,
+    rerun,
+    value_at,
+)
+from repro_audit.compare import compare, group
+from repro_audit.manifest import parse
+
+BASE = record(document())
+
+
+def against_itself(changes, **options):
+    """Compare the real run with a rerun of it that differs in some fields."""
+    return compare(BASE, record(changed(rerun(), changes)), **options)
+
+
+def another(value):
+    """Return another value of the same form."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return math.nextafter(value, math.inf)
+        case str():
+            return value[:-1] + ("0" if value[-1] != "0" else "1")
+        case None:
+            return 0
+        case []:
+            return [1]
+    raise AssertionError(value)
+
+
+# Verdicts
+
+
+def test_one_run_given_twice_is_inconclusive():
+    result = compare(BASE, BASE)
+    assert result.verdict == "inconclusive"
+    assert "given twice" in result.reason
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rerun_with_the_same_outcomes_is_identical(name):
+    result = compare(record(document(name)), record(rerun(document(name))))
+    assert (result.verdict, result.first_difference, result.causes) == ("identical", None, ())
+    assert {field.verdict for field in result.fields} == {"match"}
+
+
+def test_the_two_examples_part_and_the_thread_count_is_why():
+    one, two = (repro_audit.load(EXAMPLES / f"{name}.json") for name in ("threads-1", "threads-2"))
+    result = compare(one, two)
+    assert result.verdict == "divergent"
+    assert result.first_difference.kind == "epoch weights"
+    assert result.causes[0].title == "thread count: 1 → 2"
+    assert result.causes[0].certainty == "likely"
+
+
+def test_information_is_never_compared():
+    value = rerun(information={**document()["information"], "duration_s": 1.0, "labels": []})
+    assert compare(BASE, record(value)).verdict == "identical"
+
+
+def test_conditions_that_differ_and_change_nothing_are_told_and_are_no_causes():
+    result = against_itself({"conditions/seeds/hash_seed/probe": "0x7"})
+    assert result.verdict == "identical"
+    assert [item.path for item in result.differences] == ["$.conditions.seeds.hash_seed.probe"]
+    assert result.causes == ()
+
+
+KINDS = {
+    "initial_weights": "initial weights",
+    "final_state": "final state",
+    "evaluations": "evaluation",
+    "epochs": "epoch weights",
+    "steps": "steps",
+    "history": "history",
+}
+OUTCOMES = [path for path in leaves(document()["outcomes"]) if path[0] != "digests"]
+
+
+@pytest.mark.parametrize(
+    "path", OUTCOMES, ids=["/".join(map(str, path)) for path in OUTCOMES]
+)
+def test_every_change_of_one_outcome_is_divergent_and_first_there(path):
+    path = ("outcomes", *path)
+    result = against_itself({path: another(value_at(document(), path))})
+    assert result.verdict == "divergent"
+    kind = next((KINDS[part] for part in path if part in KINDS), None)
+    if kind is not None and path[-2] not in {"dtypes"} and path[-1] not in {"model", "after_fits"}:
+        assert result.first_difference.kind == kind
+    if kind == "epoch weights":
+        assert (result.first_difference.fit, result.first_difference.epoch) == (0, path[-1] + 1)
+    if kind in {"initial weights", "final state"}:
+        (tensor,) = result.first_difference.tensors
+        assert (tensor.model, tensor.position) == (path[2], path[3])
+    if kind == "history" and "history" in path:
+        (metric,) = result.metrics
+        assert (metric.metric, metric.first_epoch) == (path[4], path[5] + 1)
+
+
+@pytest.mark.parametrize("digest", ["initial_weights", "epochs", "history", "final_state"])
+def test_a_digest_alone_that_differs_is_not_identical(digest):
+    new = [OTHER_DIGEST] * 2 if digest == "epochs" else OTHER_DIGEST
+    assert against_itself({("outcomes", "digests", digest): new}).verdict != "identical"
+
+
+def lacking(value, kind):
+    """Return a manifest with one item fewer of a kind."""
+    result = copy.deepcopy(value)
+    outcomes = result["outcomes"]
+    items = {
+        "fit": outcomes["fits"],
+        "evaluation": outcomes["evaluations"],
+        "metric": outcomes["fits"][0]["history"],
+        "result": outcomes["evaluations"][0]["results"],
+        "tensor": outcomes["initial_weights"][0],
+        "model": outcomes["initial_weights"],
+        "epoch": outcomes["fits"][0]["epochs"],
+        "value": outcomes["fits"][0]["history"]["loss"],
+    }[kind]
+    if isinstance(items, dict):
+        items.pop("loss")
+    else:
+        items.pop()
+    return result
+
+
+@pytest.mark.parametrize(
+    "kind", ["fit", "evaluation", "metric", "result", "tensor", "model", "epoch", "value"]
+)
+def test_a_run_with_one_thing_more_or_less_is_never_identical_or_close(kind):
+    # Two of everything, so that one fewer is not none.
+    full = document()
+    for name in ("fits", "evaluations", "initial_weights", "final_state"):
+        full["outcomes"][name] *= 2
+    less = rerun(lacking(full, kind))
+    for mine, theirs in ((full, less), (less, full)):
+        for options in ({}, {"rtol": 1e9, "atol": 1e9}):
+            assert compare(record(mine), record(theirs), **options).verdict == "divergent"
+
+
+@pytest.mark.parametrize("missing", ["evaluations", "initial_weights", "final_state"])
+def test_an_outcome_that_one_run_lacks_altogether_is_not_a_match(missing):
+    result = against_itself({("outcomes", missing): []})
+    verdicts = {field.field: field.verdict for field in result.fields}
+    assert verdicts[missing.removesuffix("s").replace("_", " ") if missing == "evaluations" else missing.replace("_", " ")] in {"missing", "differ"}
+    assert result.verdict != "identical"
+
+
+def test_the_order_of_first_differences_is_that_of_a_run():
+    changes = {
+        "final state": {"outcomes/final_state/0/0/digest": OTHER_DIGEST},
+        "evaluation": {"outcomes/evaluations/0/results/loss": 9.0},
+        "history": {"outcomes/fits/0/history/loss/0": 9.0},
+        "epoch weights": {"outcomes/fits/0/epochs/0": OTHER_DIGEST},
+        "initial weights": {"outcomes/initial_weights/0/0/digest": OTHER_DIGEST},
+    }
+    together = {}
+    for kind, change in changes.items():
+        together |= change
+        assert against_itself(together).first_difference.kind == kind
+
+
+def test_the_first_epoch_that_differs_is_the_first_difference():
+    result = against_itself({"outcomes/fits/0/epochs/1": OTHER_DIGEST})
+    assert (result.first_difference.kind, result.first_difference.epoch) == ("epoch weights", 2)
+
+
+@pytest.mark.parametrize("since", ["initial weights", "epoch 1"])
+def test_swapping_the_runs_keeps_the_verdict_and_the_place(since):
+    other = record(parted(document(), since))
+    there, back = compare(BASE, other), compare(other, BASE)
+    assert there.verdict == back.verdict == "divergent"
+    assert there.first_difference.kind == back.first_difference.kind
+    assert [cause.certainty for cause in there.causes] == [item.certainty for item in back.causes]
+
+
+# Tolerances and metrics
+
+NEAR = {"outcomes/fits/0/history/loss/0": document()["outcomes"]["fits"][0]["history"]["loss"][0] * 1.001}
+
+
+def test_a_value_within_the_tolerance_is_close_and_without_one_divergent():
+    assert against_itself(NEAR).verdict == "divergent"
+    assert against_itself(NEAR, rtol=0.01).verdict == "close"
+    assert against_itself(NEAR, atol=0.01).verdict == "close"
+    assert against_itself(NEAR, rtol=0.0001).verdict == "divergent"
+    assert against_itself(NEAR, atol=0.0001).verdict == "divergent"
+    assert against_itself(NEAR, rtol=0, atol=0).verdict == "divergent"
+
+
+def test_a_tolerance_makes_equal_bits_no_less_identical():
+    assert against_itself({}, rtol=0.1).verdict == "identical"
+
+
+def test_rtol_scales_the_expected_value():
+    small = record(changed(document(), {"outcomes/fits/0/history/loss/0": 1.0}))
+    large = record(changed(rerun(), {"outcomes/fits/0/history/loss/0": 2.0}))
+    assert compare(small, large, rtol=0.6).verdict == "divergent"
+    assert compare(large, small, rtol=0.6).verdict == "close"
+
+
+def test_an_ignored_metric_is_not_compared_and_others_are():
+    full = changed(document(), {"outcomes/fits/0/history/seconds": [1.0, 2.0]})
+    other = changed(rerun(full), {"outcomes/fits/0/history/seconds": [1.5, 2.0]})
+    assert compare(record(full), record(other)).verdict == "divergent"
+    result = compare(record(full), record(other), ignore_metrics=["seconds"])
+    assert result.verdict == "identical"
+    assert result.ignored_metrics == ("seconds",)
+    assert compare(record(full), record(other), ignore_metrics=["loss"]).verdict == "divergent"
+    assert len(group([record(full), record(other)], ["seconds"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "verdict"),
+    [
+        ("NaN", "NaN", "identical"),
+        ("NaN", 1.0, "divergent"),
+        ("Infinity", "Infinity", "identical"),
+        ("Infinity", "-Infinity", "divergent"),
+        ("-0.0", 0.0, "divergent"),
+        ("-0.0", "-0.0", "identical"),
+        (None, None, "identical"),
+        (None, "NaN", "divergent"),
+    ],
+)
+def test_values_are_compared_by_their_bits(expected, actual, verdict):
+    place_ = "outcomes/fits/0/history/loss/0"
+    first = record(changed(document(), {place_: expected}))
+    second = record(changed(rerun(), {place_: actual}))
+    assert compare(first, second).verdict == verdict
+    assert compare(second, first).verdict == verdict
+    assert len(group([first, second])) == (1 if verdict == "identical" else 2)
+
+
+def test_the_distance_of_a_metric_is_counted_in_its_own_dtype():
+    loss = document()["outcomes"]["fits"][0]["history"]["loss"][0]
+    step = 2.0 ** (math.floor(math.log2(loss)) - 23)
+    (metric,) = against_itself({"outcomes/fits/0/history/loss/0": loss + step}).metrics
+    assert (metric.dtype, metric.ulps, metric.equal, metric.epochs) == ("float32", 1, 1, 2)
+
+
+# Evidence
+
+NO_EPOCHS = {"outcomes/fits/0/epochs": [None, None]}
+
+
+def test_without_weights_equal_histories_are_inconclusive_unless_they_are_enough():
+    result = against_itself(NO_EPOCHS)
+    assert (result.evidence, result.verdict) == ("history", "inconclusive")
+    assert against_itself(NO_EPOCHS, require="history").verdict == "identical"
+
+
+def test_without_weights_a_history_that_differs_is_divergent():
+    assert against_itself(NO_EPOCHS | NEAR).verdict == "divergent"
+
+
+def test_without_weights_close_histories_are_inconclusive():
+    assert against_itself(NO_EPOCHS | NEAR, rtol=0.1).verdict == "inconclusive"
+
+
+def test_weights_are_not_a_trace():
+    assert against_itself({}, require="trace").verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"control_run": {"step": 1, "model": 0, "position": 0, "element": 0, "bit": 12}},
+        {"status": "running"},
+        {"status": "failed"},
+        {"outcomes/fits": []},
+    ],
+)
+def test_a_run_that_is_no_evidence_is_never_compared(changes):
+    other = record(changed(rerun(), changes))
+    for first, second in ((BASE, other), (other, BASE)):
+        result = compare(first, second)
+        assert result.verdict == "inconclusive"
+        assert (result.fields, result.causes, result.first_difference) == ((), (), None)
+
+
+def test_two_histories_are_compared_on_the_evidence_of_a_history():
+    one = parse(b'{"loss": [2.0, 1.0]}', "a")
+    same = parse(b'{"loss": [2.0, 1.0]}', "b")
+    other = parse(b'{"loss": [2.0, 1.5]}', "c")
+    assert compare(one, same).verdict == "inconclusive"
+    assert compare(one, same, require="history").verdict == "identical"
+    assert compare(one, other).verdict == "divergent"
+    assert compare(one, other).first_difference.epoch == 2
+
+
+def test_a_history_is_compared_with_the_history_of_a_manifest():
+    import json
+
+    history = document()["outcomes"]["fits"][0]["history"]
+    exported = parse(json.dumps(history).encode(), "history.json")
+    assert compare(BASE, exported, require="history").verdict == "identical"
+    history["loss"][1] += 1
+    exported = parse(json.dumps(history).encode(), "history.json")
+    assert compare(BASE, exported, require="history").verdict == "divergent"
+
+
+# Several
+
+
+def test_three_runs_fall_into_groups_of_equal_outcomes():
+    other = record(parted(document(), "epoch 1"))
+    third = record({**rerun(), "run_id": "e" * 32})
+    assert group([BASE, other, third]) == ((0, 2), (1,))
+    result = repro_audit.audit(BASE, other, third)
+    assert result.groups == ((0, 2), (1,))
+    assert [item.verdict for item in result.comparisons] == ["divergent", "identical"]
+    assert result.verdict == "divergent"
+
+
+@pytest.mark.parametrize(
+    "path", OUTCOMES[:: max(len(OUTCOMES) // 40, 1)], ids=lambda path: "/".join(map(str, path))
+)
+def test_groups_and_verdict_never_contradict_each_other(path):
+    path = ("outcomes", *place(path))
+    other = record(changed(rerun(), {path: another(value_at(document(), path))}))
+    result = repro_audit.audit(BASE, other)
+    assert (len(result.groups) == 1) == (result.verdict == "identical")
+
+
+def test_one_run_given_twice_among_three_is_inconclusive():
+    other = record(rerun())
+    assert repro_audit.audit(BASE, other, other).verdict == "inconclusive"
+    assert repro_audit.audit(BASE, other, record({**rerun(), "run_id": "e" * 32})).verdict == "identical"

@@ -1,0 +1,38 @@
+from manifests import OTHER_DIGEST, changed, document, record, rerun
+from repro_audit.compare.control import judge_control
+
+FLIP = {"step": 1, "model": 0, "position": 0, "element": 5, "bit": 12}
+RUN = record(document())
+
+
+def control(changes):
+    return record(changed(rerun(control_run=FLIP), changes))
+
+
+AFTER = {"outcomes/fits/0/epochs/0": OTHER_DIGEST}
+BEFORE = {"outcomes/digests/initial_weights": OTHER_DIGEST}
+
+
+def test_evidence_that_matches_before_the_flip_and_differs_after_it_is_caught():
+    verdict = judge_control(RUN, control(AFTER))
+    assert (verdict.caught, verdict.before, verdict.after) == (True, "match", "differ")
+    assert "bit 12" in verdict.text
+
+
+def test_a_flip_that_changes_nothing_is_not_caught():
+    assert not judge_control(RUN, control({})).caught
+
+
+def test_a_run_that_differs_before_the_flip_is_not_caught():
+    assert not judge_control(RUN, control(AFTER | BEFORE)).caught
+
+
+def test_a_run_without_a_flip_is_not_caught():
+    assert not judge_control(RUN, record(changed(rerun(), AFTER))).caught
+
+
+def test_missing_evidence_is_not_caught():
+    assert not judge_control(RUN, control({"outcomes/fits/0/epochs": [None, None]})).caught
+    assert not judge_control(RUN, control(AFTER | {"outcomes/digests/initial_weights": None})).caught
+    assert not judge_control(RUN, None).caught
+    assert not judge_control(None, control(AFTER)).caught
