@@ -31,9 +31,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     pins = f"--build-constraints={ROOT / 'constraints.txt'}"
     for name, member in PUBLISHED.items():
-        uv("build", "--sdist", "--quiet", pins, f"--out-dir={folder}", str(ROOT / member), cwd=folder)
+        how = "--quiet", pins, f"--out-dir={folder}"
+        uv("build", "--sdist", *how, str(ROOT / member), cwd=folder)
         (sdist,) = folder.glob(f"{name}-*.tar.gz")
-        uv("build", "--wheel", "--quiet", pins, f"--out-dir={folder}", str(sdist), cwd=folder)
+        uv("build", "--wheel", *how, str(sdist), cwd=folder)
     return folder
 
 

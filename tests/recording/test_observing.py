@@ -57,7 +57,6 @@ def states():
         generator and generator.getstate(), context.context()._initialized,
         global_state.get_global_attribute("global_seed_generator"),
         keras.src.utils.rng_utils.get_random_seed(),
-        context.context()._intra_op_parallelism_threads,
     )]
 
 random.seed(4); np.random.seed(5); tf.random.set_seed(6)

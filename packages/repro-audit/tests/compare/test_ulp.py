@@ -18,7 +18,8 @@ def test_nextafter_is_one_ulp_away(dtype, data):
     np = pytest.importorskip("numpy")
     value = data.draw(finite(WIDTHS[dtype]))
     towards = np.dtype(dtype).type(data.draw(st.sampled_from([math.inf, -math.inf])))
-    neighbour = float(np.nextafter(np.dtype(dtype).type(value), towards))
+    with np.errstate(all="ignore"):
+        neighbour = float(np.nextafter(np.dtype(dtype).type(value), towards))
     # Zero has two patterns: from 0.0 downwards, -0.0 stands between.
     down_from_zero = value == 0 and (towards < 0) != (math.copysign(1, value) < 0)
     expected = None if math.isinf(neighbour) else 2 if down_from_zero else 1

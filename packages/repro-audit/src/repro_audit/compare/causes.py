@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from repro_audit.compare.comparison import Cause, ConditionDifference, FirstDifference
-from repro_audit.compare.kinds import KINDS, Kind, kind_of
+from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, kind_of
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.errors import printable, shown
 from repro_audit.manifest import Manifest
@@ -21,6 +22,30 @@ __all__ = ["GROUPS", "rank_causes"]
 
 GROUPS = ("data", "seeds", "training", "determinism", "packages", "environment", "code")
 _CERTAINTIES = ("certain", "likely", "possible")
+
+
+class _Case(NamedTuple):
+    """What is to be explained, and by what."""
+
+    expected: Manifest
+    actual: Manifest
+    first: FirstDifference
+    kinds: dict[Kind, list[ConditionDifference]]
+
+    @property
+    def at_start(self) -> bool:
+        """Whether the runs differ before anything was trained."""
+        return self.first.kind == "initial weights"
+
+    def strength(self, kind: Kind) -> str:
+        """Return what a kind can do by the conditions of it that differ."""
+        effective = kind.is_effective(item.path for item in self.kinds[kind])
+        return kind.strength if effective else "rarely"
+
+    def inputs_differ(self) -> bool:
+        """Return whether some kind explains more than rounding: rounding need not be it."""
+        enough = {"seeds"} if self.at_start else {"seeds", "inputs"}
+        return any(self.strength(kind) in enough for kind in self.kinds)
 
 
 def rank_causes(
@@ -37,82 +62,69 @@ def rank_causes(
         differences: Conditions that differ.
         first: Where the runs part.
     """
-    sorted_in: dict[str, list[ConditionDifference]] = {}
+    by_name: dict[str, list[ConditionDifference]] = {}
     for difference in differences:
         kind = kind_of(difference.path)
         if kind is not None:
-            sorted_in.setdefault(kind.name, []).append(difference)
-    kinds = [kind for kind in KINDS if kind.name in sorted_in]
-    if {"seed", "drawn_seeds"} <= sorted_in.keys():
+            by_name.setdefault(kind.name, []).append(difference)
+    if {"seed", "drawn_seeds"} <= by_name.keys():
         # The layers drew other seeds because the seed is another: one cause.
-        sorted_in["seed"] += sorted_in.pop("drawn_seeds")
-        kinds = [kind for kind in kinds if kind.name != "drawn_seeds"]
-    inputs_differ = any(_changes_inputs(kind, first) for kind in kinds)
-    alone = len(kinds) == 1
-    causes = [
-        _cause(kind, sorted_in[kind.name], expected, actual, first, inputs_differ, alone)
-        for kind in kinds
-    ]
+        by_name["seed"] += by_name.pop("drawn_seeds")
+    kinds = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
+    case = _Case(expected, actual, first, kinds)
+    causes = [_cause(case, kind) for kind in kinds]
     causes.sort(key=lambda cause: (_CERTAINTIES.index(cause.certainty), GROUPS.index(cause.group)))
     return tuple(causes)
 
 
-def _changes_inputs(kind: Kind, first: FirstDifference) -> bool:
-    """Whether a kind alone explains the first difference, so that rounding need not."""
-    if first.kind == "initial weights":
-        return kind.strength == "seeds"
-    return kind.strength in {"seeds", "inputs"}
-
-
-def _certainty(
-    kind: Kind,
-    differences: Sequence[ConditionDifference],
-    first: FirstDifference,
-    inputs_differ: bool,
-    alone: bool,
-) -> str:
-    at_start = first.kind == "initial weights"
-    if at_start:
-        if kind.name in {"seed", "drawn_seeds"}:
+def _certainty(case: _Case, kind: Kind) -> str:
+    strength = case.strength(kind)
+    if case.at_start:
+        if kind.name in {"seed", "drawn_seeds"} and _differs(case.kinds[kind], DRAWN_SEED):
             return "certain"
-        if kind.name in {"model", "numeric_packages"}:
-            return "likely"
-        return "possible"
-    if kind.name == "data" and first.kind in {"epoch weights", "final state"}:
-        trained_on = any(re.search(r"\.data\W*train", item.path) for item in differences)
+        return "likely" if strength == "seeds" or kind.name == "numeric_packages" else "possible"
+    if kind.name == "data" and case.first.kind in {"epoch weights", "final state"}:
+        trained_on = _differs(case.kinds[kind], r"data\W+train\w*\W+digest")
         return "certain" if trained_on else "likely"
-    if kind.strength in {"seeds", "inputs"}:
+    if strength in {"seeds", "inputs"}:
         return "likely"
-    if kind.strength == "bits":
-        return "possible" if inputs_differ else "likely"
-    return "likely" if alone else "possible"
+    if strength == "bits":
+        return "possible" if case.inputs_differ() else "likely"
+    return "likely" if len(case.kinds) == 1 else "possible"
 
 
-def _cause(
-    kind: Kind,
-    differences: Sequence[ConditionDifference],
-    expected: Manifest,
-    actual: Manifest,
-    first: FirstDifference,
-    inputs_differ: bool,
-    alone: bool,
-) -> Cause:
+def _differs(differences: Sequence[ConditionDifference], pattern: str) -> bool:
+    """Whether both runs have the condition that the pattern names, and differ in it."""
+    return any(
+        re.fullmatch(pattern, item.path.removeprefix("$.conditions."))
+        and item.expected is not None
+        and item.actual is not None
+        for item in differences
+    )
+
+
+def _cause(case: _Case, kind: Kind) -> Cause:
+    differences = case.kinds[kind]
     title, reason = kind.title, kind.reason
     change = _most_telling(kind, differences)
-    if change is not None:
-        title = f"{title}: {_text(change.expected)} → {_text(change.actual)}"
-    if kind.name in {"model", "optimizer", "loss", "fit", "data", "packages", "numeric_packages"}:
-        title = f"{kind.title}: {_named(differences)}"
+    if kind.name == "data":
+        roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
+        names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
+        title = f"the content of the data differs: {', '.join(names)}"
+    elif kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
+        title = f"{title}: {_named(differences)}"
     elif kind.name == "drawn_seeds":
-        title, reason = _extra_draws(expected, actual) or (title, reason)
-    if first.kind != "initial weights" and alone:
+        title, reason = _extra_draws(case.expected, case.actual) or (title, reason)
+    elif change is not None:
+        title = f"{title}: {_text(change.expected)} → {_text(change.actual)}"
+    if not case.at_start and len(case.kinds) == 1:
         reason += "; no other condition that could do so differs"
     return Cause(
         group=kind.group,
         title=title,
-        certainty=_certainty(kind, differences, first, inputs_differ, alone),
+        certainty=_certainty(case, kind),
         reason=reason,
-        remedy=REMEDIES[kind.name](expected, differences),
+        remedy=REMEDIES[kind.name](case.expected, differences),
         paths=tuple(item.path for item in differences),
     )
 
@@ -149,9 +161,7 @@ def _named(differences: Sequence[ConditionDifference]) -> str:
     """Name what differs by the last words of its paths, the values where there are few."""
     parts = []
     for item in differences[:3]:
-        path = re.sub(
-            r"\$\.conditions\.(packages\.distributions\W?|training\.|data\W?)", "", item.path
-        )
+        path = re.sub(r"\$\.conditions\.(packages\.distributions\W?|training\.)", "", item.path)
         path = re.sub(r"^(models|fits)\[0\]\.(arguments\.)?", "", path).replace("config.", "")
         path = re.sub(r"['\]\[]+", " ", path).strip()
         parts.append(f"{path} {_text(item.expected)} → {_text(item.actual)}")

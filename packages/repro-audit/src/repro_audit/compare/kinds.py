@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = ["KINDS", "Kind", "kind_of"]
@@ -19,6 +20,8 @@ class Kind(NamedTuple):
             follows; ``bits`` only other rounding; ``rarely`` next to nothing by itself.
         reason: Why it changes a run.
         paths: Regular expressions of its JSONPaths below ``$.conditions``.
+        effective: The one of them that must differ for the kind to have its strength; what
+            was merely asked for changes nothing. None where every path counts.
     """
 
     name: str
@@ -27,7 +30,17 @@ class Kind(NamedTuple):
     strength: str
     reason: str
     paths: tuple[str, ...]
+    effective: str | None = None
 
+    def is_effective(self, paths: Iterable[str]) -> bool:
+        """Return whether a condition that has an effect is among those that differ."""
+        return self.effective is None or any(
+            re.fullmatch(self.effective, _below(path)) for path in paths
+        )
+
+
+DRAWN_SEED = r"(seeds|initializers)\.layers\[\d+\]\.seed"
+"""JSONPath, below ``$.conditions``, of a seed that a layer holds."""
 
 _EVERY_UPDATE = "every update follows from it"
 _VARIABLE = r"environment\.variables\."
@@ -48,6 +61,7 @@ KINDS = (
         "seeds",
         "initial weights, dropout masks and shuffling follow from it",
         (r"seeds\.declared", r"seeds\.declared_by", r"seeds\.backend"),
+        r"seeds\.(declared|backend\.seed)",
     ),
     Kind(
         "drawn_seeds",
@@ -55,7 +69,16 @@ KINDS = (
         "drawn seeds",
         "seeds",
         "the layers drew other seeds",
-        (r"seeds\.layers", r"initializers"),
+        (r"seeds\.layers", r"initializers\.layers"),
+        DRAWN_SEED,
+    ),
+    Kind(
+        "initializers",
+        "packages",
+        "built-in initializers",
+        "seeds",
+        "they give other values for one seed: another release draws differently",
+        (r"initializers",),
     ),
     Kind(
         "hash_seed",
@@ -120,6 +143,7 @@ KINDS = (
         "bits",
         "sums are split among threads, and their order changes the rounding",
         (r"determinism\.threads", _VARIABLE + r"TF_NUM_INT(RA|ER)OP_THREADS"),
+        r"determinism\.threads\.intra_op\.in_force",
     ),
     Kind(
         "op_determinism",
@@ -132,6 +156,7 @@ KINDS = (
             r"determinism\.functions_traced_before",
             _VARIABLE + "TF_DETERMINISTIC_OPS",
         ),
+        r"determinism\.op_determinism",
     ),
     Kind(
         "jit",
@@ -140,6 +165,7 @@ KINDS = (
         "inputs",
         "XLA rounds differently and draws other random numbers for one seed",
         (r"determinism\.execution\[\d+\]\.jit", r"determinism\.execution\[\d+\]\.jit_requested"),
+        r"determinism\.execution\[\d+\]\.jit",
     ),
     Kind(
         "onednn",
@@ -148,6 +174,7 @@ KINDS = (
         "bits",
         "its operations add in another order",
         (r"determinism\.onednn", _VARIABLE + "TF_ENABLE_ONEDNN_OPTS"),
+        r"determinism\.onednn\.in_force",
     ),
     Kind(
         "isa",
@@ -224,15 +251,22 @@ _NO_CAUSE = (
 def kind_of(path: str) -> Kind | None:
     """Return the kind of cause that a condition belongs to, or None if it causes nothing.
 
+    A whole part, such as ``$.conditions.seeds``, differs only where one run lacks it: missing
+    evidence is no cause.
+
     >>> kind_of("$.conditions.determinism.threads.intra_op.in_force").name
     'threads'
     """
-    below = path.removeprefix("$.conditions.")
-    if any(_begins(pattern, below) for pattern in _NO_CAUSE):
+    below = _below(path)
+    if below.isidentifier() or any(_begins(pattern, below) for pattern in _NO_CAUSE):
         return None
     return next(
         (kind for kind in KINDS if any(_begins(pattern, below) for pattern in kind.paths)), None
     )
+
+
+def _below(path: str) -> str:
+    return path.removeprefix("$.conditions.")
 
 
 def _begins(pattern: str, path: str) -> bool:

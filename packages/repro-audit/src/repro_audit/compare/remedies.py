@@ -100,13 +100,11 @@ def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
 
 
 def _optimizer(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    arguments = [
-        f"{item.path.rpartition('.')[2]}={item.expected!r}"
-        for item in differences
-        if ".optimizer.config." in item.path and isinstance(item.expected, int | float | bool)
-    ]
-    if arguments:
-        return f"optimizer.{arguments[0].replace('=', ' = ', 1)}  # as in the expected run"
+    for item in differences:
+        name = item.path.rpartition(".")[2]
+        plain = isinstance(item.expected, int | float | bool)
+        if ".optimizer.config." in item.path and plain and name.isidentifier():
+            return f"optimizer.{name} = {item.expected!r}  # as in the expected run"
     return "model.compile(optimizer=...)  # the expected run's"
 
 
@@ -125,6 +123,7 @@ REMEDIES: dict[str, _Remedy] = {
     "data": _fixed('run.data("train", x_train, y_train)  # check this digest before training'),
     "seed": _control,
     "drawn_seeds": _control,
+    "initializers": _fixed("# install the Keras of the expected run: conditions.packages"),
     "generator_state": _control,
     "hash_seed": _variable("PYTHONHASHSEED", _hash_seed),
     "optimizer": _optimizer,

@@ -1,0 +1,235 @@
+import random
+
+import pytest
+from manifests import OTHER_DIGEST, changed, document, parted, record
+from repro_audit.audit import audit
+from repro_audit.compare import compare
+from repro_audit.report.json import render_json
+from repro_audit.report.markdown import render_markdown
+from repro_audit.report.text import render_text
+
+START, LATER = "initial weights", "epoch 1"
+DETERMINISM = "conditions/determinism"
+DATA = {
+    "conditions/data/train/digest": OTHER_DIGEST,
+    "conditions/data/train/arrays/0/digest": OTHER_DIGEST,
+}
+LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}
+KERAS = ("conditions", "packages", "distributions", "keras")
+CLICK = ("conditions", "packages", "distributions", "click")
+
+
+def other_seed():
+    """Return the conditions of the same script under seed 813."""
+    stream = random.Random(813)
+    drawn = {}
+    value = document()
+    for item in (
+        *value["conditions"]["initializers"]["layers"],
+        *value["conditions"]["seeds"]["layers"],
+    ):
+        if item["seed"] is not None and item["given"] is False:
+            drawn.setdefault(item["seed"], stream.randint(1, 10**9))
+    changes = {"conditions/seeds/declared": 813, "conditions/seeds/backend/seed": 813}
+    for part in ("initializers", "seeds"):
+        for index, item in enumerate(value["conditions"][part]["layers"]):
+            if item["seed"] in drawn:
+                changes["conditions", part, "layers", index, "seed"] = drawn[item["seed"]]
+    return changes
+
+
+def threads(count):
+    return {
+        f"{DETERMINISM}/threads/intra_op/in_force": count,
+        f"{DETERMINISM}/threads/inter_op/in_force": count,
+    }
+
+
+# What differs, where the runs part: the first cause's group and certainty, and its remedy.
+TABLE = {
+    "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
+    "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
+    "data": (DATA, LATER, "data", "certain", 'run.data("train"'),
+    "data at the start": (DATA, START, "data", "possible", 'run.data("train"'),
+    "learning rate": (LEARNING_RATE, LATER, "training", "likely", "optimizer.learning_rate = 0.001"),
+    "threads": (threads(7), LATER, "determinism", "likely", "repro_audit.control(seed=812, threads="),
+    "oneDNN": (
+        {f"{DETERMINISM}/onednn/in_force": False},
+        LATER,
+        "determinism",
+        "likely",
+        "export TF_ENABLE_ONEDNN_OPTS=1",
+    ),
+    "jit": (
+        {f"{DETERMINISM}/execution/0/jit": True},
+        LATER,
+        "determinism",
+        "likely",
+        "jit_compile=False",
+    ),
+    "op determinism": (
+        {f"{DETERMINISM}/op_determinism": "off"},
+        LATER,
+        "determinism",
+        "likely",
+        "repro_audit.control(seed=812)",
+    ),
+    "keras": ({(*KERAS, "version"): "2.0.0"}, LATER, "packages", "likely", "pip install keras=="),
+    "keras at the start": ({(*KERAS, "version"): "2"}, START, "packages", "likely", "pip install"),
+    "click": ({(*CLICK, "version"): "2.0.0"}, LATER, "packages", "likely", "pip install click=="),
+    "arguments": ({"conditions/code/argv": ["x.py", "--new"]}, LATER, "code", "likely", "#"),
+    "arguments at the start": (
+        {"conditions/code/argv": ["x.py", "--new"]},
+        START,
+        "code",
+        "possible",
+        "#",
+    ),
+    "processor": (
+        {"conditions/environment/cpu/model": "Other"},
+        LATER,
+        "environment",
+        "likely",
+        "ONEDNN_MAX_CPU_ISA",
+    ),
+}
+
+
+def compared(changes, since):
+    other = changed(parted(document(), since), changes)
+    return audit(record(document()), record(other)), [record(document()), record(other)]
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_condition_that_differs_is_the_first_cause(name):
+    changes, since, group, certainty, remedy = TABLE[name]
+    result, _ = compared(changes, since)
+    first = result.comparisons[0].causes[0]
+    assert (first.group, first.certainty) == (group, certainty)
+    if remedy != "#":
+        assert remedy in first.remedy
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_its_remedy_is_printed_in_every_format(name):
+    changes, since, *_ = TABLE[name]
+    result, manifests = compared(changes, since)
+    remedy = result.comparisons[0].causes[0].remedy
+    assert remedy in render_text(result, manifests, width=40)
+    assert remedy in render_markdown(result, manifests)
+    assert remedy.replace('"', '\\"') in render_json(result)
+
+
+def causes(since, *changes):
+    merged = {key: value for change in changes for key, value in change.items()}
+    return compared(merged, since)[0].comparisons[0].causes
+
+
+def test_without_a_difference_in_conditions_there_is_no_cause():
+    assert causes(LATER) == ()
+    result, manifests = compared({}, LATER)
+    assert "no recorded condition differs" in render_text(result, manifests)
+
+
+def test_a_seed_that_differs_is_one_cause_with_the_seeds_that_layers_drew():
+    assert len(causes(START, other_seed())) == 1
+
+
+def test_where_initial_weights_differ_the_data_is_not_certain_and_the_seed_comes_first():
+    first, second = causes(START, DATA, other_seed())
+    assert (first.group, first.certainty) == ("seeds", "certain")
+    assert (second.group, second.certainty) == ("data", "possible")
+
+
+def test_other_test_data_is_not_certain_to_change_weights():
+    (cause,) = causes(LATER, {"conditions/data/test/digest": OTHER_DIGEST})
+    assert (cause.group, cause.certainty) == ("data", "likely")
+
+
+def test_threads_are_only_possible_where_the_data_differs():
+    by_group = {cause.group: cause.certainty for cause in causes(LATER, DATA, threads(7))}
+    assert by_group == {"data": "certain", "determinism": "possible"}
+
+
+def test_threads_cannot_be_certain_or_likely_where_initial_weights_differ():
+    (cause,) = causes(START, threads(7))
+    assert cause.certainty == "possible"
+
+
+def test_a_seed_declared_by_another_call_with_the_same_seed_is_not_certain():
+    # The same seed, set by another function, draws the same.
+    change = {"conditions/seeds/declared_by": "keras.utils.set_random_seed"}
+    assert [cause.certainty for cause in causes(START, change)] != ["certain"]
+
+
+def test_data_whose_description_alone_differs_is_not_certain():
+    # The digest is over the arrays' digests: with equal ones the content is the same.
+    change = {"conditions/data/train/arrays/0/dtype": "float32"}
+    assert [cause.certainty for cause in causes(LATER, change)] != ["certain"]
+
+
+def test_an_extra_draw_before_the_layers_is_named_with_its_offset():
+    value = document()
+    stream = random.Random(812)
+    stream.random()
+    changes, drawn = {}, {}
+    for part in ("initializers", "seeds"):
+        for item in value["conditions"][part]["layers"]:
+            if item["seed"] is not None and item["given"] is False:
+                drawn[item["seed"]] = None
+    original = random.Random(812)
+    order = [seed for _ in range(64) if (seed := original.randint(1, 10**9)) in drawn]
+    shifted = {seed: stream.randint(1, 10**9) for seed in order}
+    for part in ("initializers", "seeds"):
+        for index, item in enumerate(value["conditions"][part]["layers"]):
+            if item["seed"] in shifted:
+                changes["conditions", part, "layers", index, "seed"] = shifted[item["seed"]]
+    (cause,) = causes(START, changes)
+    assert cause.certainty == "certain"
+    assert "offset of 2 words before the first layer" in cause.title
+    assert "one random.random()" in cause.reason
+
+
+def test_causes_are_ranked_by_certainty_and_then_by_group():
+    ranked = causes(LATER, DATA, LEARNING_RATE, threads(7), {(*CLICK, "version"): "2.0.0"})
+    assert [cause.group for cause in ranked] == ["data", "training", "determinism", "packages"]
+    assert [cause.certainty for cause in ranked] == ["certain", "likely", "possible", "possible"]
+
+
+@pytest.mark.parametrize("since", [START, LATER])
+def test_every_condition_that_differs_belongs_to_a_cause_or_is_known_not_to_matter(since):
+    value = document()
+    for part in value["conditions"]:
+        other = changed(parted(value, since), {("conditions", part): None})
+        result = compare(record(value), record(other))
+        assert [item.path for item in result.differences] == [f"$.conditions.{part}"]
+        assert result.causes, part
+
+
+def test_a_remedy_quotes_what_comes_from_a_manifest():
+    key = "a.lr; import os #"
+    expected = document()
+    expected["conditions"]["training"]["models"][0]["optimizer"]["config"][key] = 0.5
+    result = compare(record(expected), record(parted(document(), LATER)))
+    assert "import os" not in result.causes[0].remedy
+
+
+@pytest.mark.parametrize("name", ["--index-url=http:evil", "$(id)", "a b"])
+def test_a_package_with_an_impossible_name_is_never_in_a_command(name):
+    expected = document()
+    expected["conditions"]["packages"]["distributions"][name] = {
+        "version": "1",
+        "digest": None,
+        "source": None,
+    }
+    result = compare(record(expected), record(parted(document(), LATER)))
+    assert not result.causes[0].remedy.startswith("pip install")
+
+
+def test_a_commit_that_is_none_is_never_in_a_command():
+    expected = changed(
+        document(),
+        {"conditions/code/git": {"commit": "--orphan", "dirty": False, "diff_digest": None}},
+    )
+    result = compare(record(expected), record(parted(document(), LATER)))
+    assert "git checkout --" not in result.causes[0].remedy

@@ -1,0 +1,150 @@
+"""Let training fail, and let the recorder fail, in many ways; say what came of each, as JSON."""
+
+import hashlib
+import json
+import resource
+import shutil
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import repro_audit
+from repro_audit.recording.tensorflow import TensorFlow
+
+
+def trained(callbacks: Any = ()) -> str:
+    """Train a small model and return the digest of its weights."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(3)
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
+    model.compile("sgd", "mse", jit_compile=False)
+    model.fit(x, x[:, :2], batch_size=8, epochs=2, verbose=0, callbacks=list(callbacks))
+    return hashlib.sha256(b"".join(np.asarray(item).tobytes() for item in model.variables)).hexdigest()
+
+
+class Raise(keras.callbacks.Callback):
+    """Raises in the second epoch."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 1:
+            raise self.error
+
+
+def raising(name: str, error: BaseException, *, recorded: bool) -> dict[str, Any]:
+    """Say how an exception leaves training, recorded or not."""
+    try:
+        if recorded:
+            with repro_audit.record(f"{name}.json"):
+                trained([Raise(error)])
+        else:
+            trained([Raise(error)])
+    except BaseException as caught:  # noqa: BLE001 - it is what is looked at
+        last = traceback.extract_tb(caught.__traceback__)[-1]
+        return {
+            "same": caught is error,
+            "type": type(caught).__name__,
+            "text": str(caught),
+            "raised_in": [Path(last.filename).name, last.name],
+            "cause": repr(caught.__cause__ or caught.__context__),
+        }
+    return {}
+
+
+def broken(name: str, method: str) -> dict[str, Any]:
+    """Train while one method of the backend raises."""
+
+    def raises(*_: Any) -> None:
+        message = f"{method} is broken"
+        raise LookupError(message)
+
+    original = getattr(TensorFlow, method)
+    setattr(TensorFlow, method, raises)
+    try:
+        return warned(name)
+    finally:
+        setattr(TensorFlow, method, original)
+
+
+def warned(name: str, begun: Callable[[], Any] = lambda: None) -> dict[str, Any]:
+    """Train recorded, and return the digest and the recorder's warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with repro_audit.record(f"{name}.json"):
+            begun()
+            digest = trained()
+    kinds = [str(item.message) for item in caught if item.category.__name__ == "RecordingWarning"]
+    return {"digest": digest, "warnings": kinds}
+
+
+def refused(path: str) -> list[str]:
+    """Say how a recording to a path that cannot be written begins."""
+    try:
+        repro_audit.record(path).start()
+    except Exception as error:  # noqa: BLE001 - it is what is looked at
+        return [type(error).__name__, str(error)]
+    return []
+
+
+def full_disk() -> dict[str, Any]:
+    """Train while no file may grow beyond a few bytes, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        return warned("full", lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1])))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def folder_gone() -> dict[str, Any]:
+    """Train while the folder of the manifest is taken away."""
+    Path("gone").mkdir()
+    return warned("gone/manifest", lambda: shutil.rmtree("gone"))
+
+
+def main() -> None:
+    """Try everything."""
+    result: dict[str, Any] = {"bare": trained()}
+    for name, error in (
+        ("value_error", ValueError("no such thing")),
+        ("exit_3", SystemExit(3)),
+        ("exit_0", SystemExit(0)),
+        ("interrupt", KeyboardInterrupt()),
+    ):
+        result[name] = raising(name, error, recorded=True)
+        result[f"bare {name}"] = raising(name, error, recorded=False)
+    Path("file").write_text("", encoding="utf-8")
+    Path("folder").mkdir()
+    result["refused"] = [refused(path) for path in ("absent/m.json", "file/m.json", "folder")]
+    outer = repro_audit.record("outer.json").start()
+    result["second"] = refused("inner.json")
+    outer.stop()
+    result["well"] = warned("well")  # also says that nothing refused has stayed open
+    for method in (
+        "weights", "optimizer_state", "layer_seeds", "model_config", "execution", "functions_traced",
+        "metric_dtypes", "threads_requested", "sample_initializer", "devices", "declared_seed",
+    ):  # fmt: skip
+        try:
+            result[f"broken {method}"] = broken(f"broken-{method}", method)
+        except Exception as error:  # noqa: BLE001 - it is what is looked at
+            result[f"broken {method}"] = {"raised": repr(error)}
+            from repro_audit.recording import Run
+
+            if Run._active is not None:
+                Run._active.stop()
+    result["full"] = full_disk()
+    result["gone"] = folder_gone()
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
