@@ -21,11 +21,10 @@ PUBLISHED_ACCURACY = 0.9630
 def train(data: Path | str, epochs: int, folder: Path) -> Path:
     """Train in a process of its own and return the manifest's path."""
     manifest = folder / "manifest.json"
+    options = {"--data": data, "--epochs": epochs, "--manifest": manifest}
+    words = [str(word) for option in options.items() for word in option]
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mnist_cnn", "--data", str(data)),
-            *("--epochs", str(epochs), "--manifest", str(manifest)),
-        ],
+        [sys.executable, "-m", "mnist_cnn", *words],
         cwd=folder,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

@@ -208,10 +208,11 @@ def test_every_condition_that_differs_belongs_to_a_cause_or_is_known_not_to_matt
 
 def test_a_remedy_quotes_what_comes_from_a_manifest():
     key = "a.lr; import os #"
-    expected = document()
-    expected["conditions"]["training"]["models"][0]["optimizer"]["config"][key] = 0.5
-    result = compare(record(expected), record(parted(document(), LATER)))
-    assert "import os" not in result.causes[0].remedy
+    path = ("conditions", "training", "models", 0, "optimizer", "config", "inner")
+    expected = changed(document(), {path: {key: 0.5}})
+    actual = changed(parted(document(), LATER), {path: {key: 0.6}})
+    (cause,) = compare(record(expected), record(actual)).causes
+    assert not cause.remedy.startswith("optimizer.lr")
 
 
 @pytest.mark.parametrize("name", ["--index-url=http:evil", "$(id)", "a b"])

@@ -19,6 +19,7 @@ from repro_audit.compare import compare, group
 from repro_audit.manifest import parse
 
 BASE = record(document())
+EPOCHS = len(document()["outcomes"]["fits"][0]["epochs"])
 
 
 def against_itself(changes, **options):
@@ -119,7 +120,7 @@ def test_every_change_of_one_outcome_is_divergent_and_first_there(path):
 
 @pytest.mark.parametrize("digest", ["initial_weights", "epochs", "history", "final_state"])
 def test_a_digest_alone_that_differs_is_not_identical(digest):
-    new = [OTHER_DIGEST] * 2 if digest == "epochs" else OTHER_DIGEST
+    new = [OTHER_DIGEST] * EPOCHS if digest == "epochs" else OTHER_DIGEST
     assert against_itself({("outcomes", "digests", digest): new}).verdict != "identical"
 
 
@@ -194,7 +195,10 @@ def test_the_order_of_first_differences_is_that_of_a_run():
 
 
 def test_the_first_epoch_that_differs_is_the_first_difference():
-    result = against_itself({"outcomes/fits/0/epochs/1": OTHER_DIGEST})
+    epochs = [f"sha256:{number:064}" for number in range(3)]
+    longer = {"outcomes/fits/0/epochs": epochs}
+    other = {"outcomes/fits/0/epochs": [epochs[0], OTHER_DIGEST[:-1] + "9", OTHER_DIGEST]}
+    result = compare(record(changed(document(), longer)), record(changed(rerun(), other)))
     assert (result.first_difference.kind, result.first_difference.epoch) == ("epoch weights", 2)
 
 
@@ -209,7 +213,8 @@ def test_swapping_the_runs_keeps_the_verdict_and_the_place(since):
 
 # Tolerances and metrics
 
-NEAR = {"outcomes/fits/0/history/loss/0": document()["outcomes"]["fits"][0]["history"]["loss"][0] * 1.001}
+LOSS = document()["outcomes"]["fits"][0]["history"]["loss"][0]
+NEAR = {"outcomes/fits/0/history/loss/0": LOSS * 1.001}
 
 
 def test_a_value_within_the_tolerance_is_close_and_without_one_divergent():
@@ -233,8 +238,8 @@ def test_rtol_scales_the_expected_value():
 
 
 def test_an_ignored_metric_is_not_compared_and_others_are():
-    full = changed(document(), {"outcomes/fits/0/history/seconds": [1.0, 2.0]})
-    other = changed(rerun(full), {"outcomes/fits/0/history/seconds": [1.5, 2.0]})
+    full = changed(document(), {"outcomes/fits/0/history/seconds": [1.0] * EPOCHS})
+    other = changed(rerun(full), {"outcomes/fits/0/history/seconds": [1.5] * EPOCHS})
     assert compare(record(full), record(other)).verdict == "divergent"
     result = compare(record(full), record(other), ignore_metrics=["seconds"])
     assert result.verdict == "identical"
@@ -266,15 +271,14 @@ def test_values_are_compared_by_their_bits(expected, actual, verdict):
 
 
 def test_the_distance_of_a_metric_is_counted_in_its_own_dtype():
-    loss = document()["outcomes"]["fits"][0]["history"]["loss"][0]
-    step = 2.0 ** (math.floor(math.log2(loss)) - 23)
-    (metric,) = against_itself({"outcomes/fits/0/history/loss/0": loss + step}).metrics
-    assert (metric.dtype, metric.ulps, metric.equal, metric.epochs) == ("float32", 1, 1, 2)
+    step = 2.0 ** (math.floor(math.log2(LOSS)) - 23)
+    (metric,) = against_itself({"outcomes/fits/0/history/loss/0": LOSS + step}).metrics
+    assert (metric.dtype, metric.ulps, metric.equal, metric.epochs) == ("float32", 1, EPOCHS - 1, EPOCHS)
 
 
 # Evidence
 
-NO_EPOCHS = {"outcomes/fits/0/epochs": [None, None]}
+NO_EPOCHS = {"outcomes/fits/0/epochs": [None] * EPOCHS}
 
 
 def test_without_weights_equal_histories_are_inconclusive_unless_they_are_enough():
@@ -328,7 +332,7 @@ def test_a_history_is_compared_with_the_history_of_a_manifest():
     history = document()["outcomes"]["fits"][0]["history"]
     exported = parse(json.dumps(history).encode(), "history.json")
     assert compare(BASE, exported, require="history").verdict == "identical"
-    history["loss"][1] += 1
+    history["loss"][-1] += 1
     exported = parse(json.dumps(history).encode(), "history.json")
     assert compare(BASE, exported, require="history").verdict == "divergent"
 

@@ -32,7 +32,7 @@ def test_a_run_without_a_flip_is_not_caught():
 
 
 def test_missing_evidence_is_not_caught():
-    assert not judge_control(RUN, control({"outcomes/fits/0/epochs": [None, None]})).caught
+    assert not judge_control(RUN, control({"outcomes/fits/0/epochs/0": None})).caught
     assert not judge_control(RUN, control(AFTER | {"outcomes/digests/initial_weights": None})).caught
     assert not judge_control(RUN, None).caught
     assert not judge_control(None, control(AFTER)).caught

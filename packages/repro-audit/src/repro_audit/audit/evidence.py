@@ -88,7 +88,7 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
 
 @rule(
     "RA505",
-    "error",
+    "warning",
     "this is a control run",
     why="One bit of it was flipped on purpose: it is evidence of the audit, never of the run.",
     remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",

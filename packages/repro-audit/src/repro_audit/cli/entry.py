@@ -73,6 +73,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", _INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return _FAILED
     except click.ClickException as error:
         hint = getattr(getattr(error, "ctx", None), "command_path", "repro-audit")
         return _say(f"{error.format_message()} See: {hint} --help", _FAILED)
