@@ -103,7 +103,7 @@ def _evaluate(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         with outermost.enter(), _callback_added(bound, _evaluate_callback(keras, run)):
-            run.evaluate_begins(self)
+            run.model_found(self)
             return original(*bound.args, **bound.kwargs)
 
     return evaluate

@@ -244,13 +244,10 @@ class Run:
         if item.initial is None:
             self._read_initial_weights(item, model)
 
-    @_guarded("$.outcomes.initial_weights")
     def train_begins(self, model: Any) -> None:
         """Read everything that needs the backend to be in use, before the first step."""
-        item = self._seen(model)
-        if item.initial is None and _built(model):
-            self._read_initial_weights(item, model)
-        self._conditions.training(item, model)
+        self.model_found(model)
+        self._read_training(model)
         self._epoch_began = time.monotonic()
 
     @_guarded("$.outcomes.fits")
@@ -276,9 +273,9 @@ class Run:
         self._draft.fits[-1].ended = True
         self._read_final_state(self._seen(model), model)
 
-    @_guarded("$.outcomes.evaluations")
-    def evaluate_begins(self, model: Any) -> None:
-        """Take note of a model that is evaluated, and of what it holds."""
+    @_guarded("$.outcomes.initial_weights")
+    def model_found(self, model: Any) -> None:
+        """Take note of a model, and of what it holds if it has been built."""
         item = self._seen(model)
         if item.initial is None and _built(model):
             self._read_initial_weights(item, model)
@@ -287,7 +284,7 @@ class Run:
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the results of an evaluate outside any fit."""
         item = self._seen(model)
-        self._conditions.training(item, model)
+        self._read_training(model)
         dtypes = self._backend.metric_dtypes(model)
         self._draft.evaluations.append(
             Evaluation(
@@ -335,7 +332,7 @@ class Run:
         fits = self._draft.fits
         if fits and not fits[-1].ended and fits[-1].model == item.index:
             return fits[-1]
-        self._conditions.training(item, model)
+        self._read_training(model)
         if item.initial is None:
             self._draft.missed(
                 f"$.outcomes.initial_weights[{item.index}]",
@@ -348,6 +345,10 @@ class Run:
     @_guarded("$.outcomes.fits")
     def _loop_epoch_ends(self, model: Any) -> None:
         self._loop(model)
+
+    @_guarded("$.conditions.training")
+    def _read_training(self, model: Any) -> None:
+        self._conditions.training(self._seen(model), model)
 
     def _read_initial_weights(self, item: DraftModel, model: Any) -> None:
         tensors = self._backend.weights(model)
