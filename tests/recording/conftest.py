@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,8 +31,13 @@ class Start(Protocol):
 
 
 @pytest.fixture(scope="session")
-def start() -> Iterator[Start]:
-    """Start processes that share two workers; a script of ours is named by its file's name."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start processes that share two workers; a script of ours is named by its file's name.
+
+    Scripts run from a copy outside the repository, whose state they would else record.
+    """
+    scripts = tmp_path_factory.mktemp("scripts")
+    shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
     with ThreadPoolExecutor(2) as workers:
 
         def begin(
@@ -40,7 +46,7 @@ def start() -> Iterator[Start]:
             variables: dict[str, str] | None = None,
             before: Callable[[], None] | None = None,
         ) -> Future[Done]:
-            own = SCRIPTS / arguments[0]
+            own = scripts / arguments[0]
             target = [str(own), *arguments[1:]] if own.is_file() else list(arguments)
             environment = {
                 name: value

@@ -134,7 +134,8 @@ def test_initial_weights_are_those_before_the_first_step(observed: Any, case: st
     """Built or not, they are read, and training has not touched them."""
     outcomes = manifest(observed, case).outcomes
     initial, final = outcomes.initial_weights[0], outcomes.final_state[0]
-    assert initial is not None and final is not None
+    assert initial is not None
+    assert final is not None
     biases = [(at, tensor) for at, tensor in enumerate(initial) if tensor.role == "bias"]
     kernels = [(at, tensor) for at, tensor in enumerate(initial) if tensor.role == "kernel"]
     assert len(kernels) == len(biases) == 2
@@ -186,7 +187,7 @@ def test_drawn_seeds_are_the_first_draws_of_the_declared_seed(observed: Any) -> 
     """Two kernels and a dropout draw three, in no other stream."""
     drawn = drawn_seeds(manifest(observed, "functional"))
     for seed, expected in ((31, True), (32, False)):
-        stream = random.Random(seed)
+        stream = random.Random(seed)  # noqa: S311 - a replay, no secret
         assert ({stream.randint(1, 10**9) for _ in range(3)} == set(drawn)) is expected
 
 
@@ -233,7 +234,7 @@ def test_data_is_recorded_where_it_was_given(observed: Any) -> None:
     """The digest of what run.data was given; without a call it is missing, with the reason."""
     given = manifest(observed, "functional").conditions.data
     assert given is not None
-    assert given["train"].count == 70
+    assert given["train"].samples == 70
     absent = manifest(observed, "weighted")
     assert absent.conditions.data is None
     assert "run.data was not called" in paths(absent)["$.conditions.data"]

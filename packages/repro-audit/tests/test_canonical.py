@@ -6,6 +6,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from repro_audit.canonical import digest_array, digest_file, digest_json, dumps, encode, number
 from repro_audit.manifest import structure
 
@@ -25,7 +26,9 @@ def test_every_float64_survives_bit_for_bit(value):
 )
 def test_a_number_that_json_cannot_hold_is_a_string(value, written):
     assert encode({"x": [value]}) == {"x": [written]}
-    assert bits(number(written)) == bits(value) or math.isnan(value) and math.isnan(number(written))
+    assert bits(number(written)) == bits(value) or (
+        math.isnan(value) and math.isnan(number(written))
+    )
 
 
 @given(st.integers())
@@ -76,7 +79,7 @@ def test_strings_are_written_as_rfc_8785_section_3_2_2_says():
 
 
 def test_a_lone_surrogate_has_no_canonical_form():
-    with pytest.raises(ValueError, match="surrogate|UTF-8|utf-8"):
+    with pytest.raises(ValueError, match=r"surrogate|(?i:utf-8)"):
         dumps("\ud800")
 
 

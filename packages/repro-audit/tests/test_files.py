@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from repro_audit.errors import ManifestError, OutputError
 from repro_audit.files import read_bounded, replace_file
 
@@ -60,7 +61,7 @@ def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path):
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/tty", "/dev/null"])
 def test_a_device_is_refused(device):
-    with pytest.raises(ManifestError, match="received a device|cannot be opened"):
+    with pytest.raises(ManifestError, match=r"received a device|cannot be opened"):
         read_bounded(device)
 
 
@@ -116,7 +117,7 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path):
 def test_a_pipe_as_target_is_refused_and_stays_a_pipe(tmp_path):
     # As root, `-o /dev/null` would otherwise turn the device into a file.
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(OutputError, match="cannot be written|expected"):
+    with pytest.raises(OutputError, match=r"cannot be written|expected"):
         replace_file(tmp_path / "fifo", b"new")
     assert (tmp_path / "fifo").is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
@@ -138,7 +139,9 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
         "replace_file(sys.argv[1], b'n' * 2000)"
     )
-    done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, file], capture_output=True, text=True, check=False
+    )
     assert "OutputError" in done.stderr
     assert "cannot be written: File too large" in done.stderr
     assert file.read_bytes() == b"old"
@@ -195,7 +198,10 @@ print(json.dumps(seen))
 
 def test_a_process_killed_at_any_moment_leaves_the_old_or_the_new_file_whole(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, tmp_path / "file"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", KILLER, tmp_path / "file"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     *killed, last = json.loads(done.stdout)
     assert last == [0, "new"]

@@ -26,7 +26,9 @@ def trained(callbacks: Any = ()) -> str:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(x, x[:, :2], batch_size=8, epochs=2, verbose=0, callbacks=list(callbacks))
-    return hashlib.sha256(b"".join(np.asarray(item).tobytes() for item in model.variables)).hexdigest()
+    return hashlib.sha256(
+        b"".join(np.asarray(item).tobytes() for item in model.variables)
+    ).hexdigest()
 
 
 class Raise(keras.callbacks.Callback):
@@ -96,6 +98,25 @@ def refused(path: str) -> list[str]:
     return []
 
 
+def other_backend() -> list[Any]:
+    """Say how recording and control refuse while Keras says that it runs on another backend."""
+    original = keras.backend.backend
+    keras.backend.backend = lambda: "torch"
+    try:
+        return [refused("torch.json"), refused_control()]
+    finally:
+        keras.backend.backend = original
+
+
+def refused_control() -> list[str]:
+    """Say how control refuses."""
+    try:
+        repro_audit.control(seed=1)
+    except Exception as error:  # noqa: BLE001 - it is what is looked at
+        return [type(error).__name__, str(error)]
+    return []
+
+
 def full_disk() -> dict[str, Any]:
     """Train while no file may grow beyond a few bytes, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -132,6 +153,7 @@ def main() -> None:
     for method in (
         "weights", "optimizer_state", "layer_seeds", "model_config", "execution", "functions_traced",
         "metric_dtypes", "threads_requested", "sample_initializer", "devices", "declared_seed",
+        "op_determinism", "in_use",
     ):  # fmt: skip
         try:
             result[f"broken {method}"] = broken(f"broken-{method}", method)
@@ -141,6 +163,7 @@ def main() -> None:
 
             if Run._active is not None:
                 Run._active.stop()
+    result["backend"] = other_backend()
     result["full"] = full_disk()
     result["gone"] = folder_gone()
     sys.stdout.write(json.dumps(result) + "\n")

@@ -141,7 +141,7 @@ def subclassed_train_step(seen: Seen, run: Any) -> None:
             super().__init__()
             self.stack = keras.Sequential(stack())
 
-        def call(self, inputs: Any, training: bool = False) -> Any:
+        def call(self, inputs: Any, *, training: bool = False) -> Any:
             return self.stack(inputs, training=training)
 
         def train_step(self, data: Any) -> Any:
@@ -160,7 +160,9 @@ def subclassed_train_step(seen: Seen, run: Any) -> None:
 @case
 def recurrent_dropout(seen: Seen, run: Any) -> None:
     lstm = layers.LSTM(6, dropout=0.2, recurrent_dropout=0.2)
-    model = compiled(keras.Sequential([keras.Input((5, 4)), lstm, layers.Dense(CLASSES, "softmax")]))
+    model = compiled(
+        keras.Sequential([keras.Input((5, 4)), lstm, layers.Dense(CLASSES, "softmax")])
+    )
     seen.fit(model, *arrays(5, 4), batch_size=BATCH, epochs=2)
     seen.model(model)
 
@@ -252,7 +254,7 @@ def two_fits_and_evaluate_between(seen: Seen, run: Any) -> None:
 def evaluate_inside_fit(seen: Seen, run: Any) -> None:
     x, y = arrays()
     callback = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: model.evaluate(x, y, verbose=0)
+        on_epoch_end=lambda *_: model.evaluate(x, y, verbose=0)
     )
     model = classifier()
     seen.fit(model, x, y, batch_size=BATCH, epochs=2, callbacks=callback)
@@ -272,7 +274,9 @@ def weighted(seen: Seen, run: Any) -> None:
 @case
 def early_stopping(seen: Seen, run: Any) -> None:
     x, y = arrays()
-    stop = keras.callbacks.EarlyStopping("loss", min_delta=10.0, patience=1, restore_best_weights=True)
+    stop = keras.callbacks.EarlyStopping(
+        "loss", min_delta=10.0, patience=1, restore_best_weights=True
+    )
     model = classifier()
     seen.fit(model, x, y, batch_size=BATCH, epochs=9, callbacks=[stop])
     seen.model(model)
@@ -311,8 +315,12 @@ def hand_written_loop(seen: Seen, run: Any) -> None:
     for _ in range(2):
         for begin in range(0, len(x), BATCH):
             with tf.GradientTape() as tape:
-                loss = loss_of(y[begin : begin + BATCH], model(x[begin : begin + BATCH], training=True))
-            model.optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+                loss = loss_of(
+                    y[begin : begin + BATCH], model(x[begin : begin + BATCH], training=True)
+                )
+            model.optimizer.apply(
+                tape.gradient(loss, model.trainable_variables), model.trainable_variables
+            )
             run.step(model, (x[begin : begin + BATCH],), loss)
         history.append(float(loss))
         run.epoch(model, {"loss": loss})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "SPECIAL",
     "digest_array",
     "digest_bytes",
     "digest_file",
@@ -39,7 +40,8 @@ __all__ = [
 ]
 
 _LARGEST_EXACT = 2**53 - 1
-_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0": -0.0}
+SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0": -0.0}
+"""The floats that JSON cannot hold, by the strings that stand for them."""
 
 
 def encode(value: Any) -> Any:
@@ -74,7 +76,7 @@ def number(value: float | str) -> float:
     >>> number("-0.0"), number(1)
     (-0.0, 1.0)
     """
-    return _SPECIAL[value] if isinstance(value, str) else float(value)
+    return SPECIAL[value] if isinstance(value, str) else float(value)
 
 
 def dumps(value: Any) -> bytes:

@@ -51,12 +51,13 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
             reason = error.strerror if isinstance(error, OSError) else error
             message = f"{name}: cannot be opened: {reason}."
             raise ManifestError(message) from None
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+            message = f"{name}: expected a manifest file, received {kind}."
+            raise ManifestError(message)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a file")
-                message = f"{name}: expected a manifest file, received {kind}."
-                raise ManifestError(message)
             if status.st_size > limit:
                 message = (
                     f"{name}: expected at most {limit // 2**20} MiB, "
@@ -81,12 +82,24 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, whole.
 
     The content goes to a temporary file beside `path`, is flushed to the disk, and is
-    renamed into place. On any failure the old file stays and the temporary file goes.
+    renamed into place. On any failure the old file stays and the temporary file goes. A link
+    stays a link: the file it points to is replaced.
 
     Raises:
-        OutputError: The folder is missing or read-only, or the disk is full.
+        OutputError: The folder is missing or read-only, the disk is full, or what stands
+            there is no regular file.
     """
-    path = Path(path)
+    name = printable(os.fspath(path))
+    try:
+        path = Path(path).resolve()
+        if path.exists() and not path.is_file():
+            kind = _KINDS.get(stat.S_IFMT(path.stat().st_mode), "no file")
+            message = f"{name}: cannot be written: expected a file, there is {kind}."
+            raise OutputError(message)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{name}: cannot be written: {reason}."
+        raise OutputError(message) from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -104,7 +117,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        message = f"{printable(str(path))}: cannot be written: {error.strerror}."
+        message = f"{name}: cannot be written: {error.strerror}."
         raise OutputError(message) from error
 
 

@@ -79,8 +79,11 @@ def replay(seed: int, drawn: Sequence[int]) -> Replay:
     words = _words(seed, _NEAR)
     places = _places(words, drawn)
     if len(places) < len(set(drawn)):
-        words = _words(seed, _FAR)
-        places = _places(words, drawn)
+        # So far along the stream a single seed may be found by chance; all of them may not.
+        far = _words(seed, _FAR)
+        places_far = _places(far, drawn)
+        if len(places_far) == len(set(drawn)):
+            words, places = far, places_far
     if not places:
         return Replay(seed=seed, drawn=len(drawn), found=0, offset_words=0, gap_words=0)
     ordered = sorted(places.values())

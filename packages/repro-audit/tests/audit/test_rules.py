@@ -2,6 +2,7 @@ import random
 
 import pytest
 from manifests import OTHER_DIGEST, changed, clean, record, value_at
+
 from repro_audit.audit import all_rules, audit, exit_code
 from repro_audit.audit.rules import Seen, check, rule
 
@@ -115,7 +116,11 @@ def codes(changes):
 def test_nothing_is_found_in_a_run_that_is_in_order():
     assert check(record(clean())) == ()
     result = audit(record(clean()))
-    assert (result.verdict, exit_code(result), exit_code(result, strict=True)) == ("controlled", 0, 0)
+    assert (result.verdict, exit_code(result), exit_code(result, strict=True)) == (
+        "controlled",
+        0,
+        0,
+    )
 
 
 def test_every_rule_is_in_the_table():

@@ -2,6 +2,7 @@ import random
 
 import pytest
 from manifests import OTHER_DIGEST, changed, document, parted, record
+
 from repro_audit.audit import audit
 from repro_audit.compare import compare
 from repro_audit.report.json import render_json
@@ -51,8 +52,20 @@ TABLE = {
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
     "data": (DATA, LATER, "data", "certain", 'run.data("train"'),
     "data at the start": (DATA, START, "data", "possible", 'run.data("train"'),
-    "learning rate": (LEARNING_RATE, LATER, "training", "likely", "optimizer.learning_rate = 0.001"),
-    "threads": (threads(7), LATER, "determinism", "likely", "repro_audit.control(seed=812, threads="),
+    "learning rate": (
+        LEARNING_RATE,
+        LATER,
+        "training",
+        "likely",
+        "optimizer.learning_rate = 0.001",
+    ),
+    "threads": (
+        threads(7),
+        LATER,
+        "determinism",
+        "likely",
+        "repro_audit.control(seed=812, threads=",
+    ),
     "oneDNN": (
         {f"{DETERMINISM}/onednn/in_force": False},
         LATER,

@@ -1,4 +1,5 @@
 from manifests import OTHER_DIGEST, changed, document, record, rerun
+
 from repro_audit.compare.control import judge_control
 
 FLIP = {"step": 1, "model": 0, "position": 0, "element": 5, "bit": 12}
@@ -33,6 +34,8 @@ def test_a_run_without_a_flip_is_not_caught():
 
 def test_missing_evidence_is_not_caught():
     assert not judge_control(RUN, control({"outcomes/fits/0/epochs/0": None})).caught
-    assert not judge_control(RUN, control(AFTER | {"outcomes/digests/initial_weights": None})).caught
+    assert not judge_control(
+        RUN, control(AFTER | {"outcomes/digests/initial_weights": None})
+    ).caught
     assert not judge_control(RUN, None).caught
     assert not judge_control(None, control(AFTER)).caught

@@ -3,6 +3,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from repro_audit.compare.ulp import known_dtype, relative, ulps
 
 WIDTHS = {"float16": 16, "float32": 32, "float64": 64}
@@ -60,7 +61,8 @@ def test_the_distance_of_a_value_to_itself_is_0_and_of_the_zeros_1():
 
 
 @pytest.mark.parametrize(
-    ("value", "dtype"), [(0.1, "float32"), (1e300, "float32"), (70000.0, "float16"), (0.1, "bfloat16")]
+    ("value", "dtype"),
+    [(0.1, "float32"), (1e300, "float32"), (70000.0, "float16"), (0.1, "bfloat16")],
 )
 def test_a_value_that_the_dtype_does_not_hold_has_no_distance(value, dtype):
     assert ulps(value, 0.0, dtype) is None

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manifests import NAMES, document, leaves, place, value_at
+
 from repro_audit.audit import Audit
 from repro_audit.manifest import Manifest, structure, unstructure
 from repro_audit.manifest.records import FitOutcome
@@ -19,7 +20,11 @@ def test_unstructure_inverts_structure_on_a_real_manifest(name):
     again = unstructure(structure(Manifest, value))
     assert again == value
     # Equality in Python holds 1 and 1.0 and True equal; JSON does not.
-    different = [path for path in leaves(value) if type(value_at(value, path)) is not type(value_at(again, path))]
+    different = [
+        path
+        for path in leaves(value)
+        if type(value_at(value, path)) is not type(value_at(again, path))
+    ]
     # A float that is a whole number comes from a JSON integer where it was written as RFC 8785.
     assert all(isinstance(value_at(again, path), float) for path in different), different
 
@@ -38,7 +43,7 @@ def test_a_record_is_frozen():
         manifest.status = "running"
 
 
-def disagreements(annotation, described, root, path="$"):
+def disagreements(annotation, described, root, path="$"):  # noqa: C901, PLR0912
     """Yield where a record and its schema disagree, recursively."""
     if "$ref" in described:
         described = root["$defs"][described["$ref"].removeprefix("#/$defs/")]
@@ -50,7 +55,9 @@ def disagreements(annotation, described, root, path="$"):
         if types_ and (type(None) in arguments) != ("null" in types_):
             yield f"{path}: null"
         if len(inner) == 1:
-            yield from disagreements(inner[0], {**described, "type": list(types_ - {"null"})}, root, path)
+            yield from disagreements(
+                inner[0], {**described, "type": list(types_ - {"null"})}, root, path
+            )
         return
     if "null" in types_ and annotation is not typing.Any:
         yield f"{path}: null is allowed by the schema alone"
@@ -78,7 +85,9 @@ def disagreements(annotation, described, root, path="$"):
             yield f"{path}: expected an integer, the schema says {types_}"
     elif annotation in {str, bool}:
         name = {str: "string", bool: "boolean"}[annotation]
-        enumerated = {type(item) for item in [*described.get("enum", ()), described.get("const", "")]}
+        enumerated = {
+            type(item) for item in [*described.get("enum", ()), described.get("const", "")]
+        }
         if types_ not in ({name}, set()) or (not types_ and enumerated != {annotation}):
             yield f"{path}: expected a {name}, the schema says {types_}"
 

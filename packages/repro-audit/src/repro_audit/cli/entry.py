@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from repro_audit.cli.output import ReaderGoneError
 from repro_audit.errors import ReproAuditError, printable
 
 __all__ = ["group", "run"]
@@ -58,7 +59,7 @@ def group() -> None:
     """
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:  # noqa: C901 - one map of all ends
     """Run the command line and return its exit code.
 
     Args:
@@ -68,6 +69,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # A scheduler or a CI ends a job by SIGTERM; children must end with it as after Ctrl-C.
     if arguments is None:
         signal.signal(signal.SIGTERM, _interrupt)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for ever
+    if sys.stdout is None:
+        return _say("standard output is closed", _FAILED)
     try:
         result: Any = group.main(_with_command(words), "repro-audit", standalone_mode=False)
         sys.stdout.flush()
@@ -81,21 +86,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{error.format_message()} See: {hint} --help", _FAILED)
     except ReproAuditError as error:
         return _say(str(error), _FAILED)
-    except BrokenPipeError:
-        # Whoever read the output has had enough; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ReaderGoneError, SystemExit):
+        # Whoever read the output has had enough. Click itself exits 1 for that.
+        _silence_output()
         return _FAILED
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
         return _say(f"the output cannot be written: {error.strerror}", _FAILED)
     except Exception as error:
         if os.environ.get("REPRO_AUDIT_DEBUG"):
             raise
-        return _say(
-            f"internal error: {type(error).__name__}: {error}. "
-            "Set REPRO_AUDIT_DEBUG=1 to see where, and report it.",
-            _FAILED,
-        )
+        what = f"internal error: {type(error).__name__}: {error}."
+        return _say(f"{what} Set REPRO_AUDIT_DEBUG=1 to see where, and report it.", _FAILED)
     return result if isinstance(result, int) else 0
 
 
@@ -121,6 +123,11 @@ def _check_spelling(word: str) -> None:
     if near and Path(word).name == word:
         message = f"{printable(word)} is neither a command nor a file. Did you mean {near[0]}?"
         raise click.UsageError(message)
+
+
+def _silence_output() -> None:
+    """Let what Python flushes at its end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -9,7 +9,7 @@ import textwrap
 import click
 
 from repro_audit.audit import Rule, all_rules
-from repro_audit.cli.options import write_output
+from repro_audit.cli.output import write_output
 
 __all__ = ["command"]
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from repro_audit.audit import Audit
-from repro_audit.files import replace_file
+from repro_audit.cli.output import write_output
 from repro_audit.manifest import Manifest
 
 __all__ = ["comparison_options", "deliver", "output_options"]
@@ -21,6 +21,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("text", "json", "markdown")
 _PIPED_COLUMNS = 100
+
+
+class _Tolerance(click.FloatRange):
+    """A number of 0 or more; NaN is none."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: It is none.
+        """
+        result = super().convert(value, param, ctx)
+        if math.isnan(result):
+            self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
+        return result
 
 
 def comparison_options(command: F) -> F:
@@ -41,12 +61,10 @@ def comparison_options(command: F) -> F:
             show_default=True,
             help="The least evidence a good verdict may rest on.",
         ),
-        click.option(
-            "--atol", type=click.FloatRange(min=0), help="Absolute tolerance of history values."
-        ),
+        click.option("--atol", type=_Tolerance(), help="Absolute tolerance of history values."),
         click.option(
             "--rtol",
-            type=click.FloatRange(min=0),
+            type=_Tolerance(),
             help="Relative tolerance of history values; with it a run can be `close`.",
         ),
     ):
@@ -106,14 +124,3 @@ def deliver(
         )
         text = render_text(result, manifests, width=columns, color=colored)
     write_output(text, output)
-
-
-def write_output(text: str, output: str) -> None:
-    """Write a result to a file, replaced as a whole, or to standard output."""
-    if output != "-":
-        replace_file(Path(output), text.encode())
-        return
-    # The bytes go out as UTF-8, whatever the locale says the terminal can show.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from repro_audit.cli.options import write_output
+from repro_audit.cli.output import write_output
 from repro_audit.errors import SchemaError, shown
 
 __all__ = ["command"]

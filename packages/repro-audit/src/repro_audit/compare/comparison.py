@@ -71,8 +71,8 @@ class FirstDifference(NamedTuple):
     """Where two runs part, in the order in which a run makes its outcomes.
 
     Attributes:
-        kind: ``initial weights``, ``epoch weights``, ``steps``, ``history``, ``evaluation``
-            or ``final state``.
+        kind: ``initial weights``, ``epoch weights``, ``steps``, ``sequence``, ``history``,
+            ``evaluation`` or ``final state``.
         text: The same in a sentence.
         fit: The fit, from 0, where there is one.
         epoch: The epoch of that fit, from 1, where there is one.

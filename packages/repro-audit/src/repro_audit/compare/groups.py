@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 
-__all__ = ["group"]
+__all__ = ["group", "outcome_digest"]
 
 
 def group(
@@ -21,21 +21,23 @@ def group(
     """
     groups: dict[str, list[int]] = {}
     for index, manifest in enumerate(manifests):
-        groups.setdefault(_outcome_digest(manifest, ignored), []).append(index)
+        groups.setdefault(outcome_digest(manifest, ignored), []).append(index)
     return tuple(tuple(members) for members in groups.values())
 
 
-def _outcome_digest(manifest: Manifest, ignored: Sequence[str]) -> str:
+def outcome_digest(manifest: Manifest, ignored: Sequence[str] = ()) -> str:
+    """Return one digest over all that came out of a run.
+
+    Args:
+        manifest: The run.
+        ignored: Metrics that do not count.
+    """
     outcomes = unstructure(manifest.outcomes)
     if ignored:
         outcomes["digests"]["history"] = None
-        for values in (
-            *(f["history"] for f in outcomes["fits"]),
-            *(e["results"] for e in outcomes["evaluations"]),
-        ):
-            for metric in ignored:
-                values.pop(metric, None)
-        for item in (*outcomes["fits"], *outcomes["evaluations"]):
-            for metric in ignored:
-                item["dtypes"].pop(metric, None)
+    for item in (*outcomes["fits"], *outcomes["evaluations"]):
+        # How to count ULPs of a metric is no outcome.
+        del item["dtypes"]
+        for metric in ignored:
+            (item.get("history") or item.get("results") or {}).pop(metric, None)
     return digest_json(outcomes)

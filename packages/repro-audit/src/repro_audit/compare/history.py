@@ -41,6 +41,10 @@ def all_close(
 
     As NumPy's ``allclose`` with ``equal_nan``; a value that only one run has is not close.
     """
+    if len(expected.outcomes.fits) != len(actual.outcomes.fits):
+        return False
+    if len(expected.outcomes.evaluations) != len(actual.outcomes.evaluations):
+        return False
     for _, _, metric, _, first, second in _series(expected, actual):
         if metric in ignored:
             continue

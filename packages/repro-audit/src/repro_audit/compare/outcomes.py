@@ -29,6 +29,7 @@ def compare_outcomes(
         _tensors("initial weights", expected, actual),
         _epochs(expected, actual),
         _steps(expected, actual),
+        _sequence(expected, actual),
         *_metrics(expected, actual, ignored),
         _tensors("final state", expected, actual),
     ]
@@ -127,6 +128,23 @@ def _steps(expected: Manifest, actual: Manifest) -> _Result:
         return FieldVerdict(field="steps", verdict="match", detail=f"{expected.steps:,}"), None
     text = f"{expected.steps:,} steps against {actual.steps:,}"
     return _differ("steps", text, FirstDifference(kind="steps", text=text))
+
+
+def _sequence(expected: Manifest, actual: Manifest) -> _Result:
+    """Compare which model was trained and evaluated when."""
+    orders = []
+    for manifest in (expected, actual):
+        fits = [fit.model for fit in manifest.outcomes.fits]
+        evaluations = [(item.model, item.after_fits) for item in manifest.outcomes.evaluations]
+        orders.append((fits, evaluations))
+    if orders[0] == orders[1]:
+        fits, evaluations = orders[0]
+        text = f"{_count(len(fits), 'fit')}, {_count(len(evaluations), 'evaluation')}"
+        return FieldVerdict(field="sequence", verdict="match", detail=text), None
+    if None in orders[0][0] or None in orders[1][0]:
+        return FieldVerdict(field="sequence", verdict="missing", detail="in a history"), None
+    text = "models were fitted or evaluated in another order, or another number of times"
+    return _differ("sequence", text, FirstDifference(kind="sequence", text=text))
 
 
 def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> list[_Result]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from repro_audit.compare.causes import rank_causes
 from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDifference
 from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.groups import outcome_digest
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.errors import printable
@@ -51,12 +52,12 @@ def compare(
     below = f"the evidence is {evidence}, and {require} is required"
     if obstacle is not None:
         verdict, reason = "inconclusive", obstacle
+    elif first is None and not enough:
+        verdict, reason = "inconclusive", f"nothing differs, but {below}"
     elif first is None:
-        verdict, reason = (
-            ("identical", "every compared outcome has the same bits")
-            if enough
-            else ("inconclusive", f"nothing differs, but {below}")
-        )
+        verdict, reason = "identical", "every compared outcome has the same bits"
+        if evidence != "history":
+            verdict, reason = _without_difference(expected, actual, fields, ignore_metrics)
     elif tolerant and all_close(expected, actual, ignore_metrics, rtol or 0.0, atol or 0.0):
         verdict, reason = (
             ("close", f"bits differ; every history value lies within {_tolerance(rtol, atol)}")
@@ -81,6 +82,18 @@ def compare(
         causes=rank_causes(expected, actual, differences, first) if first is not None else (),
         differences=differences,
     )
+
+
+def _without_difference(
+    expected: Manifest, actual: Manifest, fields: Sequence[FieldVerdict], ignored: Sequence[str]
+) -> tuple[str, str]:
+    """Return the verdict on two runs of which nothing that both hold differs."""
+    if outcome_digest(expected, ignored) == outcome_digest(actual, ignored):
+        return "identical", "every compared outcome has the same bits"
+    lacking = [f"{field.field} {field.detail}" for field in fields if field.verdict == "missing"]
+    if lacking:
+        return "inconclusive", f"nothing differs, but evidence is missing: {'; '.join(lacking)}"
+    return "inconclusive", "nothing differs but the digests: one manifest contradicts itself"
 
 
 def _obstacle(expected: Manifest, actual: Manifest) -> str | None:

@@ -89,10 +89,12 @@ def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
         for item in differences
     )
     pins = [
-        shlex.quote(printable(f"{name}=={packages.distributions[name].version}"))
+        f"{name}=={packages.distributions[name].version}"
         for name in names
         if packages is not None and name in packages.distributions
     ]
+    # A name or version that no package can have might be an option of pip.
+    pins = [pin for pin in pins if re.fullmatch(r"\w[\w.-]*==\w[\w.+!-]*", pin, re.ASCII)]
     shown = pins[:8] + (["…"] if len(pins) > 8 else [])
     return (
         "pip install " + " ".join(shown) if pins else "# install the packages of the expected run"
@@ -110,8 +112,8 @@ def _optimizer(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
 
 def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     git = None if manifest.conditions.code is None else manifest.conditions.code.git
-    if git is not None and git.commit is not None:
-        return f"git checkout {shlex.quote(printable(git.commit))}"
+    if git is not None and re.fullmatch(r"[0-9a-f]{7,64}", git.commit or ""):
+        return f"git checkout {git.commit}"
     return "# run the same files with the same arguments"
 
 

@@ -11,7 +11,7 @@ import math
 import os
 from typing import Any, NoReturn
 
-from repro_audit.canonical import digest_bytes, digest_json
+from repro_audit.canonical import SPECIAL, digest_bytes, digest_json, number
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest.records import SCHEMA, FitOutcome, Manifest, Outcomes
@@ -91,6 +91,7 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
             refuse(
                 f"expected a number of at most {_LONGEST_NUMBER} digits, received {len(text):,}."
             )
+        real(text)
         return int(text)
 
     def real(text: str) -> float:
@@ -165,7 +166,11 @@ def _is_history(document: dict[str, Any]) -> bool:
     """Whether a document is the `history` dict of a Keras History: lists of numbers."""
     return bool(document) and all(
         isinstance(values, list)
-        and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        and all(
+            (isinstance(value, int | float) and not isinstance(value, bool))
+            or (isinstance(value, str) and value in SPECIAL)
+            for value in values
+        )
         for values in document.values()
     )
 
@@ -173,7 +178,7 @@ def _is_history(document: dict[str, Any]) -> bool:
 def _from_history(document: dict[str, Any], content: bytes, name: str) -> Manifest:
     """Return a manifest that holds a history and nothing else."""
     history: dict[str, tuple[float | None, ...]] = {
-        key: tuple(float(value) for value in values) for key, values in document.items()
+        key: tuple(number(value) for value in values) for key, values in document.items()
     }
     fit = FitOutcome(
         model=None, steps=None, epochs=(), history=history, dtypes=dict.fromkeys(history)

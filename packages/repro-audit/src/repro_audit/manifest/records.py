@@ -136,6 +136,8 @@ class Manifest(NamedTuple):
         if (
             fits
             and self.outcomes.digests.final_state is not None
+            and self.outcomes.final_state
+            and None not in self.outcomes.final_state
             and all(fit.epochs and None not in fit.epochs for fit in fits)
         ):
             return "weights"

@@ -79,7 +79,9 @@ def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """Escape what Markdown or HTML would read as markup."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
+    # A line that begins with two colons is a command to GitHub's runner.
+    return escaped.replace("::", r"\:\:")
 
 
 def _code(text: str) -> str:

@@ -7,6 +7,7 @@ paths never do, so that they can be copied.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -103,7 +104,9 @@ class _Page:
 
     def text(self) -> str:
         """Return everything, without spaces at the ends of lines."""
-        return "\n".join(line.rstrip() for line in self._file.getvalue().splitlines()) + "\n"
+        lines = (line.rstrip() for line in self._file.getvalue().splitlines())
+        # A line that begins with two colons is a command to GitHub's runner.
+        return "\n".join(re.sub(r"^(\s*):(?=:)", r"\1\\x3a", line) for line in lines) + "\n"
 
     def blank(self) -> None:
         """Add an empty line."""

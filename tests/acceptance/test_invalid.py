@@ -1,0 +1,134 @@
+"""Whatever stands in place of a manifest: exit 2 and one line that says what is wrong.
+
+A file dropped into `cases/invalid` is a test; `NAME.json.expected` holds what its message says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from manifests import changed, document, sealed
+
+CASES = Path(__file__).parents[1] / "cases"
+INVALID = sorted((CASES / "invalid").glob("*.json"))
+VALID = sorted((CASES / "valid").glob("*.json"))
+
+
+@pytest.mark.parametrize("case", INVALID, ids=lambda case: case.stem)
+def test_an_invalid_file_is_refused_and_the_message_says_why(case, refused):
+    (expected,) = case.with_suffix(".json.expected").read_text(encoding="utf-8").splitlines()
+    assert expected in refused(case)
+
+
+@pytest.mark.parametrize("case", VALID, ids=lambda case: case.stem)
+def test_a_valid_file_is_audited(case, run):
+    done = run(case)
+    assert done.err == ""
+    assert done.out.split()[0] in {"controlled", "uncontrolled", "inconclusive"}
+    # Evidence may be too weak for a good verdict; that is no error.
+    assert done.code == {"controlled": 0, "uncontrolled": 1, "inconclusive": 2}[done.out.split()[0]]
+
+
+def test_there_are_cases():
+    assert len(INVALID) > 10
+    assert VALID
+
+
+GENERATED = {
+    "nested 100,000 deep": (b"[" * 100_000, "nested too deeply"),
+    "nested 100,000 deep and closed": (b"[" * 10**5 + b"]" * 10**5, "nested too deeply"),
+    "nested objects": (b'{"a":' * 100_000, "nested too deeply"),
+    "a number of 5,000 digits": (b'{"loss": [' + b"7" * 5000 + b"]}", "at most 400 digits"),
+    "a fraction of 5,000 digits": (b'{"loss": [0.' + b"7" * 5000 + b"]}", "within float64"),
+    "an integer beyond float64": (b'{"loss": [1' + b"0" * 350 + b"]}", ""),
+    "an exponent of 5,000 digits": (b'{"loss": [1e' + b"7" * 5000 + b"]}", "within float64"),
+    "a string of 10 MB": (
+        json.dumps(changed(document(), {"status": "x" * 10**7})).encode(),
+        "$.status",
+    ),
+    "a key of 10 MB": (json.dumps({**document(), "k" * 10**7: 1}).encode(), "unknown field"),
+    "a million keys": (
+        json.dumps({**document(), **{f"k{n}": n for n in range(10**6)}}).encode(),
+        "unknown field",
+    ),
+    "a million wrong items": (
+        json.dumps(changed(document(), {"missing": [0] * 10**6})).encode(),
+        "$.missing",
+    ),
+    "a million unknown fields deep inside": (
+        json.dumps(changed(document(), {"missing": [{"x": 0}] * 10**5})).encode(),
+        "$.missing",
+    ),
+    "a manifest cut off": (sealed(document())[:-500], "may have been cut off"),
+    "a byte order mark": (b"\xef\xbb\xbf" + sealed(document()), "is not JSON"),
+    "UTF-16": (sealed(document()).decode().encode("utf-16"), "UTF-8"),
+    "bytes": (bytes(range(256)), "UTF-8"),
+    "a null byte": (b"\0" * 100, "is not JSON"),
+    "something behind it": (sealed(document()) + b"{}", "is not JSON"),
+    "a wrong digest": (json.dumps({**document(), "recorder": "x"}).encode(), "$.digest"),
+    "an unknown version": (
+        sealed({**document(), "schema": "repro-audit/manifest-9"}),
+        "Another release",
+    ),
+    "an unknown field": (sealed(changed(document(), {"outcomes/extra": 1})), "'extra'"),
+}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_hostile_content_is_refused(name, tmp_path, refused, little_memory):
+    content, expected = GENERATED[name]
+    file = tmp_path / "m.json"
+    file.write_bytes(content)
+    assert expected in refused(file, preexec_fn=little_memory)
+
+
+def test_it_is_refused_in_the_second_place_too(tmp_path, refused):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_bytes(sealed(document()))
+    bad.write_bytes(b"{")
+    assert "bad.json" in refused(good, bad)
+
+
+@pytest.mark.parametrize("place", ["missing.json", "folder", "fifo", "empty", "loop", "x" * 300])
+def test_what_is_no_regular_file_is_refused(place, tmp_path, refused):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    refused(tmp_path / place)
+
+
+def test_a_sparse_file_of_3_gb_is_refused_at_once(tmp_path, refused, little_memory):
+    with (tmp_path / "sparse.json").open("wb") as file:
+        file.truncate(3 * 2**30)
+    assert "at most 64 MiB" in refused(tmp_path / "sparse.json", preexec_fn=little_memory)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/proc/self/mem"])
+def test_a_device_is_refused_at_once(device, refused, little_memory):
+    refused(device, preexec_fn=little_memory)
+
+
+def test_an_endless_standard_input_is_refused(refused, little_memory):
+    with Path("/dev/zero").open("rb") as endless:
+        assert "standard input" in refused("-", stdin=endless, preexec_fn=little_memory)
+
+
+def test_an_empty_standard_input_is_refused(refused):
+    with Path("/dev/null").open("rb") as nothing:
+        assert "is empty" in refused("-", stdin=nothing)
+
+
+def test_a_file_name_that_is_not_utf_8_is_refused_or_read_and_never_breaks_the_output(
+    tmp_path, run, refused
+):
+    path = os.fsencode(tmp_path) + b"/\xff\x1b.json"
+    refused(os.fsdecode(path))
+    Path(os.fsdecode(path)).write_bytes(sealed(document()))
+    for form in ("text", "json", "markdown"):
+        done = run(os.fsdecode(path), "--format", form)
+        assert done.code == 0, done.err
+        assert "\x1b" not in done.out

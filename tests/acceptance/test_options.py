@@ -1,0 +1,253 @@
+"""What the command line accepts, what it answers, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from manifests import EXAMPLES, OTHER_RUN, changed, clean, document, sealed
+
+from repro_audit.audit import all_rules
+from repro_audit.cli.entry import COMMANDS
+from repro_audit_schemas import NAMES, REGISTRY, schema
+
+ONE, TWO = EXAMPLES / "threads-1.json", EXAMPLES / "threads-2.json"
+OFF = {"conditions/determinism/op_determinism": "off"}
+CORES = {"conditions/determinism/threads/intra_op/source": "cores"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return what writes a manifest that differs from a clean one in some fields."""
+
+    def file(name, changes=None, run_id=None):
+        value = changed(clean(), changes or {})
+        (tmp_path / name).write_bytes(sealed({**value, "run_id": run_id or value["run_id"]}))
+        return tmp_path / name
+
+    return file
+
+
+# Exit codes
+
+
+def test_a_controlled_run_exits_0(file, run):
+    done = run(file("a.json"))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("controlled")
+
+
+def test_an_uncontrolled_run_exits_1(file, run):
+    done = run(file("a.json", OFF))
+    assert done.code == 1
+    assert done.out.startswith("uncontrolled")
+    assert "RA201" in done.out
+
+
+def test_an_incomplete_run_exits_2(file, run):
+    done = run(file("a.json", {"status": "running"}))
+    assert done.code == 2
+    assert done.out.startswith("inconclusive")
+
+
+def test_identical_runs_exit_0_and_divergent_ones_1(file, run):
+    same = run(file("a.json"), file("b.json", run_id=OTHER_RUN))
+    assert (same.code, same.out.split()[0]) == (0, "identical")
+    other = run(TWO, ONE)
+    assert (other.code, other.out.split()[0]) == (1, "divergent")
+
+
+def test_one_run_given_twice_exits_2(run):
+    assert run(ONE, ONE).code == 2
+
+
+def test_with_several_manifests_the_comparison_alone_decides(file, run):
+    assert run(file("a.json", OFF), file("b.json", OFF, OTHER_RUN)).code == 0
+
+
+def test_strict_makes_a_warning_exit_1_and_never_hides_a_2(file, run):
+    warned = file("a.json", CORES)
+    assert run(warned).code == 0
+    assert run(warned, "--strict").code == 1
+    assert run(file("b.json"), "--strict").code == 0
+    assert run(file("c.json", CORES | {"status": "running"}), "--strict").code == 2
+
+
+def test_tolerances_make_a_near_run_close(file, run):
+    loss = clean()["outcomes"]["fits"][0]["history"]["loss"][0]
+    near = file("b.json", {"outcomes/fits/0/history/loss/0": loss * 1.001}, OTHER_RUN)
+    base = file("a.json")
+    assert run(base, near).code == 1
+    close = run(base, near, "--rtol", "0.01")
+    assert (close.code, close.out.split()[0]) == (0, "close")
+    assert run(base, near, "--rtol=0.0001").code == 1
+    assert run(base, near, "--atol", "0.1").code == 0
+    assert run(base, near, "--ignore-metric", "loss").code == 0
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "nan"])
+def test_a_tolerance_that_is_none_exits_2(value, refused):
+    refused(TWO, ONE, f"--rtol={value}")
+
+
+def test_evidence_below_what_is_required_exits_2(tmp_path, run):
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text('{"loss": [1.5]}')
+    files = tmp_path / "a.json", tmp_path / "b.json"
+    assert run(*files).code == 2
+    assert run(*files, "--require", "history").code == 0
+
+
+def test_standard_input_is_read(run):
+    with ONE.open("rb") as content:
+        done = run("-", stdin=content)
+    assert done.code == 0
+    with ONE.open("rb") as content:
+        assert run(TWO, "-", stdin=content).code == 1
+
+
+# How commands are found
+
+
+def test_options_may_stand_before_the_command_and_between_files(run):
+    expected = run("audit", TWO, ONE, "--format", "json")
+    for words in (
+        ("--format", "json", "audit", TWO, ONE),
+        ("--format=json", TWO, ONE),
+        (TWO, "--format", "json", ONE),
+        (TWO, ONE, "--format", "json"),
+    ):
+        assert run(*words) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("explian", "explain"), ("schmea", "schema"), ("reapet", "repeat")]
+)
+def test_a_misspelt_command_gets_a_suggestion(word, near, refused):
+    assert f"Did you mean {near}?" in refused(word)
+
+
+def test_a_misspelt_rule_gets_a_suggestion(refused):
+    assert "Did you mean RA" in refused("explain", "RA20")
+
+
+def test_a_word_that_is_nothing_like_a_command_is_a_missing_file(refused):
+    assert "no such file" in refused("zzz")
+
+
+def test_a_file_with_the_name_of_a_command_is_read_by_its_path(tmp_path, run):
+    (tmp_path / "explain").write_bytes(sealed(clean()))
+    assert run("./explain", cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--nonsense"],
+        ["audit"],
+        ["--format", "pdf", TWO],
+        ["explain", "RA999"],
+        ["schema", "nonsense"],
+        ["repeat"],
+        ["repeat", "missing.py"],
+        ["--require", "hope", TWO],
+        ["-o"],
+        ["audit", "--", "--strict"],
+    ],
+    ids=lambda words: " ".join(map(str, words))[:30],
+)
+def test_a_command_that_makes_no_sense_exits_2_with_one_line(words, refused):
+    refused(*words)
+
+
+def test_without_words_there_is_help_or_a_message_and_exit_2_is_never_a_traceback(run):
+    done = run()
+    assert "Usage" in done.out + done.err
+    assert "Traceback" not in done.err
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
+def test_the_help_of_every_command_holds_an_example(command, run):
+    for option in ("--help", "-h"):
+        done = run(*command, option)
+        assert (done.code, done.err) == (0, "")
+        assert "Example" in done.out
+        example = done.out.partition("Example")[2]
+        assert "repro-audit " + (command[0] if command and command[0] != "audit" else "") in example
+
+
+def test_every_command_is_in_the_help(run):
+    out = run("--help").out
+    assert all(f"\n  {name} " in out for name in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package(run):
+    from importlib.metadata import version
+
+    assert run("--version").out == f"repro-audit {version('repro-audit')}\n"
+
+
+# Explain and schema
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+def test_explain_prints_a_rule(rule, run):
+    done = run("explain", rule.code.lower())
+    assert done.code == 0
+    assert done.out.startswith(f"{rule.code} {rule.severity}: {rule.title}\n")
+    assert rule.remedy in done.out
+    assert rule.source in done.out
+    assert rule.why.split()[0] in done.out
+
+
+def test_explain_lists_every_rule(run):
+    out = run("explain").out
+    assert [line.split()[0] for line in out.splitlines()] == [rule.code for rule in all_rules()]
+    assert [item["code"] for item in json.loads(run("explain", "--format", "json").out)] == [
+        rule.code for rule in all_rules()
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_prints_a_schema(name, run):
+    assert json.loads(run("schema", name).out) == schema(name)
+    assert name in run("schema").out.splitlines()
+
+
+# JSON
+
+
+def test_json_is_valid_against_its_schema(file, run):
+    validator = jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY)
+    for words in (
+        (file("a.json"),),
+        (file("b.json", OFF),),
+        (TWO, ONE),
+        (TWO, ONE, file("c.json", {"status": "failed"}, OTHER_RUN), "--rtol", "1"),
+        (ONE, ONE),
+    ):
+        result = json.loads(run(*words, "--format", "json").out)
+        validator.validate(result)
+        assert next(iter(result)) == "schema"
+    result["verdict"] = "splendid"
+    assert not validator.is_valid(result)
+
+
+def test_equal_input_gives_equal_output(run):
+    for form in ("text", "json", "markdown"):
+        assert run(TWO, ONE, "--format", form) == run(TWO, ONE, "--format", form)
+
+
+def test_a_difference_of_nan_is_valid_json(tmp_path, run):
+    place = "outcomes/fits/0/history/loss/0"
+    (tmp_path / "a.json").write_bytes(sealed(changed(document(), {place: "NaN"})))
+    other = changed({**document(), "run_id": OTHER_RUN}, {place: "-Infinity"})
+    (tmp_path / "b.json").write_bytes(sealed(other))
+    done = run(tmp_path / "a.json", tmp_path / "b.json", "--format", "json")
+    result = json.loads(done.out, parse_constant=pytest.fail)
+    jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY).validate(result)
+    assert result["verdict"] == "divergent"

@@ -1,0 +1,120 @@
+"""What is loaded when."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from manifests import EXAMPLES
+
+import repro_audit
+
+FRAMEWORKS = {"keras", "numpy", "tensorflow"}
+PROBE = """
+import json, sys
+sys.stdout.write("")
+{code}
+sys.stderr.write(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+CLI = """
+from repro_audit.cli.entry import run
+sys.argv = ["repro-audit", *{words!r}]
+run()
+"""
+
+
+def loaded(code):
+    """Return the top-level modules that a process has loaded after some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(code=code)], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stderr))
+
+
+TWO, ONE = (str(EXAMPLES / f"{name}.json") for name in ("threads-2", "threads-1"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [TWO],
+        [TWO, ONE],
+        [TWO, ONE, "--format", "json"],
+        [TWO, ONE, "--format", "markdown"],
+        ["explain", "RA201"],
+        ["schema", "manifest-1"],
+        ["--help"],
+        ["repeat", "--help"],
+    ],
+    ids=lambda words: " ".join(word.rpartition("/")[2] for word in words),
+)
+def test_a_command_that_reads_loads_no_framework(words):
+    modules = loaded(CLI.format(words=words))
+    assert "repro_audit" in modules
+    assert not modules & FRAMEWORKS
+
+
+def test_importing_the_package_loads_no_framework():
+    assert not loaded("import repro_audit; dir(repro_audit)") & FRAMEWORKS
+
+
+def test_a_framework_that_is_loaded_is_seen():
+    pytest.importorskip("numpy")
+    assert "numpy" in loaded("import numpy") & FRAMEWORKS
+
+
+def test_loading_comparing_and_auditing_draws_no_random_number():
+    code = (
+        "import random, repro_audit\n"
+        "random.seed(1)\n"
+        "before = random.getstate()\n"
+        f"one, two = repro_audit.load({ONE!r}), repro_audit.load({TWO!r})\n"
+        "repro_audit.audit(one, two), repro_audit.compare(one, two)\n"
+        "assert random.getstate() == before\n"
+        "random.random()\n"
+        "assert random.getstate() != before"
+    )
+    assert loaded(code)
+
+
+# The public names
+
+
+def test_all_lists_every_public_name_and_no_other():
+    public = {name for name in dir(repro_audit) if not name.startswith("_")}
+    assert public == set(repro_audit.__all__) == {"audit", "compare", "control", "load", "record"}
+
+
+@pytest.mark.parametrize("name", ["audit", "compare", "load"])
+def test_the_reading_names_are_functions(name):
+    assert callable(getattr(repro_audit, name))
+
+
+def test_importing_a_module_leaves_the_function_of_its_name_in_place():
+    code = (
+        "import repro_audit, repro_audit.audit, repro_audit.compare, repro_audit.audit.rules\n"
+        "from repro_audit.audit import seeding\n"
+        "import repro_audit.cli.entry, repro_audit.compare.pair\n"
+        "assert callable(repro_audit.audit) and callable(repro_audit.compare)\n"
+        f"manifest = repro_audit.load({TWO!r})\n"
+        "assert repro_audit.audit(manifest).verdict == 'controlled'"
+    )
+    assert loaded(code)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = repro_audit.nonsense
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["repro_audit.audit", "repro_audit.compare", "repro_audit.manifest", "repro_audit_schemas"],
+)
+def test_every_name_in_all_exists(module):
+    import importlib
+
+    loaded_ = importlib.import_module(module)
+    assert [name for name in loaded_.__all__ if not hasattr(loaded_, name)] == []

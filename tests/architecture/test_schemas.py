@@ -1,0 +1,113 @@
+"""The schemas are complete, strict and self-contained."""
+
+from __future__ import annotations
+
+import copy
+import socket
+
+import jsonschema
+import pytest
+import referencing.exceptions
+
+from repro_audit_schemas import NAMES, REGISTRY, schema, text
+
+
+def subschemas(value, path="$"):
+    """Yield every schema inside a schema, and where it stands."""
+    yield path, value
+    for word in ("properties", "$defs"):
+        for name, inner in value.get(word, {}).items():
+            yield from subschemas(inner, f"{path}.{name}")
+    for word in ("items", "additionalProperties"):
+        if isinstance(value.get(word), dict):
+            yield from subschemas(value[word], f"{path}[{word}]")
+
+
+def faults(value):
+    """Yield what is wrong with a schema of ours."""
+    for path, inner in subschemas(value):
+        kinds = inner.get("type", [])
+        if not inner.get("description") and "$ref" not in inner:
+            yield f"{path}: no description"
+        if inner.get("description", ".")[-1] not in ".…":
+            yield f"{path}: the description is no sentence"
+        if "object" in kinds or "properties" in inner:
+            rest = inner.get("additionalProperties")
+            if rest is not False and not (isinstance(rest, dict) and rest.get("description")):
+                yield f"{path}: unknown fields are accepted"
+            if set(inner.get("required", ())) != set(inner.get("properties", ())):
+                yield f"{path}: not every field is required"
+        if "pattern" in inner and not (
+            inner["pattern"].startswith("^") and inner["pattern"].endswith("$(?!\\n)")
+        ):
+            yield f"{path}: the pattern matches a part"
+        if "$ref" in inner and not inner["$ref"].startswith("#/$defs/"):
+            yield f"{path}: refers to another file"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_valid_by_2020_12(name):
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+
+
+def test_an_invalid_schema_is_seen():
+    with pytest.raises(jsonschema.SchemaError):
+        jsonschema.Draft202012Validator.check_schema({"type": "nonsense"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_described_and_every_object_refuses_unknown_fields(name):
+    assert list(faults(schema(name))) == []
+    assert len(list(subschemas(schema(name)))) > 50
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda value: value["properties"]["status"].pop("description"),
+        lambda value: value["properties"]["conditions"].pop("additionalProperties"),
+        lambda value: value["$defs"]["tensor"].update(additionalProperties=True),
+        lambda value: value["$defs"]["tensor"].update(required=[]),
+        lambda value: value["properties"]["run_id"].update(pattern="[0-9a-f]{32}"),
+        lambda value: value["properties"]["status"].update({"$ref": "http://x/y"}),
+    ],
+)
+def test_a_schema_that_is_lax_is_seen(spoil):
+    value = copy.deepcopy(schema("manifest-1"))
+    spoil(value)
+    assert list(faults(value))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_id_is_the_name_and_the_registry_holds_it(name):
+    assert schema(name)["$id"] == f"urn:repro-audit:{name}"
+    assert REGISTRY.get_or_retrieve(f"urn:repro-audit:{name}").value.contents == schema(name)
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://127.0.0.1:9/x", "https://example.org/x", "file:///etc/passwd", "urn:x"]
+)
+def test_an_unknown_reference_is_never_fetched(reference, monkeypatch):
+    def opened(*_args, **_options):
+        pytest.fail("opened a connection")
+
+    monkeypatch.setattr(socket, "socket", opened)
+    monkeypatch.setattr(socket, "create_connection", opened)
+    monkeypatch.setattr(socket, "getaddrinfo", opened)
+    validator = jsonschema.Draft202012Validator({"$ref": reference}, registry=REGISTRY)
+    with pytest.raises(referencing.exceptions.Unresolvable):
+        validator.validate({})
+
+
+def test_a_schema_that_does_not_exist_is_a_key_error():
+    for name in ("nonsense", "../manifest-1", ""):
+        with pytest.raises(KeyError):
+            text(name)
+
+
+def test_a_schema_with_a_reference_of_ours_is_resolved():
+    validator = jsonschema.Draft202012Validator(
+        {"$ref": "urn:repro-audit:manifest-1"}, registry=REGISTRY
+    )
+    assert not validator.is_valid({})

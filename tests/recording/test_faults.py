@@ -1,0 +1,164 @@
+"""Faults made on purpose, in pairs of real processes: each is found, located and explained."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+import repro_audit
+from repro_audit.audit import Audit
+from repro_audit.manifest import Manifest
+
+pytestmark = pytest.mark.keras
+
+CNN = ("-m", "mnist_cnn", "--epochs", "1", "--data", "digits.npz")
+RUNS: dict[str, tuple[str, ...]] = {
+    "cnn": (*CNN, "--threads", "2"),
+    "cnn-again": (*CNN, "--threads", "2"),
+    "cnn-threads-1": (*CNN, "--threads", "1"),
+    "cnn-seed": (*CNN, "--threads", "2", "--seed", "813"),
+    "cnn-pixel": (*CNN, "--threads", "2"),
+    "cnn-free": CNN,
+    "cnn-pinned": CNN,
+    "tiny": ("tiny.py",),
+    "tiny-lr": ("tiny.py", "lr=0.011"),
+    "tiny-draw": ("tiny.py", "draw"),
+    "tiny-numpy-tf": ("tiny.py", "numpy_and_tf"),
+}
+SEVERAL_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
+
+
+def pin() -> None:
+    """Leave this process one core."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+@pytest.fixture(scope="module")
+def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
+    """Run every variation, each in a folder of its own, with 384 digits."""
+    generator = np.random.default_rng(3)
+    arrays = {
+        "x_train": generator.integers(0, 256, (320, 28, 28), dtype=np.uint8),
+        "y_train": generator.integers(0, 10, 320, dtype=np.uint8),
+        "x_test": generator.integers(0, 256, (64, 28, 28), dtype=np.uint8),
+        "y_test": generator.integers(0, 10, 64, dtype=np.uint8),
+    }
+    ends = {}
+    for name, arguments in RUNS.items():
+        folder = tmp_path_factory.mktemp(name)
+        changed = dict(arrays)
+        if name == "cnn-pixel":
+            changed["x_train"] = arrays["x_train"].copy()
+            changed["x_train"][200, 14, 14] ^= 1
+        np.savez(folder / "digits.npz", **changed)
+        before = pin if name == "cnn-pinned" and SEVERAL_CORES else None
+        ends[name] = folder, start(*arguments, cwd=folder, before=before)
+    read = {}
+    for name, (folder, end) in ends.items():
+        assert end.result().returncode == 0, end.result().stderr[-4000:]
+        read[name] = repro_audit.load(folder / "manifest.json")
+    return read
+
+
+def judged(runs: dict[str, Manifest], expected: str, actual: str) -> Audit:
+    return repro_audit.audit(runs[expected], runs[actual])
+
+
+def test_without_a_fault_nothing_is_found(runs: dict[str, Manifest]) -> None:
+    """The negative of all below: two equal runs are identical, and no cause is named."""
+    (comparison,) = judged(runs, "cnn", "cnn-again").comparisons
+    assert (comparison.verdict, comparison.first_difference) == ("identical", None)
+    assert comparison.causes == ()
+
+
+def test_another_thread_count_is_found_in_the_weights_and_named(runs: dict[str, Manifest]) -> None:
+    """Two threads against one: the first epoch's weights differ, and one line mends it."""
+    found = judged(runs, "cnn", "cnn-threads-1")
+    (comparison,) = found.comparisons
+    assert found.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "epoch weights"
+    cause = comparison.causes[0]
+    assert (cause.group, cause.certainty) == ("determinism", "likely")
+    assert "thread" in cause.title
+    assert "2 → 1" in cause.title
+    assert "threads=2" in cause.remedy
+
+
+@pytest.mark.skipif(not SEVERAL_CORES, reason="needs two usable cores")
+def test_pinning_a_process_to_one_core_is_found_as_another_thread_count(
+    runs: dict[str, Manifest],
+) -> None:
+    """Nobody asked for threads; the number of usable cores decided."""
+    (comparison,) = judged(runs, "cnn-free", "cnn-pinned").comparisons
+    assert comparison.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "epoch weights"
+    assert "thread" in comparison.causes[0].title
+    assert comparison.causes[0].certainty == "likely"
+    assert "threads=" in comparison.causes[0].remedy
+    assert {"RA205"} <= {
+        item.code for item in repro_audit.audit(runs["cnn-free"]).manifests[0].findings
+    }
+
+
+def test_another_seed_is_certain(runs: dict[str, Manifest]) -> None:
+    """Initial weights differ, and the seed must be why."""
+    (comparison,) = judged(runs, "cnn", "cnn-seed").comparisons
+    assert comparison.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "initial weights"
+    cause = comparison.causes[0]
+    assert (cause.group, cause.certainty) == ("seeds", "certain")
+    assert "812 → 813" in cause.title
+    assert "seed=812" in cause.remedy
+
+
+def test_one_flipped_bit_of_one_pixel_is_the_data(runs: dict[str, Manifest]) -> None:
+    """Initial weights agree, the epoch's do not, and only the data differs."""
+    (comparison,) = judged(runs, "cnn", "cnn-pixel").comparisons
+    assert comparison.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "epoch weights"
+    certain = [item.group for item in comparison.causes if item.certainty != "possible"]
+    assert certain == ["data"]
+    assert all(path.startswith("$.conditions.data") for path in comparison.causes[0].paths)
+
+
+def test_another_learning_rate_is_the_training(runs: dict[str, Manifest]) -> None:
+    """Initial weights agree; the optimizer is named with both values."""
+    (comparison,) = judged(runs, "tiny", "tiny-lr").comparisons
+    assert comparison.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "epoch weights"
+    assert comparison.causes[0].group == "training"
+    assert "learning_rate" in comparison.causes[0].title
+
+
+def test_an_extra_draw_is_measured_in_words(runs: dict[str, Manifest]) -> None:
+    """One random.random() before the model: other drawn seeds, two words further on."""
+    (comparison,) = judged(runs, "tiny", "tiny-draw").comparisons
+    assert comparison.verdict == "divergent"
+    assert comparison.first_difference is not None
+    assert comparison.first_difference.kind == "initial weights"
+    cause = comparison.causes[0]
+    assert (cause.group, cause.certainty) == ("seeds", "certain")
+    assert "2 words" in cause.title
+    codes = {
+        name: {item.code for item in repro_audit.audit(runs[name]).manifests[0].findings}
+        for name in ("tiny", "tiny-draw")
+    }
+    assert "RA104" in codes["tiny-draw"] - codes["tiny"]
+
+
+def test_seeding_numpy_and_tensorflow_alone_is_found(runs: dict[str, Manifest]) -> None:
+    """The layers draw from Python's random, which nobody seeded."""
+    audited = repro_audit.audit(runs["tiny-numpy-tf"]).manifests[0]
+    assert "RA102" in {item.code for item in audited.findings}
+    assert audited.verdict == "uncontrolled"
+    well = repro_audit.audit(runs["tiny"]).manifests[0]
+    assert "RA102" not in {item.code for item in well.findings}
+    assert well.verdict == "controlled"

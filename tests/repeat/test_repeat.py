@@ -1,0 +1,224 @@
+"""`repeat` around a stand-in for a trainer: processes, folders, environment and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import repro_audit
+
+
+def audit_of(folder: Path) -> Any:
+    return json.loads((folder / "out/audit.json").read_text(encoding="utf-8"))
+
+
+def test_equal_runs_with_a_caught_control_are_identical(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Exit 0, and every run's manifest and log beside the audit."""
+    done = repeat("-d", "out", stand_in, example, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = audit_of(tmp_path)
+    assert said["verdict"] == "identical"
+    assert said["control"]["caught"] is True
+    assert [run["name"] for run in said["runs"]] == ["run-1", "run-2", "control"]
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("*.*")}
+    wanted = {
+        f"{run}/{name}"
+        for run in ("run-1", "run-2", "control")
+        for name in ("log.txt", "manifest.json")
+    }
+    assert found == {*wanted, "audit.json"}
+    assert "stand-in begins as run-2" in (tmp_path / "out/run-2/log.txt").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_runs_that_differ_exit_1(repeat: Any, stand_in: str, example: str, tmp_path: Path) -> None:
+    """The negative: another digest of one epoch is divergent."""
+    done = repeat("-d", "out", stand_in, example, "other", cwd=tmp_path)
+    assert done.returncode == 1
+    assert audit_of(tmp_path)["verdict"] == "divergent"
+
+
+def test_three_runs_are_three_runs_and_a_control(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """--runs 3 compares two with the first."""
+    done = repeat("--runs", "3", "-d", "out", stand_in, example, cwd=tmp_path)
+    assert done.returncode == 0
+    said = audit_of(tmp_path)
+    assert [run["name"] for run in said["runs"]] == ["run-1", "run-2", "run-3", "control"]
+    assert len(said["manifests"]) == 3
+    assert len(said["comparisons"]) == 2
+    assert repeat("--runs", "1", "-d", "out", stand_in, example, cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        ("nothing", "run-1 left no manifest"),
+        ("untrained", "run-1 trained nothing"),
+        ("exit3", "run-1 ended with exit code 3"),
+        ("raise", "run-1 ended with exit code 1"),
+    ],
+)
+def test_a_run_that_fails_is_inconclusive_and_shows_its_log(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path, wish: str, reason: str
+) -> None:
+    """Exit 2, no further run, the reason in the report and the log's tail on stderr."""
+    done = repeat("-d", "out", stand_in, example, wish, cwd=tmp_path)
+    assert done.returncode == 2
+    said = audit_of(tmp_path)
+    assert said["verdict"] == "inconclusive"
+    assert reason in said["reason"]
+    assert reason in done.stdout
+    assert "  | stand-in begins as run-1" in done.stderr
+    assert not (tmp_path / "out/run-2").exists()
+    assert "\x1b" not in done.stderr + done.stdout
+    if wish == "raise":
+        assert "ValueError: the learning rate is \\x1b[31mtoo high" in done.stderr
+
+
+def test_a_run_that_takes_too_long_is_ended(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """--timeout ends it: exit 2, and the reason names the limit."""
+    began = time.monotonic()
+    done = repeat("--timeout", "2", "-d", "out", stand_in, example, "sleep", cwd=tmp_path)
+    assert time.monotonic() - began < 30
+    assert done.returncode == 2
+    assert "was ended after 2 seconds" in audit_of(tmp_path)["reason"]
+    assert "stand-in begins" in done.stderr
+
+
+def test_a_script_that_is_missing_is_named(repeat: Any, tmp_path: Path) -> None:
+    """Exit 2, one line, nothing created."""
+    done = repeat("-d", "out", "absent.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "repro-audit: absent.py: there is no such script.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_with_foreign_files_is_refused(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Nothing of the user's is deleted; an earlier repeat's folder is used again."""
+    (tmp_path / "out").mkdir()
+    thesis = tmp_path / "out/thesis.tex"
+    thesis.write_text("mine", encoding="utf-8")
+    done = repeat("-d", "out", stand_in, example, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'thesis.tex' in it" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+    thesis.unlink()
+    assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
+    first = repro_audit.load(tmp_path / "out/run-1/manifest.json").run_id
+    assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
+    assert repro_audit.load(tmp_path / "out/run-1/manifest.json").run_id != first
+
+
+def test_files_that_a_run_leaves_for_the_next_are_reported(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Shared state is named in the audit and the report; without any, neither says so."""
+    done = repeat("-d", "out", stand_in, example, "leave", cwd=tmp_path)
+    assert done.returncode == 0
+    assert audit_of(tmp_path)["shared_state"] == ["left-behind.txt"]
+    assert "left-behind.txt" in done.stdout
+    (tmp_path / "left-behind.txt").unlink()
+    assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
+    assert audit_of(tmp_path)["shared_state"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("here", ["mine.txt", "out"]), ("copy", ["mine.txt"]), ("empty", [])]
+)
+def test_runs_start_in_the_folder_that_was_asked_for(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path, kind: str, seen: list[str]
+) -> None:
+    """Here, in a copy without the evidence, or in an empty folder that nothing outlives."""
+    (tmp_path / "mine.txt").write_text("", encoding="utf-8")
+    wishes = ("environment", "leave")
+    done = repeat("--cwd", kind, "-d", "out", stand_in, example, *wishes, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for run in ("run-1", "run-2"):
+        said = json.loads((tmp_path / f"out/{run}/said.json").read_text(encoding="utf-8"))
+        assert said["here"] == sorted({*seen, "left-behind.txt"})
+    assert (tmp_path / "left-behind.txt").exists() is (kind == "here")
+    assert audit_of(tmp_path)["shared_state"] == (["left-behind.txt"] if kind == "here" else [])
+
+
+def test_a_run_sees_only_the_environment_on_the_list(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """A variable that is not on it is unseen unless --pass-env names it."""
+    variables = {"SECRET_TOKEN": "a", "LUCKY_NUMBER": "b", "TF_NUM_INTEROP_THREADS": "1", "PYTHONHASHSEED": "random"}  # fmt: skip
+    options = ("--pass-env", "LUCKY_NUMBER", "-d", "out")
+    done = repeat(*options, stand_in, example, "environment", cwd=tmp_path, variables=variables)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out/run-1/said.json").read_text(encoding="utf-8")
+    seen = json.loads(text)["variables"]
+    assert "SECRET_TOKEN" not in seen
+    assert (seen["LUCKY_NUMBER"], seen["TF_NUM_INTEROP_THREADS"]) == ("b", "1")
+    assert seen["PYTHONHASHSEED"] == "0"
+    assert json.loads(seen["REPRO_AUDIT_RUN"])["flip"] is False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
+    command: list[str],
+    environment: dict[str, str],
+    stand_in: str,
+    example: str,
+    tmp_path: Path,
+    number: signal.Signals,
+) -> None:
+    """Ctrl-C or SIGTERM in the second run: exit 130, no child or grandchild, run-1 intact."""
+    process = subprocess.Popen(
+        [*command, "-d", "out", stand_in, example, "child"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    child = tmp_path / "out/run-2/child"
+    deadline = time.monotonic() + 60
+    while not (child.exists() and child.read_text(encoding="utf-8")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    grandchild = int(child.read_text(encoding="utf-8"))
+    assert _alive(grandchild), "the negative: it is there before the signal"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "repro-audit: interrupted"
+    deadline = time.monotonic() + 10
+    while _alive(grandchild) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(grandchild)
+    assert repro_audit.load(tmp_path / "out/run-1/manifest.json").complete
+
+
+def _alive(process: int) -> bool:
+    """Return whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat")
+        return (
+            not state.exists()
+            or state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+        )
+    except (ProcessLookupError, FileNotFoundError):
+        return False

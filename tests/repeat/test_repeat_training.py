@@ -1,0 +1,109 @@
+"""`repeat` around real training."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import repro_audit
+
+pytestmark = pytest.mark.keras
+
+APP = ("--epochs", "1", "--data", "digits.npz")
+TARGETS = {
+    "mnist_cnn": ("-m", "mnist_cnn", *APP),
+    "rnn_dropout": ("-m", "rnn_dropout", *APP, "--units", "8"),
+    "seeded": ("trained.py", "seeded"),
+    "unseeded": ("trained.py", "unseeded"),
+    "forgetful": ("trained.py", "forgetful"),
+}
+
+
+@pytest.fixture(scope="module")
+def repeated(repeat: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Repeat every target, two at a time."""
+    generator = np.random.default_rng(3)
+    digits = {
+        f"{kind}_{part}": generator.integers(0, high, (count, *shape), dtype=np.uint8)
+        for part, count in (("train", 320), ("test", 64))
+        for kind, high, shape in (("x", 256, (28, 28)), ("y", 10, ()))
+    }
+
+    def one(name: str) -> tuple[Any, Path]:
+        folder = folders[name]
+        np.savez(folder / "digits.npz", **digits)
+        target = [trained if word == "trained.py" else word for word in TARGETS[name]]
+        return repeat("-d", "out", *target, cwd=folder), folder
+
+    folders = {name: tmp_path_factory.mktemp(name) for name in TARGETS}
+    with ThreadPoolExecutor(2) as workers:
+        return dict(zip(TARGETS, workers.map(one, TARGETS), strict=True))
+
+
+def audit_of(folder: Path) -> Any:
+    return json.loads((folder / "out/audit.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "rnn_dropout", "seeded"])
+def test_a_controlled_trainer_repeats(repeated: Any, name: str) -> None:
+    """Exit 0: identical, and the control run was caught."""
+    done, folder = repeated[name]
+    assert done.returncode == 0, done.stderr
+    said = audit_of(folder)
+    assert said["verdict"] == "identical"
+    control = said["control"]
+    assert (control["caught"], control["before"], control["after"]) == (True, "match", "differ")
+    assert said["evidence"] == "weights"
+    assert "identical" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "seeded"])
+def test_the_manifests_that_are_left_can_be_audited_again(repeated: Any, name: str) -> None:
+    """What repeat said follows from the files alone, and a control run is no evidence."""
+    _, folder = repeated[name]
+    runs = {
+        run: repro_audit.load(folder / f"out/{run}/manifest.json")
+        for run in ("run-1", "run-2", "control")
+    }
+    assert repro_audit.compare(runs["run-1"], runs["run-2"]).verdict == "identical"
+    assert repro_audit.compare(runs["run-1"], runs["control"]).verdict != "identical"
+    assert runs["run-1"].run_id != runs["run-2"].run_id
+    assert (runs["run-1"].control_run, runs["control"].control_run is None) == (None, False)
+    assert runs["control"].control_run is not None
+    assert runs["control"].control_run.step == 1
+
+
+def test_the_control_run_stops_after_its_first_epoch(repeated: Any) -> None:
+    """It has shown what it can; ordinary runs go on."""
+    _, folder = repeated["seeded"]
+    epochs = {
+        run: len(repro_audit.load(folder / f"out/{run}/manifest.json").outcomes.fits[0].epochs)
+        for run in ("run-1", "control")
+    }
+    assert epochs == {"run-1": 2, "control": 1}
+
+
+def test_an_unseeded_trainer_diverges(repeated: Any) -> None:
+    """Exit 1, from the initial weights on."""
+    done, folder = repeated["unseeded"]
+    assert done.returncode == 1, done.stderr
+    said = audit_of(folder)
+    assert said["verdict"] == "divergent"
+    assert said["comparisons"][0]["first_difference"]["kind"] == "initial weights"
+    assert "RA101" in {finding["code"] for finding in said["manifests"][0]["findings"]}
+
+
+def test_agreement_without_a_caught_control_is_inconclusive(repeated: Any) -> None:
+    """Runs that restore their initial weights always agree, which the flip shows to mean nothing."""
+    done, folder = repeated["forgetful"]
+    assert done.returncode == 2, done.stderr
+    said = audit_of(folder)
+    assert said["verdict"] == "inconclusive"
+    assert said["control"]["caught"] is False
+    assert "the control was not caught" in said["reason"]
+    assert said["comparisons"][0]["verdict"] == "identical"
