@@ -12,16 +12,12 @@ from manifests import OTHER_DIGEST, OTHER_RUN, changed, document, leaves, sealed
 from repro_audit.manifest import validation
 
 HOSTILE = {
-    "colours": "\x1b[31mred\x1b[0m",
-    "a link": "\x1b]8;;http://x\x07click\x1b]8;;\x07",
-    "a title": "\x1b]0;title\x07",
-    "a C1 control": "\x9b31m",
-    "delete": "a\x7fb",
-    "a new line": "first\nsecond\r\u2028third\u2029",
-    "a tab and a bell": "a\tb\x07\x08\x00",
-    "right to left": "\u202eevil\u202c\u2066x\u2069\u200f",
-    "nothing to see": "a\u200bb\ufeffc\U000e0041",
-    "private use": "\ue000",
+    "control characters": (
+        "\x1b[31mred\x1b[0m \x1b]8;;http://x\x07click\x1b]8;;\x07 \x1b]0;title\x07 \x9b31m "
+        "a\x7fb \t\x07\x08\x00"
+    ),
+    "new lines": "first\nsecond\r\u2028third\u2029\x0b\x0c\x85fourth",
+    "invisible characters": "\u202eevil\u202c\u2066x\u2069\u200f a\u200bb\ufeffc\U000e0041 \ue000",
     "rich": "[bold red]x[/] [link=http://x]y[/link] [/] :smile:",
     "markdown": "`x` ```\n# x\n![i](http://x) <script>alert(1)</script> | a | b | <img src=x>",
     "a directive": "::error::x\n::set-output name=a::b",

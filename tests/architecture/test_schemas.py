@@ -37,9 +37,9 @@ def faults(value):
                 yield f"{path}: unknown fields are accepted"
             if set(inner.get("required", ())) != set(inner.get("properties", ())):
                 yield f"{path}: not every field is required"
-        if "pattern" in inner and not (
-            inner["pattern"].startswith("^") and inner["pattern"].endswith("$(?!\\n)")
-        ):
+        # In Python, `$` alone also matches before a newline at the end.
+        pattern = inner.get("pattern", r"^(?!.*\n)$")
+        if not (pattern.startswith(r"^(?!.*\n)") and pattern.endswith("$")):
             yield f"{path}: the pattern matches a part"
         if "$ref" in inner and not inner["$ref"].startswith("#/$defs/"):
             yield f"{path}: refers to another file"

@@ -187,7 +187,7 @@ def test_drawn_seeds_are_the_first_draws_of_the_declared_seed(observed: Any) -> 
     """Two kernels and a dropout draw three, in no other stream."""
     drawn = drawn_seeds(manifest(observed, "functional"))
     for seed, expected in ((31, True), (32, False)):
-        stream = random.Random(seed)  # noqa: S311 - a replay, no secret
+        stream = random.Random(seed)
         assert ({stream.randint(1, 10**9) for _ in range(3)} == set(drawn)) is expected
 
 

@@ -161,7 +161,12 @@ def test_a_run_sees_only_the_environment_on_the_list(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:
     """A variable that is not on it is unseen unless --pass-env names it."""
-    variables = {"SECRET_TOKEN": "a", "LUCKY_NUMBER": "b", "TF_NUM_INTEROP_THREADS": "1", "PYTHONHASHSEED": "random"}  # fmt: skip
+    variables = {
+        "SECRET_TOKEN": "a",
+        "LUCKY_NUMBER": "b",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "PYTHONHASHSEED": "random",
+    }
     options = ("--pass-env", "LUCKY_NUMBER", "-d", "out")
     done = repeat(*options, stand_in, example, "environment", cwd=tmp_path, variables=variables)
     assert done.returncode == 0, done.stderr

@@ -99,7 +99,7 @@ def test_an_unseeded_trainer_diverges(repeated: Any) -> None:
 
 
 def test_agreement_without_a_caught_control_is_inconclusive(repeated: Any) -> None:
-    """Runs that restore their initial weights always agree, which the flip shows to mean nothing."""
+    """Runs that restore their initial weights always agree; the flip shows that to mean nothing."""
     done, folder = repeated["forgetful"]
     assert done.returncode == 2, done.stderr
     said = audit_of(folder)

@@ -151,9 +151,9 @@ def main() -> None:
     outer.stop()
     result["well"] = warned("well")  # also says that nothing refused has stayed open
     for method in (
-        "weights", "optimizer_state", "layer_seeds", "model_config", "execution", "functions_traced",
-        "metric_dtypes", "threads_requested", "sample_initializer", "devices", "declared_seed",
-        "op_determinism", "in_use",
+        "weights", "optimizer_state", "layer_seeds", "model_config", "execution", "devices",
+        "functions_traced", "metric_dtypes", "threads_requested", "sample_initializer",
+        "declared_seed", "op_determinism", "in_use",
     ):  # fmt: skip
         try:
             result[f"broken {method}"] = broken(f"broken-{method}", method)

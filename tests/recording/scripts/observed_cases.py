@@ -188,10 +188,12 @@ def mixed_float16(seen: Seen, run: Any) -> None:
 @case
 def generator_input(seen: Seen, run: Any) -> None:
     x, y = arrays()
+    # Of its own: Keras reads ahead in a thread, by chance more or less far.
+    generator = np.random.default_rng(9)
 
     def batches() -> Iterator[tuple[Any, Any]]:
         while True:
-            chosen = np.random.permutation(len(x))[:BATCH]
+            chosen = generator.permutation(len(x))[:BATCH]
             yield x[chosen], y[chosen]
 
     model = classifier()
@@ -208,10 +210,10 @@ def pydataset_input(seen: Seen, run: Any) -> None:
         def __getitem__(self, index: int) -> tuple[Any, Any]:
             x, y = arrays()
             chosen = slice(index * BATCH, (index + 1) * BATCH)
-            return x[chosen] * np.float32(np.random.uniform(0.9, 1.1)), y[chosen]
+            return x[chosen] * np.float32(1 + index / 10), y[chosen]
 
     model = classifier()
-    seen.fit(model, Batches(workers=1), shuffle=True, epochs=2)
+    seen.fit(model, Batches(workers=1), shuffle=False, epochs=2)
     seen.model(model)
 
 

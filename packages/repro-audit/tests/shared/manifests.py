@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, structure
 
 ROOT = Path(__file__).parents[4]
-EXAMPLES = Path(os.environ.get("REPRO_AUDIT_EXAMPLES", ROOT / "examples"))
+EXAMPLES = ROOT / "examples"
 NAMES = ("threads-2", "threads-1")
 OTHER_DIGEST = "sha256:" + "0" * 64
 OTHER_RUN = "f" * 32
