@@ -98,7 +98,7 @@ def test_a_path_that_cannot_be_written_is_refused_at_the_start(failures: Any) ->
     assert absent[0] == file[0] == folder[0] == "OutputError"
     assert absent[1] == "absent/m.json: cannot be written: No such file or directory."
     assert file[1] == "file/m.json: cannot be written: Not a directory."
-    assert folder[1] == "folder: cannot be written: Is a directory."
+    assert folder[1] == "folder: cannot be written: expected a file, there is a folder."
 
 
 def test_one_recording_at_a_time(failures: Any) -> None:

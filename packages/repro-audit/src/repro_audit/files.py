@@ -100,7 +100,8 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{name}: cannot be written: {reason}."
         raise OutputError(message) from error
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # One name for all: what a killed process left behind is overwritten by the next.
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +38,7 @@ def _source_folder() -> Path:
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is not None:
         folder = Path(script).resolve().parent
-        if not folder.is_relative_to(Path(sys.prefix).resolve()):
+        if not _is_installed(folder):
             return folder
     return Path.cwd()
 
@@ -63,6 +66,17 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
     )
 
 
+def _is_installed(path: Path | str) -> bool:
+    """Whether a path is one of Python's own or of an installed package: no code of the run."""
+    return str(path).startswith(_installed_folders())
+
+
+@functools.cache
+def _installed_folders() -> tuple[str, ...]:
+    names = "stdlib", "platstdlib", "purelib", "platlib"
+    return tuple({sysconfig.get_path(name) + os.sep for name in names})
+
+
 def _entry_point(project: Path) -> str | None:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
@@ -74,8 +88,7 @@ def _entry_point(project: Path) -> str | None:
 
 def _name(path: Path, project: Path) -> str:
     """Return a path as a manifest may hold it: below the project, or without the home folder."""
-    installed = path.is_relative_to(Path(sys.prefix).resolve())
-    if path.is_relative_to(project) and not installed:
+    if path.is_relative_to(project) and not _is_installed(path):
         return path.relative_to(project).as_posix()
     for folder in map(Path, sys.path):
         if folder != Path() and path.is_relative_to(folder):
@@ -85,16 +98,16 @@ def _name(path: Path, project: Path) -> str:
 
 def _imported_files(project: Path) -> dict[str, str]:
     """Return the digest of the entry point and of every imported file of the project."""
-    installed = Path(sys.prefix).resolve()
     files = {}
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)
         # The recorder is no code of the run; its version stands among the packages.
         if not source or not source.endswith(".py") or name.partition(".")[0] == _RECORDER:
             continue
+        if _is_installed(source) and name != "__main__":
+            continue
         path = Path(source).resolve()
-        of_project = path.is_relative_to(project) and not path.is_relative_to(installed)
-        if (of_project or name == "__main__") and path.is_file():
+        if (path.is_relative_to(project) or name == "__main__") and path.is_file():
             files[_name(path, project)] = digest_file(path)
     return dict(sorted(files.items()))
 

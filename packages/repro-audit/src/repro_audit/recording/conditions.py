@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,12 @@ class ConditionReader:
         self._backend = backend
         self._failed = failed
         self._variables = environment_variables()
-        self._in_use_at_start = backend.in_use()
         self._trained_before = False
-        self._op_determinism = self._op_determinism_at_start()
+        self._in_use_at_start = True
+        self._op_determinism: tuple[str, int | None] = ("unknown", None)
+        with self._failing("$.conditions.determinism.op_determinism"):
+            self._in_use_at_start = backend.in_use()
+            self._op_determinism = self._op_determinism_at_start()
         self._jit_requested: weakref.WeakKeyDictionary[Any, bool | str] = (
             weakref.WeakKeyDictionary()
         )
@@ -96,7 +99,8 @@ class ConditionReader:
         """Read what needs a model, and a backend in use: before a fit, or after an evaluate."""
         if item.training is None:
             self._model(item, model)
-        self._op_determinism = self._op_determinism_now()
+        with self._failing("$.conditions.determinism.op_determinism"):
+            self._op_determinism = self._op_determinism_now()
         came, traced = self._op_determinism
         self._read(
             "determinism",
@@ -112,8 +116,9 @@ class ConditionReader:
         )
         environment = self._draft.conditions.get("environment")
         if environment is not None and environment.devices is None:
-            devices = tuple(self._backend.devices())
-            self._draft.conditions["environment"] = environment._replace(devices=devices)
+            with self._failing("$.conditions.environment.devices"):
+                devices = tuple(self._backend.devices())
+                self._draft.conditions["environment"] = environment._replace(devices=devices)
         self._trained_before = True
 
     def _model(self, item: DraftModel, model: Any) -> None:
@@ -127,8 +132,10 @@ class ConditionReader:
                 f"$.conditions.determinism.execution[{item.index}].jit_requested",
                 "the model was compiled before recording began",
             )
-        self._execution.append(backend.execution(model, item.index, jit_requested))
-        self._seeds_again(model, item.index)
+        with self._failing(f"$.conditions.determinism.execution[{item.index}]"):
+            self._execution.append(backend.execution(model, item.index, jit_requested))
+        with self._failing("$.conditions.seeds.layers"):
+            self._seeds_again(model, item.index)
         known = draft.conditions.get("initializers")
         self._read(
             "initializers",
@@ -160,10 +167,16 @@ class ConditionReader:
         """Read one condition; where that fails, it is missing."""
         path = f"$.conditions.{part}"
         self._draft.found(path)
-        try:
+        self._draft.conditions.pop(part, None)
+        with self._failing(path):
             self._draft.conditions[part] = capture()
-        except Exception as error:  # noqa: BLE001 - one unreadable condition must not cost the rest
-            self._draft.conditions.pop(part, None)
+
+    @contextlib.contextmanager
+    def _failing(self, path: str) -> Iterator[None]:
+        """Let what cannot be read in a block be missing, and cost nothing else."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rest can still be read
             self._failed(path, error)
 
     def _op_determinism_at_start(self) -> tuple[str, int | None]:

@@ -115,6 +115,7 @@ def _callback_added(bound: inspect.BoundArguments, callback: Any) -> Iterator[No
     callbacks: Any = bound.arguments.get("callbacks")
     if hasattr(callbacks, "callbacks"):  # a keras.callbacks.CallbackList
         callbacks.callbacks.append(callback)
+        callback.set_params(callbacks.params or {})
         callback.set_model(bound.arguments["self"])
         try:
             yield

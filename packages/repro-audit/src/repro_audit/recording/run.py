@@ -198,10 +198,7 @@ class Run:
     def step(self, model: Any, batch: Any = None, loss: Any = None) -> None:
         """Count one step of a hand-written loop, after its update.
 
-        Args:
-            model: The model that was updated.
-            batch: The step's batch: evidence of single steps, of which `weights` needs none.
-            loss: The step's loss: as `batch`.
+        `batch` and `loss` are evidence of single steps, of which `weights` needs none.
         """
         del batch, loss
         fit = self._loop(model)
@@ -262,8 +259,8 @@ class Run:
         """Take the epoch's history and state, and write the manifest."""
         self._take_epoch(model, logs)
         self._write()
-        epoch = sum(len(fit.epochs) for fit in self._draft.fits)
-        if self._request is not None and epoch == self._request.stop_after_epoch:
+        epochs = sum(len(fit.epochs) for fit in self._draft.fits)
+        if self._request is not None and epochs == self._request.stop_after_epoch:
             # A control run has shown what it can; the user's code after it would only cost time.
             raise SystemExit(0)
 
@@ -283,12 +280,11 @@ class Run:
     @_guarded("$.outcomes.evaluations")
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the results of an evaluate outside any fit."""
-        item = self._seen(model)
         self._read_training(model)
-        dtypes = self._backend.metric_dtypes(model)
+        dtypes = self._metric_dtypes(model) or {}
         self._draft.evaluations.append(
             Evaluation(
-                model=item.index,
+                model=self._seen(model).index,
                 after_fits=len(self._draft.fits),
                 results={name: float(value) for name, value in logs.items()},
                 dtypes={name: dtypes.get(name) for name in logs},
@@ -367,12 +363,16 @@ class Run:
     def _take_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         fit = self._draft.fits[-1]
         numbers = {name: value for name, value in logs.items() if _is_number(value)}
-        fit.add_epoch(numbers, self._backend.metric_dtypes(model))
+        fit.add_epoch(numbers, self._metric_dtypes(model) or {})
         tensors = self._backend.weights(model) + self._backend.optimizer_state(model)
         fit.epochs[-1] = digest_state([capture_tensors(tensors)])
         now = time.monotonic()
         self._draft.epoch_durations_s.append(round(now - self._epoch_began, 3))
         self._epoch_began = now
+
+    @_guarded("$.outcomes.fits.dtypes")
+    def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        return self._backend.metric_dtypes(model)
 
     @_guarded("$.control_run")
     def _flip_if_requested(self, model: Any, fit: DraftFit) -> None:

@@ -7,13 +7,14 @@ used in one method here, so that a release that moves one costs one field of the
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from repro_audit.capture.backend import StateTensor
 from repro_audit.capture.training import plain
-from repro_audit.errors import CaptureError
+from repro_audit.errors import CaptureError, printable
 from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
 
 __all__ = ["TensorFlow", "import_keras"]
@@ -29,10 +30,13 @@ def import_keras() -> Any:
     """
     # Importing TensorFlow draws from Python's generator; a user who has seeded must not notice.
     state = random.getstate()
+    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
     try:
         import keras
         import tensorflow as tf  # noqa: F401 - imported here so that no later import draws
     except ImportError as error:
+        if wanted != "tensorflow":
+            raise CaptureError(_other_backend(wanted)) from error
         message = (
             f"Recording needs Keras 3 and TensorFlow ({error}). "
             'Install them with: pip install "repro-audit[keras]"'
@@ -42,12 +46,15 @@ def import_keras() -> Any:
         random.setstate(state)
     backend = keras.backend.backend()
     if backend != "tensorflow":
-        message = (
-            f"Expected Keras on TensorFlow, received Keras on {backend}. Other backends are not "
-            "recorded yet: set KERAS_BACKEND=tensorflow before Keras is imported."
-        )
-        raise CaptureError(message)
+        raise CaptureError(_other_backend(backend))
     return keras
+
+
+def _other_backend(name: str) -> str:
+    return (
+        f"Expected Keras on TensorFlow, received Keras on {printable(name)}. Other "
+        "backends are not recorded yet: set KERAS_BACKEND=tensorflow before Keras is imported."
+    )
 
 
 def _context() -> Any:
@@ -171,7 +178,10 @@ class TensorFlow:
         if not model.compiled:
             return {}
         config = model.get_compile_config() or {}
-        return {name: plain(config.get(name)) for name in ("optimizer", "loss", "metrics")}
+        plain_config = {name: plain(config.get(name)) for name in ("optimizer", "loss", "metrics")}
+        # Keras calls a second optimizer adam_1: a label.
+        _drop_names(plain_config["optimizer"])
+        return plain_config
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
         dtypes = {}
@@ -309,6 +319,16 @@ def observe_deferred_build(model: Any, built: Any) -> Iterator[None]:
         yield
     finally:
         object.__delattr__(model, "_autoconvert_optionals")
+
+
+def _drop_names(optimizer: Any) -> None:
+    """Take the name out of an optimizer's config, and out of those it wraps."""
+    if isinstance(optimizer, dict):
+        config = optimizer.get("config")
+        if isinstance(config, dict):
+            config.pop("name", None)
+            for inner in config.values():
+                _drop_names(inner)
 
 
 def _tensor(variable: Any, layer: str, role: str) -> StateTensor:

@@ -82,7 +82,8 @@ def page_parts(result: Audit) -> list[str]:
     """Return which part of the page an audit needs."""
     if result.comparisons:
         return ["several"]
-    return ["single"] if len(result.manifests) == 1 else ["verdict"]
+    # After a repeat the one manifest of a run that ended badly is not what was asked for.
+    return ["single"] if len(result.manifests) == 1 and not result.runs else ["verdict"]
 
 
 class _Page:
