@@ -98,6 +98,13 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what benchmarks/README.md reports (`-- PAIRS` takes more pairs than 15)."""
+    install(session, "repro-audit")
+    session.run("python", "benchmarks/startup.py", "examples/threads-2.json", *session.posargs)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the core's tests without TensorFlow on the oldest dependencies it allows."""
     install(session, groups=("tests",))

@@ -46,8 +46,8 @@ def test_wheels_from_sdists_audit_a_manifest_outside_the_tree(wheels: Path, tmp_
     dependencies = _dependencies(wheels)
     pins = f"--constraint={ROOT / 'constraints.txt'}"
     uv("pip", "install", "--quiet", python, pins, *dependencies, cwd=tmp_path)
-    found = f"--find-links={wheels}"
-    uv("pip", "install", "--quiet", python, "--no-index", found, "repro-audit", cwd=tmp_path)
+    built = map(str, wheels.glob("*.whl"))
+    uv("pip", "install", "--quiet", python, "--no-index", *built, cwd=tmp_path)
     manifest = Path(shutil.copy(ROOT / "examples" / "threads-2.json", tmp_path))
     command = [str(environment / "bin" / "repro-audit"), manifest.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -73,18 +73,18 @@ def ada(monkeypatch):
         ("/data/ada/x", "/data/<user>/x"),
         ("ssh ada@lovelace", "ssh <user>@<host>"),
         ("adaptive lovelaces", "adaptive lovelaces"),
-        ("/work/project/src/a.py", "./src/a.py"),
+        ("/srv/project/src/a.py", "./src/a.py"),
     ],
 )
 def test_home_user_and_host_are_scrubbed_and_nothing_else(text, scrubbed):
-    assert scrub(text, Path("/work/project")) == scrubbed
+    assert scrub(text, Path("/srv/project")) == scrubbed
 
 
 def test_a_user_name_that_everybody_has_is_kept(monkeypatch):
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "root")
     monkeypatch.setenv("HOME", "/")
-    assert scrub("/root/x of root") == "/root/x of root"
+    assert scrub("/srv/root/x of root") == "/srv/root/x of root"
 
 
 @pytest.mark.parametrize(
