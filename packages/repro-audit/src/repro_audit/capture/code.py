@@ -90,10 +90,10 @@ def _name(path: Path, project: Path) -> str:
     """Return a path as a manifest may hold it: below the project, or without the home folder."""
     if path.is_relative_to(project) and not _is_installed(path):
         return path.relative_to(project).as_posix()
-    for folder in map(Path, sys.path):
-        if folder != Path() and path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
-    return scrub(path.name)
+    around = [folder for folder in map(Path, sys.path) if path.is_relative_to(folder)]
+    # The innermost: the environment may be in the folder that Python was started in.
+    folder = max(around, key=lambda item: len(item.parts), default=path.parent)
+    return scrub(path.relative_to(folder).as_posix())
 
 
 def _imported_files(project: Path) -> dict[str, str]:

@@ -266,8 +266,8 @@ def _metrics(page: _Page, comparison: Comparison) -> None:
         name = printable(item.metric)
         if item.fit is None:
             name = f"evaluation {name}"
-        equal = f"equal in {item.equal} of {item.epochs} epochs, " if item.fit is not None else ""
-        where = f"in epoch {item.first_epoch} " if item.first_epoch is not None else ""
+        equal = f"{item.equal} of {item.epochs} epochs equal; " if item.fit is not None else ""
+        where = f"epoch {item.first_epoch}: " if item.first_epoch is not None else ""
         page.labelled(
             name,
             f"{equal}{where}{number(item.expected)} → {number(item.actual)}: "
