@@ -36,7 +36,7 @@ def test_equal_runs_with_a_caught_control_are_identical(
         for run in ("run-1", "run-2", "control")
         for name in ("log.txt", "manifest.json")
     }
-    assert found == {*wanted, "audit.json"}
+    assert found == {*wanted, "audit.json", ".gitignore"}
     assert "stand-in begins as run-2" in (tmp_path / "out/run-2/log.txt").read_text(
         encoding="utf-8"
     )
@@ -227,3 +227,16 @@ def _alive(process: int) -> bool:
         )
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_the_evidence_of_a_run_makes_no_repository_dirty(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Git sees nothing new in the folder; without the file that hides it, it would."""
+    subprocess.run(["git", "init", "--quiet", "."], cwd=tmp_path, check=True)
+    status = ["git", "status", "--porcelain"]
+    before = subprocess.run(status, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert repeat("-d", "out/app", stand_in, example, cwd=tmp_path).returncode == 0
+    assert subprocess.run(status, cwd=tmp_path, capture_output=True, check=True).stdout == before
+    (tmp_path / "out/app/.gitignore").unlink()
+    assert subprocess.run(status, cwd=tmp_path, capture_output=True, check=True).stdout != before

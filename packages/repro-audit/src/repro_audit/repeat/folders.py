@@ -24,7 +24,7 @@ __all__ = [
 
 AUDIT, MANIFEST, LOG = "audit.json", "manifest.json", "log.txt"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
-_OURS = re.compile(r"run-\d+|control|audit\.json")
+_OURS = re.compile(r"run-\d+|control|audit\.json|\.gitignore")
 _NOT_COPIED = (".git", ".hg", ".venv", "venv", ".nox", ".tox", "node_modules", "__pycache__")
 _MOST_FILES = 50_000
 
@@ -52,6 +52,8 @@ def prepare_directory(directory: Path) -> None:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
+        # Else the evidence of one run would make the repository of the next one dirty.
+        (directory / ".gitignore").write_text("*\n", encoding="utf-8")
     except OSError as error:
         message = f"{printable(str(directory))}: cannot be written: {error.strerror}."
         raise OutputError(message) from error
