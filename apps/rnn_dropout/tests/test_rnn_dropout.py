@@ -56,7 +56,7 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_default_settings_reach_85_percent(default_run: Path) -> None:
-    """The reference trainer learns: 0.869 was measured."""
+    """The reference trainer learns: 0.893 was measured."""
     history = json.loads((default_run / "out/history.json").read_text(encoding="utf-8"))
     assert history["val_accuracy"][-1] >= 0.85
 
