@@ -105,6 +105,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def pairs(session: nox.Session) -> None:
+    """Train 40 pairs of equal runs of many kinds, which must not differ (`-- --pairs 10`)."""
+    install(session, *APPS)
+    session.run("python", "tests/pairs/run.py", *session.posargs)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the core's tests without TensorFlow on the oldest dependencies it allows."""
     install(session, groups=("tests",))

@@ -56,10 +56,10 @@ def paths(read: Manifest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", [*WITH_FIT, "hand_written_loop"])
-def test_a_complete_recording_holds_weights_as_evidence(observed: Any, case: str) -> None:
-    """Every epoch's state and the final one were read."""
+def test_a_complete_recording_holds_a_trace_as_evidence(observed: Any, case: str) -> None:
+    """Every epoch's state and the final one were read, and every step."""
     read = manifest(observed, case)
-    assert (read.status, read.evidence) == ("complete", "weights")
+    assert (read.status, read.evidence) == ("complete", "trace")
 
 
 @pytest.mark.parametrize("case", [*WITH_FIT, "hand_written_loop"])

@@ -58,8 +58,21 @@ def test_a_controlled_trainer_repeats(repeated: Any, name: str) -> None:
     assert said["verdict"] == "identical"
     control = said["control"]
     assert (control["caught"], control["before"], control["after"]) == (True, "match", "differ")
-    assert said["evidence"] == "weights"
+    assert said["evidence"] == "trace"
     assert "identical" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "rnn_dropout", "seeded"])
+def test_two_runs_leave_traces_of_the_same_bytes(repeated: Any, name: str) -> None:
+    """And the control run, in which one bit was flipped, leaves another beginning."""
+    _, folder = repeated[name]
+    first, second, control = (
+        (folder / f"out/{run}/manifest.trace").read_bytes() for run in ("run-1", "run-2", "control")
+    )
+    assert first == second
+    assert not first.startswith(control)
+    said = audit_of(folder)["control"]["text"]
+    assert "flipped after step 1, and seen in step 2" in said
 
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "seeded"])

@@ -5,6 +5,7 @@ The tree::
     ReproAuditError
     ├── SchemaError        a schema was asked for that does not exist
     ├── ManifestError      a manifest cannot be read or is not valid (also a ValueError)
+    ├── TraceError         a trace cannot be read or is not its manifest's (also a ValueError)
     ├── CaptureError       a run cannot be recorded or controlled (also a RuntimeError)
     ├── RunError           a process that the tool starts cannot be started or followed
     └── OutputError        a result cannot be written
@@ -26,6 +27,7 @@ __all__ = [
     "ReproAuditError",
     "RunError",
     "SchemaError",
+    "TraceError",
     "printable",
     "shown",
 ]
@@ -41,6 +43,10 @@ class SchemaError(ReproAuditError):
 
 class ManifestError(ReproAuditError, ValueError):
     """A manifest cannot be read, is not valid, or does not match its digest."""
+
+
+class TraceError(ReproAuditError, ValueError):
+    """A trace cannot be read, is not valid, or is not the one its manifest tells of."""
 
 
 class CaptureError(ReproAuditError, RuntimeError):

@@ -31,7 +31,15 @@ def test_unstructure_inverts_structure_on_a_real_manifest(name):
 
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), max_size=4))
 def test_structure_inverts_unstructure_on_any_history(values):
-    fit = FitOutcome(model=0, steps=2**60, epochs=(None,), history={"a": tuple(values)}, dtypes={})
+    fit = FitOutcome(
+        model=0,
+        steps=2**60,
+        first_epoch=1,
+        epochs=(None,),
+        trace=(None,),
+        history={"a": tuple(values)},
+        dtypes={},
+    )
     again = structure(FitOutcome, unstructure(fit))
     assert again == fit
     assert repr(again.history) == repr(fit.history), "-0.0 is not 0.0"

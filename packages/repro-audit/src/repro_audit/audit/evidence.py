@@ -60,7 +60,7 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
 )
 def history_only(manifest: Manifest) -> Iterator[Seen]:
     """The evidence is the history alone, or nothing."""
-    if manifest.complete and manifest.evidence != "weights":
+    if manifest.complete and manifest.evidence not in {"weights", "trace"}:
         held = "a history and no weights" if manifest.evidence == "history" else "no training"
         yield Seen(f"The manifest holds {held}.", "$.outcomes")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.audit.rules import Finding, check
+from repro_audit.audit.standing import with_standing_causes
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
 from repro_audit.manifest import Manifest
+
+if TYPE_CHECKING:
+    from repro_audit.trace import Trace
 
 __all__ = ["Audit", "AuditedManifest", "Control", "RunSummary", "audit", "exit_code"]
 
@@ -106,6 +110,7 @@ def audit(
     atol: float | None = None,
     ignore_metrics: Sequence[str] = (),
     require: str = "weights",
+    traces: Sequence[Trace | None] = (),
 ) -> Audit:
     """Judge one manifest by the rules, or several by comparing them with the first.
 
@@ -116,9 +121,12 @@ def audit(
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
         require: The least evidence on which a good verdict may rest.
+        traces: The trace of each, as `repro_audit.trace.find_trace` finds it. Each is
+            checked against its manifest.
 
     Raises:
         ValueError: No manifest is given.
+        TraceError: A trace is damaged, or not its manifest's.
     """
     if not manifests:
         message = "Expected at least one manifest, received none."
@@ -128,7 +136,10 @@ def audit(
         _judge(manifest, name, require) for manifest, name in zip(manifests, names, strict=True)
     )
     evidence = min((item.evidence for item in judged), key=EVIDENCE.index)
+    traces = list(traces) or [None] * len(manifests)
     if len(manifests) == 1:
+        if traces[0] is not None:
+            traces[0].verify()
         return Audit(
             verdict=judged[0].verdict, reason=judged[0].reason, evidence=evidence, manifests=judged
         )
@@ -139,7 +150,17 @@ def audit(
         "require": require,
     }
     comparisons = tuple(
-        compare(manifests[0], other, positions=(0, index), **options)
+        with_standing_causes(
+            compare(
+                manifests[0],
+                other,
+                positions=(0, index),
+                traces=(traces[0], traces[index]),
+                **options,
+            ),
+            judged[0].findings,
+            judged[index].findings,
+        )
         for index, other in enumerate(manifests[1:], start=1)
     )
     order = ("identical", "close", "divergent", "inconclusive")
@@ -153,7 +174,7 @@ def audit(
     return Audit(
         verdict=verdict,
         reason=reason,
-        evidence=evidence,
+        evidence=min((item.evidence for item in comparisons), key=EVIDENCE.index),
         manifests=judged,
         comparisons=comparisons,
         groups=group(manifests, ignore_metrics),

@@ -21,11 +21,13 @@ class Seen(NamedTuple):
         text: What was seen, in a sentence.
         path: JSONPath of the field it was seen in.
         remedy: Code that fits this manifest, where the rule's own is too general.
+        severity: A lesser one than the rule's, where this manifest calls for it.
     """
 
     text: str
     path: str
     remedy: str | None = None
+    severity: str | None = None
 
 
 class Finding(NamedTuple):
@@ -103,7 +105,7 @@ def check(manifest: Manifest) -> tuple[Finding, ...]:
     findings = [
         Finding(
             code=item.code,
-            severity=item.severity,
+            severity=seen.severity or item.severity,
             title=item.title,
             seen=seen.text,
             path=seen.path,

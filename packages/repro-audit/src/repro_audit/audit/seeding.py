@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Seen, rule
-from repro_audit.errors import shown
+from repro_audit.audit.sources import drawing_layers, random_sources
+from repro_audit.errors import printable, shown
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, likely_small_seed, replay
 
@@ -135,3 +136,62 @@ def hash_seed(manifest: Manifest) -> Iterator[Seen]:
     if requested is None or not requested.isdigit():
         said = "is not set" if requested is None else f"is {shown(requested)}"
         yield Seen(f"PYTHONHASHSEED {said}.", "$.conditions.seeds.hash_seed.requested")
+
+
+@rule(
+    "RA106",
+    "warning",
+    "a random layer has no seed",
+    why=(
+        "It drew one from Python's random, which nobody seeded: its masks are other ones on every "
+        "run. Op determinism does not see that, as Keras's random operations carry a seed."
+    ),
+    remedy="keras.layers.Dropout(0.5, seed=1)",
+    source=_KERAS_SEEDING,
+)
+def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
+    """A layer that draws while it trains has a drawn seed that no known seed explains."""
+    seeds = manifest.conditions.seeds
+    if seeds is None:
+        return
+    drawing = drawing_layers(manifest)
+    layers = [item for item in seeds.layers if not item.given and item.layer in drawing[item.model]]
+    drawn = tuple(dict.fromkeys(item.seed for item in layers))
+    known = seeds.declared if seeds.declared is not None else seeds.backend.seed
+    found = 0 if known is None else replay(known, drawn).found
+    if found == len(drawn):
+        return
+    if seeds.declared is None and likely_small_seed(drawn) is not None:
+        return
+    names = ", ".join(printable(name) for name in dict.fromkeys(item.layer for item in layers))
+    which = "None" if found == 0 else f"Only {found}"
+    yield Seen(
+        f"{which} of the {len(drawn)} seeds that random layers ({names}) drew "
+        + (
+            "comes from a known seed." if known is None else f"is a draw of random.Random({known})."
+        ),
+        "$.conditions.seeds.layers",
+        f"keras.layers.{layers[0].layer}(..., seed=1)" if layers[0].layer.isidentifier() else None,
+    )
+
+
+@rule(
+    "RA107",
+    "warning",
+    "default_rng() has no seed",
+    why="It takes one from the operating system, whatever else is seeded: other numbers each run.",
+    remedy="rng = np.random.default_rng(812)",
+    source="keras-team/keras issue 19322; NumPy documentation: numpy.random.default_rng",
+)
+def unseeded_generator(manifest: Manifest) -> Iterator[Seen]:
+    """A NumPy generator was made without a seed, or code that prepares data makes one."""
+    conditions = manifest.conditions
+    for index, item in enumerate(conditions.seeds.generators if conditions.seeds else ()):
+        if item.given is False:
+            yield Seen(
+                f"{printable(item.where)} was made without a seed.",
+                f"$.conditions.seeds.generators[{index}].given",
+            )
+    for path, source in random_sources(manifest):
+        if source.seeded is False and source.source.endswith("()"):
+            yield Seen(f"The code that prepares data calls {printable(source.source)}.", path)

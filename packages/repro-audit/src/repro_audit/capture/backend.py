@@ -6,10 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
+from repro_audit.manifest.conditions import (
+    DatasetOptions,
+    Execution,
+    LayerInitializer,
+    LayerSeed,
+    RandomSource,
+    Stage,
+)
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from repro_audit.trace import Column
+
+Held = tuple[tuple[str, Any], ...]
+"""NumPy generators, each behind the place it was found in."""
 
 Missed = Callable[[str, str], None]
 """Takes the JSONPath of a field that cannot be read, and the reason."""
@@ -24,12 +36,14 @@ class StateTensor:
         layer: Class of the layer or optimizer that owns it.
         role: What it is to its owner, free of names: ``kernel``, ``momentum of 0``.
         array: Its value.
+        kind: ``weight``, ``random`` (the state of a layer's generator) or ``optimizer``.
     """
 
     label: str
     layer: str
     role: str
     array: np.ndarray[Any, Any]
+    kind: str
 
 
 class Backend(Protocol):
@@ -76,12 +90,20 @@ class Backend(Protocol):
     def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
         """Return how the steps of `model` are executed."""
 
-    def dataset_determinism(self, dataset: Any) -> bool | None:
-        """Return a pipeline's option `deterministic`; None where it is unset.
+    def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
+        """Return what was given to a fit as data, but for what its code and stages hold.
 
-        Raises:
-            TypeError: It is no pipeline of this backend.
+        None where there is nothing to read: no data, or arrays to validate on.
         """
+
+    def data_code(self, kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
+        """Return the random sources of the Python code of data, and NumPy generators in it."""
+
+    def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+        """Return the stages of a pipeline, the source first, and NumPy generators in them."""
+
+    def racing_ops(self, graph: Any) -> tuple[str, ...]:
+        """Return the types of operations in a traced step whose result depends on threads."""
 
     def model_config(self, model: Any) -> Any:
         """Return the model's config with layers' names replaced by positions, as plain values."""
@@ -104,8 +126,25 @@ class Backend(Protocol):
     def weights(self, model: Any) -> list[StateTensor]:
         """Return the variables of a built model, in its own order."""
 
-    def optimizer_state(self, model: Any) -> list[StateTensor]:
-        """Return the variables of the model's optimizer, in its own order."""
+    def state(self, model: Any) -> list[StateTensor]:
+        """Return the variables of a built model and then of its optimizer, in their own order."""
+
+    def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
+        """Return kind, layer and role of each tensor that `state` returns, reading none."""
+
+    def loop_step(
+        self, model: Any, batch: Any, loss: Any
+    ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
+        """Return what one step of a hand-written loop was made of.
+
+        Args:
+            model: The model, after its update.
+            batch: The batch, a structure of tensors or arrays; None where it is not known.
+            loss: The step's loss; None where it is not known.
+
+        Returns:
+            Columns of batch and loss, and arrays: theirs, then those of the state.
+        """
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         """Flip one mid-mantissa bit of the largest weight; return position, element and bit."""

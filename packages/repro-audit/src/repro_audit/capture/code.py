@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from repro_audit.canonical import digest_bytes, digest_file
@@ -18,9 +19,12 @@ from repro_audit.manifest.conditions import Code, Git
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Missed
 
-__all__ = ["capture_code", "project_folder"]
+__all__ = ["capture_code", "is_installed", "project_folder", "project_modules"]
 
 _RECORDER = "repro_audit"
+
+_ELSEWHERE: dict[str, ModuleType] = {}
+"""Modules that were seen to be no code of a run; there are thousands of them."""
 
 _GIT_TIMEOUT_S = 30
 _UNTRACKED_LIMIT_BYTES = 16 * 2**20
@@ -38,7 +42,7 @@ def _source_folder() -> Path:
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is not None:
         folder = Path(script).resolve().parent
-        if not _is_installed(folder):
+        if not is_installed(folder):
             return folder
     return Path.cwd()
 
@@ -66,7 +70,7 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
     )
 
 
-def _is_installed(path: Path | str) -> bool:
+def is_installed(path: Path | str) -> bool:
     """Whether a path is one of Python's own or of an installed package: no code of the run."""
     return str(path).startswith(_installed_folders())
 
@@ -88,7 +92,7 @@ def _entry_point(project: Path) -> str | None:
 
 def _name(path: Path, project: Path) -> str:
     """Return a path as a manifest may hold it: below the project, or without the home folder."""
-    if path.is_relative_to(project) and not _is_installed(path):
+    if path.is_relative_to(project) and not is_installed(path):
         return path.relative_to(project).as_posix()
     around = [folder for folder in map(Path, sys.path) if path.is_relative_to(folder)]
     # The innermost: the environment may be in the folder that Python was started in.
@@ -96,19 +100,26 @@ def _name(path: Path, project: Path) -> str:
     return scrub(path.relative_to(folder).as_posix())
 
 
-def _imported_files(project: Path) -> dict[str, str]:
-    """Return the digest of the entry point and of every imported file of the project."""
-    files = {}
+def project_modules(project: Path) -> Iterator[tuple[str, ModuleType, Path]]:
+    """Yield the entry point and every imported module of the project: name, module and file."""
     for name, module in list(sys.modules.items()):
-        source = getattr(module, "__file__", None)
-        # The recorder is no code of the run; its version stands among the packages.
-        if not source or not source.endswith(".py") or name.partition(".")[0] == _RECORDER:
+        if _ELSEWHERE.get(name) is module:
             continue
-        if _is_installed(source) and name != "__main__":
+        # As it is stored: asking a module that loads itself lazily would load it.
+        source = str(getattr(module, "__dict__", {}).get("__file__"))
+        # The recorder is no code of the run; its version stands among the packages.
+        elsewhere = not source.endswith(".py") or name.partition(".")[0] == _RECORDER
+        if elsewhere or (is_installed(source) and name != "__main__"):
+            _ELSEWHERE[name] = module
             continue
         path = Path(source).resolve()
         if (path.is_relative_to(project) or name == "__main__") and path.is_file():
-            files[_name(path, project)] = digest_file(path)
+            yield name, module, path
+
+
+def _imported_files(project: Path) -> dict[str, str]:
+    """Return the digest of the entry point and of every imported file of the project."""
+    files = {_name(path, project): digest_file(path) for _, _, path in project_modules(project)}
     return dict(sorted(files.items()))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
-from repro_audit.canonical import digest_array, digest_file, digest_json
+from repro_audit.canonical import digest_array, digest_bytes, digest_file, digest_json
 from repro_audit.errors import CaptureError
 from repro_audit.manifest.conditions import Array, Data
 from repro_audit.manifest.structure import unstructure
+from repro_audit.trace.fingerprint import fingerprint
 
 __all__ = ["capture_data"]
 
@@ -29,11 +31,36 @@ def capture_data(arrays: tuple[Any, ...]) -> Data:
         message = "Expected at least one array or file of the data set, received none."
         raise CaptureError(message)
     shape = digests[0].shape
+    samples = shape[0] if shape and digests[0].dtype != "file" else None
     return Data(
         arrays=digests,
-        samples=shape[0] if shape and digests[0].dtype != "file" else None,
+        samples=samples,
         digest=digest_json([unstructure(item) for item in digests]),
+        unordered_digest=_unordered(arrays, digests, samples),
     )
+
+
+def _unordered(
+    arrays: tuple[Any, ...], known: tuple[Array, ...], samples: int | None
+) -> str | None:
+    """Return a digest of the samples of all arrays, or of the files, that knows no order."""
+    if all(item.dtype == "file" for item in known):
+        return digest_json(sorted(item.digest for item in known))
+    if not samples or any(item.dtype == "file" or item.shape[:1] != (samples,) for item in known):
+        return None
+    import numpy as np
+
+    columns = [np.asarray(array) for array in arrays]
+    try:
+        each = [
+            struct.pack(
+                f"<{len(columns)}Q", *(fingerprint(np.asarray(part[index])) for part in columns)
+            )
+            for index in range(samples)
+        ]
+    except TypeError:
+        return None
+    return digest_bytes(b"".join(sorted(each)))
 
 
 def _array(item: Any) -> Array:

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import tomllib
+from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def capture_packages(project: Path, missed: Missed) -> Packages:
     """
     distributions = {}
     for distribution in metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+        name, version = _identity(distribution)
         # The first one on sys.path is the one that is imported.
         if name and name not in distributions:
             digest = record_digest(distribution.read_text("RECORD"))
@@ -42,12 +43,23 @@ def capture_packages(project: Path, missed: Missed) -> Packages:
                     "the distribution has no RECORD",
                 )
             distributions[name] = Package(
-                version=distribution.version, digest=digest, source=_source(distribution)
+                version=version, digest=digest, source=_source(distribution)
             )
     return Packages(
         distributions=dict(sorted(distributions.items())),
         requirements=tuple(_requirements(project)),
     )
+
+
+def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
+    """Return the name of a distribution, normalised, and its version.
+
+    Only the headers are parsed: the description behind them takes ten times as long.
+    """
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    headers = HeaderParser().parsestr(re.split(r"\r?\n\r?\n", text, maxsplit=1)[0])
+    name = re.sub(r"[-_.]+", "-", headers["Name"] or "").lower()
+    return name, headers["Version"] or ""
 
 
 def record_digest(record: str | None) -> str | None:

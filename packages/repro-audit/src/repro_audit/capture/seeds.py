@@ -48,6 +48,7 @@ def capture_seeds(
             probe=hex(hash("repro-audit") & (2**64 - 1)),
         ),
         layers=(),
+        generators=(),
     )
 
 

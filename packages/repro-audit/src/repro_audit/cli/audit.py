@@ -33,6 +33,12 @@ def command(
       repro-audit *.json --format json -o audit.json
     """
     manifests = [load(file) for file in files]
-    result = audit(*manifests, names=[printable(file) for file in files], **options)
+    traces = []
+    if any(manifest.trace is not None for manifest in manifests):
+        from repro_audit.trace.reading import find_trace
+
+        traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
+    names = [printable(file) for file in files]
+    result = audit(*manifests, names=names, traces=traces, **options)
     deliver(result, manifests, form=form, output=output, color=color)
     return exit_code(result, strict=strict)

@@ -15,7 +15,7 @@ from repro_audit.audit import Audit
 from repro_audit.cli.output import write_output
 from repro_audit.manifest import Manifest
 
-__all__ = ["comparison_options", "deliver", "output_options"]
+__all__ = ["TraceSetting", "comparison_options", "deliver", "output_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +41,26 @@ class _Tolerance(click.FloatRange):
         if math.isnan(result):
             self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
         return result
+
+
+class TraceSetting(click.ParamType[str | int]):
+    """Which steps are traced: a word, or a number of 1 or more."""
+
+    name = "trace setting"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        """Return the setting.
+
+        Raises:
+            click.BadParameter: It is none.
+        """
+        if value in {"step", "epoch", "none"}:
+            return str(value)
+        if not (str(value).isdecimal() and int(value) > 0):
+            self.fail(f"{value!r} is not step, epoch, none or a number of 1 or more.", param, ctx)
+        return int(value)
 
 
 def comparison_options(command: F) -> F:

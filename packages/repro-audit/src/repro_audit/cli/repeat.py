@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from repro_audit.audit import exit_code
-from repro_audit.cli.options import comparison_options, deliver, output_options
+from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import RunError, printable
 
@@ -51,6 +51,12 @@ __all__ = ["command"]
     multiple=True,
     metavar="NAME",
     help="Pass this environment variable on. May be given again.",
+)
+@click.option(
+    "--trace",
+    type=TraceSetting(),
+    metavar="step|epoch|none|N",
+    help="Which steps are traced.  [default: as the script says]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options

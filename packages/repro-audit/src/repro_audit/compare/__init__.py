@@ -6,12 +6,16 @@ outcomes, in the order in which a run makes them. *Why*: the conditions that dif
 
 from repro_audit.compare.comparison import (
     Cause,
+    ColumnDifference,
     Comparison,
     ConditionDifference,
+    Distance,
+    Excluded,
     FieldVerdict,
     FirstDifference,
     MetricDifference,
     TensorDifference,
+    TraceComparison,
 )
 from repro_audit.compare.groups import group
 from repro_audit.compare.pair import EVIDENCE, compare
@@ -19,12 +23,16 @@ from repro_audit.compare.pair import EVIDENCE, compare
 __all__ = [
     "EVIDENCE",
     "Cause",
+    "ColumnDifference",
     "Comparison",
     "ConditionDifference",
+    "Distance",
+    "Excluded",
     "FieldVerdict",
     "FirstDifference",
     "MetricDifference",
     "TensorDifference",
+    "TraceComparison",
     "compare",
     "group",
 ]

@@ -1,8 +1,10 @@
-"""Rank the conditions that differ by how well they explain the first difference.
+"""Rank what may explain the first difference: certain, likely or possible; and what cannot.
 
-``certain`` is kept for what must change the run there: other drawn seeds where the initial
-weights differ, other content of the training data where the weights of an epoch do. What can
-change it and is seen to do so is ``likely``; what may be a coincidence is ``possible``.
+A condition that differs is a cause only if it can act where the runs part. ``certain`` is kept
+for what must change the run there: other drawn seeds where the initial weights differ, other
+content of the training data where the batches do. What can do so, and does nothing else, is
+``likely``; what may be a coincidence is ``possible``; what the evidence speaks against is
+excluded, with the reason.
 """
 
 from __future__ import annotations
@@ -11,17 +13,25 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repro_audit.compare.comparison import Cause, ConditionDifference, FirstDifference
-from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, kind_of
+from repro_audit.compare.comparison import (
+    Cause,
+    ConditionDifference,
+    Excluded,
+    FirstDifference,
+    TraceComparison,
+)
+from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, kind_named, kind_of
 from repro_audit.compare.remedies import REMEDIES
-from repro_audit.errors import printable, shown
+from repro_audit.compare.symptom import Symptom, read_symptom
+from repro_audit.compare.titles import extra_draws, title_of
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
 
-__all__ = ["GROUPS", "rank_causes"]
+__all__ = ["GROUPS", "diagnose"]
 
 GROUPS = ("data", "seeds", "training", "determinism", "packages", "environment", "code")
 _CERTAINTIES = ("certain", "likely", "possible")
+_TRAINED_ON = r"data\W+train\w*\W+digest"
 
 
 class _Case(NamedTuple):
@@ -29,39 +39,93 @@ class _Case(NamedTuple):
 
     expected: Manifest
     actual: Manifest
-    first: FirstDifference
+    symptom: Symptom
     kinds: dict[Kind, list[ConditionDifference]]
-
-    @property
-    def at_start(self) -> bool:
-        """Whether the runs differ before anything was trained."""
-        return self.first.kind == "initial weights"
 
     def strength(self, kind: Kind) -> str:
         """Return what a kind can do by the conditions of it that differ."""
         effective = kind.is_effective(item.path for item in self.kinds[kind])
         return kind.strength if effective else "rarely"
 
-    def inputs_differ(self) -> bool:
-        """Return whether some kind explains more than rounding: rounding need not be it."""
-        enough = {"seeds"} if self.at_start else {"seeds", "inputs"}
-        return any(self.strength(kind) in enough for kind in self.kinds)
+    def has(self, *names: str) -> bool:
+        """Whether one of these kinds differs, in a condition that has an effect."""
+        return any(kind.name in names and self.strength(kind) != "rarely" for kind in self.kinds)
+
+    def other_keras(self) -> bool:
+        """Whether the runs have another Keras each."""
+        return any(
+            "distributions.keras." in item.path for items in self.kinds.values() for item in items
+        )
+
+    def has_hash_seed(self) -> bool:
+        """Whether strings are hashed otherwise in the two runs."""
+        seeds = [manifest.conditions.seeds for manifest in (self.expected, self.actual)]
+        probes = {None if item is None else item.hash_seed.probe for item in seeds}
+        return len(probes) == 2 and None not in probes
+
+    def differs(self, kind: Kind, pattern: str) -> bool:
+        """Whether both runs have the condition that the pattern names, and differ in it."""
+        return any(
+            re.fullmatch(pattern, item.path.removeprefix("$.conditions."))
+            and item.expected is not None
+            and item.actual is not None
+            for item in self.kinds.get(kind, ())
+        )
 
 
-def rank_causes(
+class _Judgement(NamedTuple):
+    """How well one kind explains the case: a certainty or ``excluded``, and why."""
+
+    certainty: str
+    reason: str = ""
+    fit: int = 0
+    """Among causes of one certainty, the higher comes first."""
+
+
+def diagnose(
     expected: Manifest,
     actual: Manifest,
     differences: Sequence[ConditionDifference],
     first: FirstDifference,
-) -> tuple[Cause, ...]:
-    """Return the conditions that may explain the first difference, the best first.
+    trace: TraceComparison | None,
+) -> tuple[tuple[Cause, ...], tuple[Excluded, ...]]:
+    """Return what may explain the first difference, the best first, and what cannot.
 
     Args:
         expected: The run compared with.
         actual: The run compared.
         differences: Conditions that differ.
         first: Where the runs part.
+        trace: What their traces show, where both were read.
     """
+    symptom = read_symptom(expected, actual, first, trace)
+    case = _Case(expected, actual, symptom, _kinds(expected, actual, differences))
+    judged = {kind: _judge(case, kind) for kind in case.kinds}
+    found = [
+        (judgement, _cause(case, kind, judgement))
+        for kind, judgement in judged.items()
+        if judgement.certainty != "excluded"
+    ]
+    found += _resumed(case)
+    found.sort(
+        key=lambda item: (
+            _CERTAINTIES.index(item[1].certainty),
+            -item[0].fit,
+            GROUPS.index(item[1].group),
+        )
+    )
+    excluded = tuple(
+        Excluded(kind=kind.name, title=title_of(kind, case.kinds[kind]), reason=judgement.reason)
+        for kind, judgement in judged.items()
+        if judgement.certainty == "excluded"
+    )
+    return tuple(cause for _, cause in found), excluded
+
+
+def _kinds(
+    expected: Manifest, actual: Manifest, differences: Sequence[ConditionDifference]
+) -> dict[Kind, list[ConditionDifference]]:
+    """Sort the conditions that differ by the kind of cause they belong to."""
     by_name: dict[str, list[ConditionDifference]] = {}
     for difference in differences:
         kind = kind_of(difference.path)
@@ -70,141 +134,200 @@ def rank_causes(
     if {"seed", "drawn_seeds"} <= by_name.keys():
         # The layers drew other seeds because the seed is another: one cause.
         by_name["seed"] += by_name.pop("drawn_seeds")
-    kinds = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
-    case = _Case(expected, actual, first, kinds)
-    causes = [_cause(case, kind) for kind in kinds]
-    causes.sort(key=lambda cause: (_CERTAINTIES.index(cause.certainty), GROUPS.index(cause.group)))
-    return tuple(causes)
+    if "drawn_seeds" in by_name and not _from_a_seed(expected, actual):
+        by_name["python_seed"] = by_name.pop("drawn_seeds")
+    if "data" in by_name and _only_order(expected, actual):
+        by_name["sample_order"] = by_name.pop("data")
+    return {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
 
 
-def _certainty(case: _Case, kind: Kind) -> str:
-    strength = case.strength(kind)
-    if case.at_start:
-        if kind.name in {"seed", "drawn_seeds"} and _differs(case.kinds[kind], DRAWN_SEED):
-            return "certain"
-        return "likely" if strength == "seeds" or kind.name == "numeric_packages" else "possible"
-    if kind.name == "data" and case.first.kind in {"epoch weights", "final state"}:
-        trained_on = _differs(case.kinds[kind], r"data\W+train\w*\W+digest")
-        return "certain" if trained_on else "likely"
-    if strength in {"seeds", "inputs"}:
-        return "likely"
-    if strength == "bits":
-        return "possible" if case.inputs_differ() else "likely"
-    return "likely" if len(case.kinds) == 1 else "possible"
+def _from_a_seed(expected: Manifest, actual: Manifest) -> bool:
+    """Whether the layers' seeds are draws of a seed that was set, in both runs."""
+    for manifest in (expected, actual):
+        seeds = manifest.conditions.seeds
+        seed = None if seeds is None else seeds.declared
+        if seed is None and seeds is not None:
+            seed = seeds.backend.seed
+        drawn = drawn_seeds(manifest)
+        if seed is None or (drawn and not replay(seed, drawn).found):
+            return False
+    return True
 
 
-def _differs(differences: Sequence[ConditionDifference], pattern: str) -> bool:
-    """Whether both runs have the condition that the pattern names, and differ in it."""
-    return any(
-        re.fullmatch(pattern, item.path.removeprefix("$.conditions."))
-        and item.expected is not None
-        and item.actual is not None
-        for item in differences
+def _only_order(expected: Manifest, actual: Manifest) -> bool:
+    """Whether every data set that differs holds the same samples in another order."""
+    mine, theirs = expected.conditions.data or {}, actual.conditions.data or {}
+    differing = [role for role in mine.keys() | theirs.keys() if mine.get(role) != theirs.get(role)]
+    return bool(differing) and all(
+        role in mine
+        and role in theirs
+        and mine[role].unordered_digest is not None
+        and mine[role].unordered_digest == theirs[role].unordered_digest
+        for role in differing
     )
 
 
-def _cause(case: _Case, kind: Kind) -> Cause:
+def _judge(case: _Case, kind: Kind) -> _Judgement:
+    """Return how well a kind explains the case."""
+    where = case.symptom.where
+    if where == "start":
+        return _at_start(case, kind)
+    if where == "batch":
+        return _in_batch(case, kind)
+    if where == "random":
+        return _in_random_state(case, kind)
+    if where in {"loss", "weight", "optimizer"}:
+        return _in_computation(case, kind)
+    return _unlocated(case, kind)
+
+
+def _at_start(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where the initial weights differ: nothing was trained yet."""
+    drew = kind.name in {"seed", "drawn_seeds", "python_seed"} and case.differs(kind, DRAWN_SEED)
+    if drew and case.symptom.resumed_at is None:
+        return _Judgement("certain", fit=2)
+    strength = case.strength(kind)
+    if strength == "seeds" or kind.name == "numeric_packages":
+        return _Judgement("likely", fit=strength == "seeds")
+    return _Judgement("possible", fit=strength == "bits")
+
+
+def _in_batch(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where the first step was given another batch."""
+    symptom, strength = case.symptom, case.strength(kind)
+    if kind.name in {"data", "sample_order"}:
+        upstream = case.has_hash_seed() and symptom.labels_only
+        if upstream:
+            return _Judgement("likely", "it may follow from the hash seed")
+        trained_on = case.differs(kind, _TRAINED_ON)
+        return _Judgement("certain" if trained_on else "likely", fit=3)
+    if kind.name == "hash_seed":
+        if symptom.labels_only:
+            return _Judgement(
+                "likely", "the targets differ and the inputs do not, as where a set numbers them", 4
+            )
+        return _Judgement("likely" if not case.has("data", "sample_order") else "possible")
+    if kind.acts_on == "batch" or (strength == "seeds" and kind.name != "model"):
+        return _Judgement("likely", fit=2)
+    if kind.name == "code":
+        return _Judgement("possible")
+    if strength in {"inputs", "seeds"}:
+        return _excluded("the batches differ already, before the model sees them")
+    explained = any(
+        other.acts_on == "batch" or other.name in {"data", "sample_order", "seed"}
+        for other in case.kinds
+    )
+    if strength == "bits" and explained:
+        return _excluded("the batches differ already, before anything is computed from them")
+    return _Judgement("possible", fit=strength == "bits")
+
+
+def _in_random_state(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where a layer's generator is in another state, and the batches are equal."""
+    if case.strength(kind) == "bits":
+        return _excluded("a generator's state is made of integers, which rounding cannot change")
+    if kind.name in {"data", "sample_order"}:
+        return _excluded(_BATCHES_EQUAL)
+    if kind.name == "optimizer":
+        return _excluded("no update can move a generator's state")
+    return _Judgement("likely" if case.strength(kind) == "seeds" else "possible")
+
+
+_BATCHES_EQUAL = "the batches are equal up to and in the step that differs"
+
+
+def _in_computation(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where batch and random state are equal, and what is computed from them is not."""
+    symptom, strength = case.symptom, case.strength(kind)
+    if kind.acts_on == "batch" or kind.name in {"data", "sample_order"}:
+        return _excluded(_BATCHES_EQUAL)
+    if kind.name == "optimizer":
+        if symptom.where == "loss":
+            return _excluded("the loss differs first, and is computed before the update")
+        return _Judgement("likely" if symptom.size != "rounding" else "possible", fit=3)
+    if kind.name in {"model", "loss", "training"}:
+        if case.other_keras():
+            return _Judgement("possible", "another Keras may write the same config differently")
+        return _Judgement("likely" if symptom.size != "rounding" else "possible", fit=2)
+    if kind.name in {"jit", "numeric_packages"}:
+        return _Judgement("likely", fit=2)
+    if strength == "bits":
+        return _by_rounding(symptom)
+    return _Judgement("likely" if strength == "seeds" else "possible", fit=strength == "inputs")
+
+
+def _by_rounding(symptom: Symptom) -> _Judgement:
+    """Judge what can only round otherwise, where something was computed otherwise."""
+    if symptom.size == "large":
+        return _Judgement("possible", f"though {_size_text(symptom)}: rounding is smaller")
+    if symptom.size == "rounding":
+        return _Judgement("likely", f"{_size_text(symptom)}, as other rounding is", 1)
+    return _Judgement("likely", fit=1)
+
+
+def _unlocated(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where only the epoch is known, by the weights at its end."""
+    strength = case.strength(kind)
+    if kind.name in {"data", "sample_order"} and case.symptom.resumed_at is None:
+        trained_on = case.differs(kind, _TRAINED_ON)
+        return _Judgement("certain" if trained_on else "likely")
+    if strength in {"seeds", "inputs"}:
+        return _Judgement("likely")
+    if strength == "bits":
+        inputs = any(case.strength(other) in {"seeds", "inputs"} for other in case.kinds)
+        return _Judgement("possible" if inputs else "likely")
+    return _Judgement("likely" if len(case.kinds) == 1 else "possible")
+
+
+def _excluded(reason: str) -> _Judgement:
+    return _Judgement("excluded", reason)
+
+
+def _size_text(symptom: Symptom) -> str:
+    """Say how large the distance is."""
+    if symptom.ratio is None:
+        return ""
+    return f"the weights are first apart by {symptom.ratio:.1g} of one training step"
+
+
+def _cause(case: _Case, kind: Kind, judgement: _Judgement) -> Cause:
     differences = case.kinds[kind]
-    title, reason = kind.title, kind.reason
-    change = _most_telling(kind, differences)
-    if kind.name == "data":
-        roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
-        names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
-        title = f"the content of the data differs: {', '.join(names)}"
-    elif kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
-        title = f"{title}: {_named(differences)}"
-    elif kind.name == "drawn_seeds":
-        title, reason = _extra_draws(case.expected, case.actual) or (title, reason)
-    elif change is not None:
-        title = f"{title}: {_text(change.expected)} → {_text(change.actual)}"
-    if not case.at_start and len(case.kinds) == 1:
+    title, reason = title_of(kind, differences), kind.reason
+    if kind.name == "drawn_seeds":
+        title, reason = extra_draws(case.expected, case.actual) or (title, reason)
+    if judgement.reason:
+        reason += f"; {judgement.reason}"
+    if case.symptom.where != "start" and len(case.kinds) == 1:
         reason += "; no other condition that could do so differs"
     return Cause(
+        kind=kind.name,
         group=kind.group,
         title=title,
-        certainty=_certainty(case, kind),
+        certainty=judgement.certainty,
         reason=reason,
         remedy=REMEDIES[kind.name](case.expected, differences),
         paths=tuple(item.path for item in differences),
     )
 
 
-_TELLING = {
-    "seed": "$.conditions.seeds.declared",
-    "threads": "$.conditions.determinism.threads.intra_op.in_force",
-    "op_determinism": "$.conditions.determinism.op_determinism",
-    "onednn": "$.conditions.determinism.onednn.in_force",
-    "hash_seed": "$.conditions.seeds.hash_seed.requested",
-    "python": "$.conditions.environment.python.version",
-    "processor": "$.conditions.environment.cpu.model",
-}
-
-
-def _most_telling(
-    kind: Kind, differences: Sequence[ConditionDifference]
-) -> ConditionDifference | None:
-    """Return the one difference that says most, for the title."""
-    path = _TELLING.get(kind.name)
-    for item in differences:
-        if item.path == path:
-            return item
-    if kind.name == "seed":
-        return next((item for item in differences if item.path.endswith(".backend.seed")), None)
-    return differences[0] if len(differences) == 1 and kind.name != "drawn_seeds" else None
-
-
-def _text(value: object) -> str:
-    return printable(value) if isinstance(value, str) else shown(value)
-
-
-def _named(differences: Sequence[ConditionDifference]) -> str:
-    """Name what differs by the last words of its paths, the values where there are few."""
-    parts = []
-    for item in differences[:3]:
-        path = re.sub(r"\$\.conditions\.(packages\.distributions\W?|training\.)", "", item.path)
-        path = re.sub(r"^(models|fits)\[0\]\.(arguments\.)?", "", path).replace("config.", "")
-        path = re.sub(r"['\]\[]+", " ", path).strip()
-        parts.append(f"{path} {_text(item.expected)} → {_text(item.actual)}")
-    more = len(differences) - len(parts)
-    return ", ".join(parts) + (f", and {more} more" if more else "")
-
-
-def _extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:
-    """Say how far apart two runs stand in the stream of one seed, where both do."""
-    streams = []
-    for manifest in (expected, actual):
-        seeds = manifest.conditions.seeds
-        seed = None if seeds is None else seeds.declared
-        if seed is None and seeds is not None:
-            seed = seeds.backend.seed
-        if seed is None:
-            return None
-        streams.append(replay(seed, drawn_seeds(manifest)))
-    first, second = streams
-    if not (first.complete and second.complete):
-        return None
-    before = second.offset_words - first.offset_words
-    between = second.gap_words - first.gap_words
-    where = "before the first layer" if before else "between the layers"
-    words = before or between
-    if not words:
-        return None
-    who = "the actual run" if words > 0 else "the expected run"
-    return (
-        f"extra draw from Python's random: offset of {_words(abs(words))} {where}",
-        f"{who} took {_words(abs(words))} more from random.Random({first.seed}) {where}, "
-        + _as_calls(abs(words)),
+def _resumed(case: _Case) -> list[tuple[_Judgement, Cause]]:
+    """Return the cause that a resumed run brings with it, if one was."""
+    symptom = case.symptom
+    if symptom.resumed_at is None or symptom.where == "batch":
+        return []
+    kind = kind_named("resume")
+    seeds = case.actual.conditions.seeds
+    generators = 0 if seeds is None else len(seeds.layers)
+    judgement = _Judgement(
+        "certain" if symptom.where == "random" and generators else "likely", fit=9
     )
-
-
-def _words(count: int) -> str:
-    return f"{count} word" + ("" if count == 1 else "s")
-
-
-def _as_calls(words: int) -> str:
-    """Say what takes so many words."""
-    if words == 1:
-        return "as one unused layer or initializer takes"
-    if words == 2:
-        return "as one random.random(), or two unused layers, take"
-    return f"as {words} unused layers or {words / 2:g} calls of random.random() take"
+    cause = Cause(
+        kind=kind.name,
+        group=kind.group,
+        title=f"{kind.title}, at epoch {symptom.resumed_at}",
+        certainty=judgement.certainty,
+        reason=kind.reason,
+        remedy=REMEDIES[kind.name](case.expected, ()),
+        paths=("$.outcomes.fits[0].first_epoch",),
+    )
+    return [(judgement, cause)]

@@ -8,12 +8,19 @@ from repro_audit.manifest.conditions import Json
 
 __all__ = [
     "Cause",
+    "ColumnDifference",
     "Comparison",
     "ConditionDifference",
+    "Distance",
+    "Excluded",
     "FieldVerdict",
     "FirstDifference",
     "MetricDifference",
+    "OrderDifference",
+    "Parting",
+    "StepDifference",
     "TensorDifference",
+    "TraceComparison",
 ]
 
 
@@ -67,15 +74,157 @@ class MetricDifference(NamedTuple):
     largest_relative: float | None
 
 
+class ColumnDifference(NamedTuple):
+    """One thing a step is made of that differs.
+
+    Attributes:
+        kind: ``batch``, ``random``, ``loss``, ``weight`` or ``optimizer``.
+        role: What it is to its owner: ``x``, ``kernel``.
+        layer: Class of the layer or optimizer; None for batch and loss.
+        model: The model, from 0.
+        position: Place in the model's state; None for batch and loss.
+        label: Its name in the expected run; empty where there is none.
+        dtype: Element type.
+        expected: The value, of a loss.
+        actual: As `expected`, of the other run.
+        ulps: Distance of the two in units in the last place, of a loss.
+    """
+
+    kind: str
+    role: str
+    layer: str | None
+    model: int
+    position: int | None
+    label: str
+    dtype: str
+    expected: float | None = None
+    actual: float | None = None
+    ulps: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it: its label, or what it is to its owner."""
+        if self.label:
+            return self.label
+        return self.role if self.layer is None else f"{self.layer} {self.role}"
+
+
+class StepDifference(NamedTuple):
+    """The first step that differs.
+
+    Attributes:
+        fit: The fit, from 0.
+        epoch: The epoch, from 1.
+        step: The step within the epoch, from 1.
+        columns: All that differs there, in execution order.
+        equal: Kinds of column of which nothing differs there.
+    """
+
+    fit: int
+    epoch: int
+    step: int
+    columns: tuple[ColumnDifference, ...]
+    equal: tuple[str, ...]
+
+
+class Parting(NamedTuple):
+    """From which step on one column differs.
+
+    Attributes:
+        column: The column.
+        fit: The fit, from 0.
+        epoch: The epoch, from 1.
+        step: The step within the epoch, from 1.
+    """
+
+    column: ColumnDifference
+    fit: int
+    epoch: int
+    step: int
+
+
+class OrderDifference(NamedTuple):
+    """Something that only one run has: steps, or a column.
+
+    Attributes:
+        only: ``expected`` or ``actual``: the run that has it.
+        what: ``steps`` or ``column``.
+        text: The same in a sentence.
+        fit: The fit of the first of them, from 0.
+        epoch: Its epoch, from 1.
+        step: Its step within the epoch, from 1.
+        steps: How many in a row; 0 for a column.
+    """
+
+    only: str
+    what: str
+    text: str
+    fit: int
+    epoch: int
+    step: int
+    steps: int
+
+
+class Distance(NamedTuple):
+    """How far apart the weights of two runs are after one step, by samples of them.
+
+    Attributes:
+        fit: The fit, from 0.
+        epoch: The epoch, from 1.
+        step: The step within the epoch, from 1.
+        sampled: Elements that were sampled.
+        differing: How many of them differ.
+        relative: Norm of the difference over the norm of the expected samples.
+        median_ulps: Median distance of those that differ, in units in the last place.
+        largest_ulps: Largest distance, in units in the last place.
+        step_size: How far one step of training takes the samples, relative as above, averaged
+            since the probe before; None for the first.
+    """
+
+    fit: int
+    epoch: int
+    step: int
+    sampled: int
+    differing: int
+    relative: float | None
+    median_ulps: int | None
+    largest_ulps: int | None
+    step_size: float | None
+
+
+class TraceComparison(NamedTuple):
+    """Two traces compared.
+
+    Attributes:
+        rows: Rows of the same step in both.
+        columns: Columns of the first block of rows.
+        order: What only one run has, as far as it was noted.
+        step: The first step that differs; None where no step that both have does.
+        partings: Each column that differs, from its first step on, in execution order.
+        distances: How far apart the weights are, in the order of steps.
+        batches: ``reordered`` where the batches of the epoch that differs are the same in
+            another order; ``other`` where they are not; None where they do not differ.
+    """
+
+    rows: int
+    columns: int
+    order: tuple[OrderDifference, ...]
+    step: StepDifference | None
+    partings: tuple[Parting, ...]
+    distances: tuple[Distance, ...]
+    batches: str | None
+
+
 class FirstDifference(NamedTuple):
     """Where two runs part, in the order in which a run makes its outcomes.
 
     Attributes:
-        kind: ``initial weights``, ``epoch weights``, ``steps``, ``sequence``, ``history``,
-            ``evaluation`` or ``final state``.
+        kind: ``initial weights``, ``step``, ``trace``, ``epoch weights``, ``steps``,
+            ``sequence``, ``history``, ``evaluation`` or ``final state``.
         text: The same in a sentence.
         fit: The fit, from 0, where there is one.
         epoch: The epoch of that fit, from 1, where there is one.
+        step: The step of that epoch, from 1, where there is one.
         tensors: Tensors that differ there, where they are known.
     """
 
@@ -83,6 +232,7 @@ class FirstDifference(NamedTuple):
     text: str
     fit: int | None = None
     epoch: int | None = None
+    step: int | None = None
     tensors: tuple[TensorDifference, ...] = ()
 
 
@@ -98,6 +248,7 @@ class Cause(NamedTuple):
     """A condition that differs and may explain the difference.
 
     Attributes:
+        kind: Name of the kind of cause, as in `repro_audit.compare.kinds`.
         group: ``data``, ``seeds``, ``training``, ``determinism``, ``packages``,
             ``environment`` or ``code``.
         title: What differs, in a few words.
@@ -107,12 +258,27 @@ class Cause(NamedTuple):
         paths: JSONPaths of the conditions.
     """
 
+    kind: str
     group: str
     title: str
     certainty: str
     reason: str
     remedy: str
     paths: tuple[str, ...]
+
+
+class Excluded(NamedTuple):
+    """A condition that differs and does not explain the difference.
+
+    Attributes:
+        kind: Name of the kind of cause.
+        title: What differs.
+        reason: By which evidence it is excluded.
+    """
+
+    kind: str
+    title: str
+    reason: str
 
 
 class Comparison(NamedTuple):
@@ -130,6 +296,8 @@ class Comparison(NamedTuple):
         ignored_metrics: Metrics that were not compared, as asked.
         causes: Conditions that may explain it, the best first.
         differences: Every condition that differs.
+        trace: What the traces show; None where they were not compared.
+        excluded: Kinds of cause that the evidence excludes, each with the reason.
     """
 
     expected: int
@@ -143,3 +311,5 @@ class Comparison(NamedTuple):
     ignored_metrics: tuple[str, ...]
     causes: tuple[Cause, ...]
     differences: tuple[ConditionDifference, ...]
+    trace: TraceComparison | None = None
+    excluded: tuple[Excluded, ...] = ()

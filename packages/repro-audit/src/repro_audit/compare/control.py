@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from repro_audit.compare.comparison import StepDifference
+from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+
+if TYPE_CHECKING:
+    from repro_audit.trace import Trace
 
 __all__ = ["ControlVerdict", "judge_control"]
 
@@ -25,12 +30,20 @@ class ControlVerdict(NamedTuple):
     text: str
 
 
-def judge_control(run: Manifest | None, control: Manifest | None) -> ControlVerdict:
+def judge_control(
+    run: Manifest | None,
+    control: Manifest | None,
+    traces: tuple[Trace | None, Trace | None] = (None, None),
+) -> ControlVerdict:
     """Compare a control run with an ordinary run of the same script.
 
     Args:
         run: The ordinary run; None where it left no manifest.
         control: The control run; None where it left no manifest.
+        traces: Their traces, where they left any.
+
+    Raises:
+        TraceError: A trace is damaged, or not its manifest's.
     """
     if run is None or control is None:
         return _not_caught("missing", "missing", "the control run left no manifest")
@@ -42,17 +55,31 @@ def judge_control(run: Manifest | None, control: Manifest | None) -> ControlVerd
     after = _compare(_first_epoch(run), _first_epoch(control))
     if before == "match" and after == "differ":
         flip = control.control_run
+        step = _first_step(run, *traces)
+        if step is not None and step.step <= flip.step:
+            return _not_caught("differ", after, f"step {step.step} differs before the flip")
+        seen = "" if step is None else f" in step {step.step}: {printable(step.columns[0].name)}"
         return ControlVerdict(
             caught=True,
             before=before,
             after=after,
-            text=f"bit {flip.bit} of one weight was flipped after step {flip.step}, and seen",
+            text=f"bit {flip.bit} of one weight was flipped after step {flip.step}, and seen{seen}",
         )
     if before == "differ":
         return _not_caught(before, after, "its initial weights differ before any bit was flipped")
     if after == "match":
         return _not_caught(before, after, "one flipped bit did not change the evidence")
     return _not_caught(before, after, "the evidence around the flipped bit is missing")
+
+
+def _first_step(run: Manifest, mine: Trace | None, theirs: Trace | None) -> StepDifference | None:
+    """Return the first step that differs, where both runs were traced."""
+    if mine is None or theirs is None:
+        return None
+    from repro_audit.compare.traces import compare_traces  # NumPy, where it is needed
+
+    labels = run.information.labels
+    return compare_traces(mine.parts(), theirs.parts(), labels=labels).step
 
 
 def _compare(expected: str | None, actual: str | None) -> str:

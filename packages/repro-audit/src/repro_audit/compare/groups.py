@@ -20,21 +20,28 @@ def group(
         ignored: Metrics that do not count.
     """
     groups: dict[str, list[int]] = {}
+    settings = {None if item.trace is None else item.trace.setting for item in manifests}
     for index, manifest in enumerate(manifests):
-        groups.setdefault(outcome_digest(manifest, ignored), []).append(index)
+        digest = outcome_digest(manifest, ignored, traced=len(settings) == 1)
+        groups.setdefault(digest, []).append(index)
     return tuple(tuple(members) for members in groups.values())
 
 
-def outcome_digest(manifest: Manifest, ignored: Sequence[str] = ()) -> str:
+def outcome_digest(manifest: Manifest, ignored: Sequence[str] = (), *, traced: bool = True) -> str:
     """Return one digest over all that came out of a run.
 
     Args:
         manifest: The run.
         ignored: Metrics that do not count.
+        traced: Whether its trace counts; it holds the metrics of each step, too.
     """
     outcomes = unstructure(manifest.outcomes)
     if ignored:
         outcomes["digests"]["history"] = None
+    if ignored or not traced:
+        outcomes["trace"] = outcomes["digests"]["trace"] = None
+        for item in outcomes["fits"]:
+            item["trace"] = None
     for item in (*outcomes["fits"], *outcomes["evaluations"]):
         # How to count ULPs of a metric is no outcome.
         del item["dtypes"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["KINDS", "Kind", "kind_of"]
+__all__ = ["DRAWN_SEED", "KINDS", "Kind", "kind_named", "kind_of"]
 
 
 class Kind(NamedTuple):
@@ -22,6 +22,7 @@ class Kind(NamedTuple):
         paths: Regular expressions of its JSONPaths below ``$.conditions``.
         effective: The one of them that must differ for the kind to have its strength; what
             was merely asked for changes nothing. None where every path counts.
+        acts_on: ``batch`` where it can only change what a step is given.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Kind(NamedTuple):
     reason: str
     paths: tuple[str, ...]
     effective: str | None = None
+    acts_on: str = ""
 
     def is_effective(self, paths: Iterable[str]) -> bool:
         """Return whether a condition that has an effect is among those that differ."""
@@ -55,6 +57,42 @@ KINDS = (
         (r"data",),
     ),
     Kind(
+        "sample_order",
+        "data",
+        "order of the samples",
+        "inputs",
+        "the same samples come in another order, so every batch is another",
+        (),
+        acts_on="batch",
+    ),
+    Kind(
+        "pipeline_order",
+        "data",
+        "order in a data pipeline",
+        "inputs",
+        "without deterministic=True a pipeline hands out what is ready first",
+        (r"determinism\.datasets.*deterministic",),
+        acts_on="batch",
+    ),
+    Kind(
+        "parallel_map",
+        "data",
+        "random numbers in a parallel map",
+        "inputs",
+        "parallel calls share one generator, and which of them draws first is a race",
+        (r"determinism\.datasets.*random",),
+        acts_on="batch",
+    ),
+    Kind(
+        "pipeline",
+        "data",
+        "data pipeline",
+        "inputs",
+        "its stages decide what a batch holds",
+        (r"determinism\.datasets",),
+        acts_on="batch",
+    ),
+    Kind(
         "seed",
         "seeds",
         "seed",
@@ -64,6 +102,15 @@ KINDS = (
         r"seeds\.(declared|backend\.seed)",
     ),
     Kind(
+        "python_seed",
+        "seeds",
+        "Python's random is not seeded: the layers drew other seeds",
+        "seeds",
+        "a layer without a seed draws one from Python's random when it is constructed",
+        (),
+        DRAWN_SEED,
+    ),
+    Kind(
         "drawn_seeds",
         "seeds",
         "drawn seeds",
@@ -71,6 +118,15 @@ KINDS = (
         "the layers drew other seeds",
         (r"seeds\.layers", r"initializers\.layers"),
         DRAWN_SEED,
+    ),
+    Kind(
+        "generators",
+        "seeds",
+        "NumPy generators",
+        "inputs",
+        "default_rng() without a seed takes one from the operating system",
+        (r"seeds\.generators",),
+        acts_on="batch",
     ),
     Kind(
         "initializers",
@@ -121,12 +177,29 @@ KINDS = (
         (r"training\.models",),
     ),
     Kind(
+        "resume",
+        "training",
+        "one run was resumed",
+        "seeds",
+        "Keras saves no state of the layers' generators: dropout begins its stream again",
+        (),
+    ),
+    Kind(
+        "callbacks",
+        "training",
+        "callbacks",
+        "inputs",
+        "a callback may change the model, its optimizer or when training ends",
+        (r"training\.fits\[\d+\]\.callbacks",),
+    ),
+    Kind(
         "fit",
         "training",
         "fit arguments",
         "inputs",
         "the fit was asked for something else",
         (r"training\.fits",),
+        acts_on="batch",
     ),
     Kind(
         "training",
@@ -135,6 +208,14 @@ KINDS = (
         "inputs",
         "the training is not the same",
         (r"training",),
+    ),
+    Kind(
+        "racing_op",
+        "determinism",
+        "operations that race",
+        "bits",
+        "their threads add in whatever order they come, op determinism or not",
+        (r"determinism\.execution\[\d+\]\.racing_ops",),
     ),
     Kind(
         "threads",
@@ -235,6 +316,14 @@ KINDS = (
     Kind(
         "environment", "environment", "environment", "rarely", "code may read it", (r"environment",)
     ),
+    Kind(
+        "arguments",
+        "code",
+        "arguments",
+        "rarely",
+        "the program was asked for something else",
+        (r"code\.argv",),
+    ),
     Kind("code", "code", "code", "rarely", "other code may do anything", (r"code",)),
 )
 """Every kind; the first whose paths match a condition takes it."""
@@ -263,6 +352,11 @@ def kind_of(path: str) -> Kind | None:
     return next(
         (kind for kind in KINDS if any(_begins(pattern, below) for pattern in kind.paths)), None
     )
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of that name."""
+    return next(kind for kind in KINDS if kind.name == name)
 
 
 def _below(path: str) -> str:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TensorDifference
+from repro_audit.compare.comparison import (
+    FieldVerdict,
+    FirstDifference,
+    TensorDifference,
+    TraceComparison,
+)
 from repro_audit.compare.history import metric_differences
+from repro_audit.compare.steps import compare_steps
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
 
-__all__ = ["compare_outcomes"]
+__all__ = ["compare_outcomes", "resumed_at"]
 
 _Result = tuple[FieldVerdict, FirstDifference | None]
 
 
 def compare_outcomes(
-    expected: Manifest, actual: Manifest, ignored: Sequence[str]
+    expected: Manifest,
+    actual: Manifest,
+    ignored: Sequence[str],
+    trace: TraceComparison | None = None,
 ) -> tuple[tuple[FieldVerdict, ...], FirstDifference | None]:
     """Return the verdict on each kind of outcome, and where the runs part first.
 
@@ -24,17 +33,47 @@ def compare_outcomes(
         expected: The run compared with.
         actual: The run compared.
         ignored: Metrics that are not compared.
+        trace: What their traces show, where both were read.
     """
-    results = [
-        _tensors("initial weights", expected, actual),
-        _epochs(expected, actual),
-        _steps(expected, actual),
-        _sequence(expected, actual),
-        *_metrics(expected, actual, ignored),
-        _tensors("final state", expected, actual),
-    ]
-    first = next((difference for _, difference in results if difference is not None), None)
+    if resumed_at(expected, actual) is None:
+        results = [
+            _tensors("initial weights", expected, actual),
+            *compare_steps(expected, actual, trace, ignored),
+            _epochs(expected, actual),
+            _steps(expected, actual),
+            _sequence(expected, actual),
+            *_metrics(expected, actual, ignored),
+            _tensors("final state", expected, actual),
+        ]
+    else:
+        results = [
+            *compare_steps(expected, actual, trace, ignored),
+            _epochs(expected, actual),
+            _tensors("final state", expected, actual),
+        ]
+    differences = [difference for _, difference in results if difference is not None]
+    first = min(differences, key=_when) if differences else None
     return tuple(field for field, _ in results), first
+
+
+def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
+    """Return the first epoch that both runs have, where one begins at a later one."""
+    begins = [
+        manifest.outcomes.fits[0].first_epoch if manifest.outcomes.fits else None
+        for manifest in (expected, actual)
+    ]
+    if begins[0] == begins[1] or begins[0] is None or begins[1] is None:
+        return None
+    return max(begins[0], begins[1])
+
+
+def _when(difference: FirstDifference) -> tuple[int, int, int]:
+    """Return when in a run a difference is made; what has no time of its own comes last."""
+    if difference.kind == "initial weights":
+        return -1, 0, 0
+    if difference.fit is None or difference.kind not in {"step", "trace", "epoch weights"}:
+        return 2**32, 0, 0
+    return difference.fit, difference.epoch or 0, difference.kind == "epoch weights"
 
 
 def _tensors(kind: str, expected: Manifest, actual: Manifest) -> _Result:
@@ -93,7 +132,10 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     if not mine or not theirs or one_lacks_them:
         return FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None
     for number, (a, b) in enumerate(zip(mine, theirs, strict=False)):
-        for epoch, (one, other) in enumerate(zip(a.epochs, b.epochs, strict=False), start=1):
+        # A resumed run begins at a later epoch.
+        begins = max(a.first_epoch or 1, b.first_epoch or 1)
+        own, others = (fit.epochs[begins - (fit.first_epoch or 1) :] for fit in (a, b))
+        for epoch, (one, other) in enumerate(zip(own, others, strict=False), start=begins):
             if one != other:
                 of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
                 return _differ(
@@ -106,16 +148,19 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
                         epoch=epoch,
                     ),
                 )
-        if len(a.epochs) != len(b.epochs):
-            text = f"{len(a.epochs)} epochs against {len(b.epochs)}, equal as far as both go"
-            epoch = min(len(a.epochs), len(b.epochs)) + 1
+        if len(own) != len(others):
+            text = f"{len(own)} epochs against {len(others)}, equal as far as both go"
+            epoch = begins + min(len(own), len(others))
             return _differ(
                 kind, text, FirstDifference(kind=kind, text=text, fit=number, epoch=epoch)
             )
     if len(mine) != len(theirs):
         text = f"{len(mine)} fits against {len(theirs)}, equal as far as both go"
         return _differ(kind, text, FirstDifference(kind=kind, text=text))
-    return FieldVerdict(field=kind, verdict="match", detail=_count(total, "epoch")), None
+    resumed = resumed_at(expected, actual)
+    since = "" if resumed is None else f", from epoch {resumed} on"
+    compared = min(total, sum(len(fit.epochs) for fit in theirs))
+    return FieldVerdict(field=kind, verdict="match", detail=_count(compared, "epoch") + since), None
 
 
 def _steps(expected: Manifest, actual: Manifest) -> _Result:

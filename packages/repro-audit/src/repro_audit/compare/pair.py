@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from repro_audit.compare.causes import rank_causes
-from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDifference
+from repro_audit.compare.causes import diagnose
+from repro_audit.compare.comparison import (
+    Cause,
+    Comparison,
+    Excluded,
+    FieldVerdict,
+    FirstDifference,
+    TraceComparison,
+)
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest
 from repro_audit.compare.history import all_close, metric_differences
-from repro_audit.compare.outcomes import compare_outcomes
+from repro_audit.compare.outcomes import compare_outcomes, resumed_at
+from repro_audit.compare.steps import compare_steps, step_name, traces_comparable
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+
+if TYPE_CHECKING:
+    from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
 
@@ -28,6 +40,7 @@ def compare(
     ignore_metrics: Sequence[str] = (),
     require: str = "weights",
     positions: tuple[int, int] = (0, 1),
+    traces: tuple[Trace | None, Trace | None] = (None, None),
 ) -> Comparison:
     """Compare two runs: is every outcome the same, where do they part first, and why.
 
@@ -40,13 +53,26 @@ def compare(
         ignore_metrics: Metrics, such as timers, that are not compared.
         require: The least evidence on which ``identical`` and ``close`` may rest.
         positions: Where the two stand among the runs given.
+        traces: Their traces, as `repro_audit.trace.find_trace` finds them. They are checked
+            against the manifests, and read where those differ.
+
+    Raises:
+        TraceError: A trace is damaged, or not its manifest's.
     """
     evidence = min(expected.evidence, actual.evidence, key=EVIDENCE.index)
+    if evidence == "trace" and not traces_comparable(expected, actual):
+        evidence = "weights"
     obstacle = _obstacle(expected, actual)
     fields: tuple[FieldVerdict, ...] = ()
     first: FirstDifference | None = None
+    trace = _read_traces(expected, actual, traces, ignore_metrics)
+    resumed = resumed_at(expected, actual)
     if obstacle is None:
-        fields, first = compare_outcomes(expected, actual, ignore_metrics)
+        fields, first = compare_outcomes(expected, actual, ignore_metrics, trace)
+    elif trace is not None:
+        # What a killed run left can still tell where it parted.
+        ((field, first),) = compare_steps(expected, actual, trace, ignore_metrics)
+        fields = (field,)
     tolerant = rtol is not None or atol is not None
     enough = EVIDENCE.index(evidence) >= EVIDENCE.index(require)
     below = f"the evidence is {evidence}, and {require} is required"
@@ -65,10 +91,15 @@ def compare(
             else ("inconclusive", f"every value is close, but {below}")
         )
     else:
-        agreeing = _agreeing_metrics(expected, actual, first, ignore_metrics)
-        while_others = f", while {agreeing} still agree to the last bit" if agreeing else ""
+        while_others = _while_metrics_agree(expected, actual, first, trace, ignore_metrics)
         verdict, reason = "divergent", f"they part first in {first.text}{while_others}"
-    differences = condition_differences(expected, actual) if obstacle is None else ()
+    differences = (
+        condition_differences(expected, actual) if obstacle is None or first is not None else ()
+    )
+    causes: tuple[Cause, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    if first is not None:
+        causes, excluded = diagnose(expected, actual, differences, first, trace)
     return Comparison(
         expected=positions[0],
         actual=positions[1],
@@ -77,19 +108,56 @@ def compare(
         evidence=evidence,
         fields=fields,
         first_difference=first,
-        metrics=metric_differences(expected, actual, ignore_metrics) if obstacle is None else (),
+        metrics=() if obstacle or resumed else metric_differences(expected, actual, ignore_metrics),
         ignored_metrics=tuple(ignore_metrics),
-        causes=rank_causes(expected, actual, differences, first) if first is not None else (),
+        causes=causes,
         differences=differences,
+        trace=trace,
+        excluded=excluded,
     )
+
+
+def _read_traces(
+    expected: Manifest,
+    actual: Manifest,
+    traces: tuple[Trace | None, Trace | None],
+    ignored: Sequence[str],
+) -> TraceComparison | None:
+    """Check the traces against their manifests; compare them where those differ."""
+    mine, theirs = traces
+    same = expected.outcomes.digests.trace == actual.outcomes.digests.trace
+    ended = expected.status != "running" and actual.status != "running"
+    if mine is None or theirs is None or (same and ended) or not _comparable(expected, actual):
+        for trace in traces:
+            if trace is not None:
+                trace.verify()
+        return None
+    from repro_audit.compare.traces import compare_traces  # NumPy, where it is needed
+
+    return compare_traces(
+        mine.parts(), theirs.parts(), labels=expected.information.labels, ignored=ignored
+    )
+
+
+def _comparable(expected: Manifest, actual: Manifest) -> bool:
+    """Whether the traces of two runs say something about each other."""
+    ordinary = expected.control_run is None and actual.control_run is None
+    return ordinary and expected.run_id != actual.run_id and traces_comparable(expected, actual)
 
 
 def _without_difference(
     expected: Manifest, actual: Manifest, fields: Sequence[FieldVerdict], ignored: Sequence[str]
 ) -> tuple[str, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
-    if outcome_digest(expected, ignored) == outcome_digest(actual, ignored):
+    traced = traces_comparable(expected, actual)
+    if outcome_digest(expected, ignored, traced=traced) == outcome_digest(
+        actual, ignored, traced=traced
+    ):
         return "identical", "every compared outcome has the same bits"
+    resumed = resumed_at(expected, actual)
+    if resumed is not None:
+        text = f"nothing differs from epoch {resumed} on, and one run has nothing before it"
+        return "inconclusive", text
     lacking = [f"{field.field} {field.detail}" for field in fields if field.verdict == "missing"]
     if lacking:
         return "inconclusive", f"nothing differs, but evidence is missing: {'; '.join(lacking)}"
@@ -110,11 +178,23 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
     return None
 
 
-def _agreeing_metrics(
-    expected: Manifest, actual: Manifest, first: FirstDifference, ignored: Sequence[str]
+def _while_metrics_agree(
+    expected: Manifest,
+    actual: Manifest,
+    first: FirstDifference,
+    trace: TraceComparison | None,
+    ignored: Sequence[str],
 ) -> str:
-    """Name the metrics that agree up to the epoch whose weights differ: what hides it."""
-    if first.kind != "epoch weights" or first.fit is None or first.epoch is None:
+    """Say which metrics agree where the runs part: what hides it."""
+    if first.kind == "step" and trace is not None and trace.step is not None:
+        if "loss" not in trace.step.equal:
+            return ""
+        later = [item for item in trace.partings if item.column.kind == "loss"]
+        if not later:
+            return ", while the running loss never differs"
+        until = step_name(later[0].fit, later[0].epoch, later[0].step)
+        return f", while {printable(later[0].column.name)} agrees to the last bit until {until}"
+    if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""
     mine = expected.outcomes.fits[first.fit].history
     theirs = actual.outcomes.fits[first.fit].history
@@ -127,9 +207,10 @@ def _agreeing_metrics(
         and values[: first.epoch] == theirs.get(name, ())[: first.epoch]
     ]
     names.sort(key=lambda name: (name != "loss", name))
-    return " and ".join(
+    agreeing = " and ".join(
         filter(None, [", ".join(map(printable, names[:-1])), *map(printable, names[-1:])])
     )
+    return f", while {agreeing} still agree to the last bit" if agreeing else ""
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> str:

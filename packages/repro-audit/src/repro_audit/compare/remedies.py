@@ -36,6 +36,19 @@ def _threads(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return f"repro_audit.control(seed={_seed(manifest)}, threads={count})"
 
 
+def _threads_one(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    return f"repro_audit.control(seed={_seed(manifest)}, threads=1)  # one thread cannot race"
+
+
+def _python_seed(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    seed = _seed(manifest)
+    return f"keras.utils.set_random_seed({seed})  # Python, NumPy and TensorFlow together"
+
+
+def _generators(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    return f"rng = np.random.default_rng({_seed(manifest)})"
+
+
 def _op_determinism(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     determinism = manifest.conditions.determinism
     if determinism is not None and determinism.op_determinism == "off":
@@ -117,6 +130,11 @@ def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return "# run the same files with the same arguments"
 
 
+def _arguments(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    code = manifest.conditions.code
+    return "# run it as: " + printable(shlex.join(code.argv if code is not None else ()))
+
+
 def _fixed(text: str) -> _Remedy:
     return lambda _manifest, _differences: text
 
@@ -125,6 +143,22 @@ REMEDIES: dict[str, _Remedy] = {
     "data": _fixed('run.data("train", x_train, y_train)  # check this digest before training'),
     "seed": _control,
     "drawn_seeds": _control,
+    "python_seed": _python_seed,
+    "generators": _generators,
+    "sample_order": _fixed("files = sorted(files)  # and nothing that orders by hash or by disk"),
+    "pipeline_order": _fixed(
+        "options = tf.data.Options(); options.deterministic = True; "
+        "dataset = dataset.with_options(options)"
+    ),
+    "parallel_map": _fixed(
+        "dataset.map(augment)  # not parallel; or stateless ops, seeded by index"
+    ),
+    "pipeline": _fixed("# build the pipeline of the expected run"),
+    "resume": _fixed(
+        "dropout.seed_generator.state.assign([seed, steps_done])  # before the first step"
+    ),
+    "callbacks": _fixed("model.fit(..., callbacks=...)  # the expected run's"),
+    "racing_op": _threads_one,
     "initializers": _fixed("# install the Keras of the expected run: conditions.packages"),
     "generator_state": _control,
     "hash_seed": _variable("PYTHONHASHSEED", _hash_seed),
@@ -145,6 +179,7 @@ REMEDIES: dict[str, _Remedy] = {
     "processor": _fixed("export ONEDNN_MAX_CPU_ISA=AVX2  # narrows, but does not close, the gap"),
     "python": _fixed("# use the Python of the expected run: conditions.environment.python"),
     "environment": _fixed("# run in the environment of the expected run"),
+    "arguments": _arguments,
     "code": _git,
 }
 """Code for each kind of cause, given the expected run and the conditions that differ."""

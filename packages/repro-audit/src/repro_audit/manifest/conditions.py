@@ -42,6 +42,16 @@ class LayerSeed(NamedTuple):
     given: bool
 
 
+class NumpyGenerator(NamedTuple):
+    """A generator of NumPy's that the project made for itself."""
+
+    where: str
+    bit_generator: str
+    entropy: tuple[int, ...] | None
+    spawn_key: tuple[int, ...]
+    given: bool | None
+
+
 class Seeds(NamedTuple):
     """Every seed, declared, in force and drawn."""
 
@@ -52,6 +62,7 @@ class Seeds(NamedTuple):
     backend: BackendGenerator
     hash_seed: HashSeed
     layers: tuple[LayerSeed, ...]
+    generators: tuple[NumpyGenerator, ...]
 
 
 class ThreadPool(NamedTuple):
@@ -94,14 +105,41 @@ class Execution(NamedTuple):
     eager: bool
     steps_per_execution: int
     dtype_policy: str
+    racing_ops: tuple[str, ...] | None
+
+
+class RandomSource(NamedTuple):
+    """Where the code that prepares data takes random numbers from."""
+
+    source: str
+    seeded: bool | None
+    stateful: bool
+
+
+class Stage(NamedTuple):
+    """One transformation of a tf.data pipeline."""
+
+    op: str
+    num_parallel_calls: int | None
+    deterministic: bool | str | None
+    buffer_size: int | None
+    seed: tuple[int, ...] | None
+    reshuffle_each_iteration: bool | None
+    random: tuple[RandomSource, ...]
 
 
 class DatasetOptions(NamedTuple):
-    """The options of one tf.data pipeline given to a fit."""
+    """What was given to a fit as data, and how it is read."""
 
     fit: int
     argument: str
+    kind: str
+    op_determinism: bool
     deterministic: bool | None
+    workers: int | None
+    use_multiprocessing: bool | None
+    random: tuple[RandomSource, ...]
+    stages: tuple[Stage, ...]
 
 
 class Determinism(NamedTuple):
@@ -254,6 +292,7 @@ class Data(NamedTuple):
     arrays: tuple[Array, ...]
     samples: int | None
     digest: str
+    unordered_digest: str | None
 
 
 class InitializerSample(NamedTuple):

@@ -181,7 +181,13 @@ def _from_history(document: dict[str, Any], content: bytes, name: str) -> Manife
         key: tuple(number(value) for value in values) for key, values in document.items()
     }
     fit = FitOutcome(
-        model=None, steps=None, epochs=(), history=history, dtypes=dict.fromkeys(history)
+        model=None,
+        steps=None,
+        first_epoch=None,
+        epochs=(),
+        trace=(),
+        history=history,
+        dtypes=dict.fromkeys(history),
     )
     return Manifest(
         # A history has no run id: one file given twice is one run, two equal files are two.

@@ -33,6 +33,13 @@ class Flip(NamedTuple):
     bit: int
 
 
+class TraceSetting(NamedTuple):
+    """How steps were traced."""
+
+    setting: str | int
+    strides: tuple[int | None, ...] = ()
+
+
 # Outcomes: what came out.
 
 
@@ -53,6 +60,7 @@ class Digests(NamedTuple):
     epochs: tuple[str, ...] = ()
     history: str | None = None
     final_state: str | None = None
+    trace: str | None = None
 
 
 class FitOutcome(NamedTuple):
@@ -60,7 +68,9 @@ class FitOutcome(NamedTuple):
 
     model: int | None
     steps: int | None
+    first_epoch: int | None
     epochs: tuple[str | None, ...]
+    trace: tuple[str | None, ...]
     history: dict[str, tuple[float | None, ...]]
     dtypes: dict[str, str | None]
 
@@ -74,6 +84,13 @@ class Evaluation(NamedTuple):
     dtypes: dict[str, str | None]
 
 
+class TraceOutcome(NamedTuple):
+    """The extent of a trace file."""
+
+    rows: int
+    bytes: int
+
+
 class Outcomes(NamedTuple):
     """What came out. Outcomes must match."""
 
@@ -82,6 +99,7 @@ class Outcomes(NamedTuple):
     evaluations: tuple[Evaluation, ...] = ()
     initial_weights: tuple[tuple[Tensor, ...] | None, ...] = ()
     final_state: tuple[tuple[Tensor, ...] | None, ...] = ()
+    trace: TraceOutcome | None = None
 
 
 # Information: what may differ freely.
@@ -114,6 +132,7 @@ class Manifest(NamedTuple):
     recorder: str
     schema: str = SCHEMA
     control_run: Flip | None = None
+    trace: TraceSetting | None = None
     missing: tuple[Missing, ...] = ()
     conditions: Conditions = Conditions()
     outcomes: Outcomes = Outcomes()
@@ -129,8 +148,8 @@ class Manifest(NamedTuple):
     def evidence(self) -> str:
         """The strongest kind of outcome this manifest holds.
 
-        ``weights`` needs a digest of the state after every epoch and at the end;
-        ``history`` the history alone; ``none`` neither.
+        ``trace`` needs a digest of the trace up to the end of every epoch; ``weights`` one of
+        the state there and at the end; ``history`` the history alone; ``none`` neither.
         """
         fits = self.outcomes.fits
         if (
@@ -140,7 +159,8 @@ class Manifest(NamedTuple):
             and None not in self.outcomes.final_state
             and all(fit.epochs and None not in fit.epochs for fit in fits)
         ):
-            return "weights"
+            traced = all(fit.trace and None not in fit.trace for fit in fits)
+            return "trace" if traced and self.outcomes.digests.trace is not None else "weights"
         return "history" if any(fit.history for fit in fits) else "none"
 
     @property

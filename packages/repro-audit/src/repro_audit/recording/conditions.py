@@ -13,6 +13,7 @@ from repro_audit.capture.code import capture_code, project_folder
 from repro_audit.capture.data import capture_data
 from repro_audit.capture.determinism import capture_determinism
 from repro_audit.capture.environment import capture_environment, environment_variables
+from repro_audit.capture.generators import capture_generators
 from repro_audit.capture.initializers import capture_builtin_initializers
 from repro_audit.capture.packages import capture_packages
 from repro_audit.capture.seeds import capture_seeds
@@ -87,18 +88,44 @@ class ConditionReader:
         if isinstance(jit_requested, bool | str):
             self._jit_requested[model] = jit_requested
 
-    def dataset(self, fit: int, argument: str, dataset: Any) -> None:
-        """Read the options of a pipeline; anything else given to fit has none."""
-        with contextlib.suppress(TypeError):
-            deterministic = self._backend.dataset_determinism(dataset)
-            self._datasets.append(
-                DatasetOptions(fit=fit, argument=argument, deterministic=deterministic)
+    def dataset(self, fit: int, argument: str, data: Any) -> None:
+        """Read how data given to a fit is prepared, and the generators that this holds."""
+        path = f"$.conditions.determinism.datasets[{len(self._datasets)}]"
+        backend, record = self._backend, None
+        with self._failing(path):
+            record = backend.data_options(fit, argument, data)
+        if record is None:
+            return
+        held: list[tuple[str, Any]] = []
+        with self._failing(f"{path}.random"):
+            sources, found = backend.data_code(record.kind, data)
+            record = record._replace(random=sources)
+            held.extend(found)
+        with self._failing(f"{path}.stages"):
+            stages, found = backend.data_stages(record.kind, data)
+            record = record._replace(stages=stages)
+            held.extend(found)
+        self._datasets.append(record)
+        self._generators(held)
+
+    def step_traced(self, model_index: int, racing_ops: Sequence[str]) -> None:
+        """Take note of the racing operations in a training step; a model may have several."""
+        for at, item in enumerate(self._execution):
+            if item.model == model_index:
+                known = {*(item.racing_ops or ()), *racing_ops}
+                self._execution[at] = item._replace(racing_ops=tuple(sorted(known)))
+                self._draft.found(_racing_path(at))
+        determinism = self._draft.conditions.get("determinism")
+        if determinism is not None:
+            self._draft.conditions["determinism"] = determinism._replace(
+                execution=tuple(self._execution)
             )
 
     def training(self, item: DraftModel, model: Any) -> None:
         """Read what needs a model, and a backend in use: before a fit, or after an evaluate."""
         if item.training is None:
             self._model(item, model)
+        self._generators(())
         with self._failing("$.conditions.determinism.op_determinism"):
             self._op_determinism = self._op_determinism_now()
         came, traced = self._op_determinism
@@ -134,6 +161,7 @@ class ConditionReader:
             )
         with self._failing(f"$.conditions.determinism.execution[{item.index}]"):
             self._execution.append(backend.execution(model, item.index, jit_requested))
+            draft.missed(_racing_path(len(self._execution) - 1), "no step has been traced")
         with self._failing("$.conditions.seeds.layers"):
             self._seeds_again(model, item.index)
         known = draft.conditions.get("initializers")
@@ -162,6 +190,20 @@ class ConditionReader:
             )
         layers = (*seeds.layers, *self._backend.layer_seeds(model, index))
         self._draft.conditions["seeds"] = seeds._replace(layers=layers)
+
+    def _generators(self, held: Sequence[tuple[str, Any]]) -> None:
+        """Add NumPy generators of the project, each once, and those that data holds."""
+        seeds = self._draft.conditions.get("seeds")
+        if seeds is None or self.project is None:
+            return
+        with self._failing("$.conditions.seeds.generators"):
+            found = capture_generators(self.project, held, seeds.generators)
+            found = (*seeds.generators, *found)
+            # One generator may be seen in two places, and again at the next fit.
+            known = {(item[1:] if item.entropy else item): item for item in reversed(found)}
+            self._draft.conditions["seeds"] = seeds._replace(
+                generators=tuple(reversed(known.values()))
+            )
 
     def _read(self, part: str, capture: Callable[[], Any]) -> None:
         """Read one condition; where that fails, it is missing."""
@@ -199,6 +241,10 @@ class ConditionReader:
         # then, or a model has trained since.
         late = self._in_use_at_start or self._trained_before
         return ("later" if late else "unknown"), self._backend.functions_traced()
+
+
+def _racing_path(at: int) -> str:
+    return f"$.conditions.determinism.execution[{at}].racing_ops"
 
 
 def _is_on(variables: Mapping[str, str], name: str) -> bool:

@@ -27,6 +27,8 @@ from repro_audit.manifest.records import (
     Missing,
     Outcomes,
     Tensor,
+    TraceOutcome,
+    TraceSetting,
 )
 from repro_audit.manifest.structure import unstructure
 
@@ -52,7 +54,9 @@ class DraftFit:
     model: int
     steps: int = 0
     steps_before_epoch: int = 0
+    first_epoch: int | None = None
     epochs: list[str | None] = field(default_factory=list)
+    trace: list[str | None] = field(default_factory=list)
     history: dict[str, list[float | None]] = field(default_factory=dict)
     dtypes: dict[str, str | None] = field(default_factory=dict)
     ended: bool = False
@@ -60,10 +64,11 @@ class DraftFit:
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
         """Add one epoch's logs; a metric that an epoch lacks is None there.
 
-        The epoch's digest is None until it is read.
+        The epoch's digests are None until they are read.
         """
         before = len(self.epochs)
         self.epochs.append(None)
+        self.trace.append(None)
         for name, value in logs.items():
             self.history.setdefault(name, [None] * before).append(float(value))
             self.dtypes[name] = dtypes.get(name.removeprefix("val_"))
@@ -76,7 +81,9 @@ class DraftFit:
         return FitOutcome(
             model=self.model,
             steps=self.steps,
+            first_epoch=self.first_epoch,
             epochs=tuple(self.epochs),
+            trace=tuple(self.trace),
             history={name: tuple(values) for name, values in self.history.items()},
             dtypes=dict(self.dtypes),
         )
@@ -96,6 +103,9 @@ class Draft:
         self.evaluations: list[Evaluation] = []
         self.flip: Flip | None = None
         self.failure: Failure | None = None
+        self.trace: TraceSetting | None = None
+        self.trace_outcome: TraceOutcome | None = None
+        self.trace_digest: str | None = None
         self.epoch_durations_s: list[float] = []
         self._missing: dict[str, str] = {}
         self._started = datetime.now(UTC)
@@ -108,6 +118,10 @@ class Draft:
     def found(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""
         self._missing.pop(path, None)
+
+    def is_missed(self, path: str) -> bool:
+        """Return whether a field is known to be missing."""
+        return path in self._missing
 
     def manifest(self) -> Manifest:
         """Return the manifest of what is known now."""
@@ -122,6 +136,7 @@ class Draft:
             status=self.status,
             recorder=f"repro-audit {version('repro-audit')}",
             control_run=self.flip,
+            trace=self.trace,
             missing=tuple(
                 Missing(path=path, reason=reason) for path, reason in sorted(self._missing.items())
             ),
@@ -142,11 +157,13 @@ class Draft:
                 epochs=tuple(digest for fit in fits for digest in fit.epochs if digest),
                 history=digest_json(unstructure(history)) if fits or evaluations else None,
                 final_state=digest_state(final),
+                trace=self.trace_digest,
             ),
             fits=fits,
             evaluations=evaluations,
             initial_weights=initial,
             final_state=final,
+            trace=self.trace_outcome,
         )
 
     def _information(self) -> Information:

@@ -14,16 +14,16 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.recording.tensorflow import observe_deferred_build
+from repro_audit.recording.steps import observe_steps
 
 if TYPE_CHECKING:
-    from repro_audit.recording.run import Run
+    from repro_audit.recording.recorder import Recorder
 
 __all__ = ["observe"]
 
 
 @contextlib.contextmanager
-def observe(keras: Any, run: Run) -> Iterator[None]:
+def observe(keras: Any, run: Recorder) -> Iterator[None]:
     """Tell `run` of every outermost compile, fit and evaluate until the block ends."""
     model_class = keras.Model
     wrappers = {
@@ -58,7 +58,7 @@ class _Outermost(threading.local):
             self.inside = False
 
 
-def _compile(original: Any, run: Run) -> Any:
+def _compile(original: Any, run: Recorder) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -72,7 +72,7 @@ def _compile(original: Any, run: Run) -> Any:
     return compile
 
 
-def _fit(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any:
+def _fit(original: Any, run: Recorder, keras: Any, outermost: _Outermost) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -84,16 +84,16 @@ def _fit(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any:
         with contextlib.ExitStack() as stack:
             stack.enter_context(outermost.enter())
             stack.enter_context(_callback_added(bound, _fit_callback(keras, run)))
-            if run.fit_begins(self, bound.arguments):
-                stack.enter_context(
-                    observe_deferred_build(self, functools.partial(run.model_built, self))
-                )
+            run.fit_begins(self, bound.arguments)
+            obstacle = stack.enter_context(observe_steps(self, run))
+            if obstacle is not None:
+                run.unseen(obstacle)
             return original(*bound.args, **bound.kwargs)
 
     return fit
 
 
-def _evaluate(original: Any, run: Run, keras: Any, outermost: _Outermost) -> Any:
+def _evaluate(original: Any, run: Recorder, keras: Any, outermost: _Outermost) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -130,10 +130,13 @@ def _callback_added(bound: inspect.BoundArguments, callback: Any) -> Iterator[No
     yield
 
 
-def _fit_callback(keras: Any, run: Run) -> Any:
+def _fit_callback(keras: Any, run: Recorder) -> Any:
     class FitObserver(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_begin(self, logs: Any = None) -> None:
             run.train_begins(self.model)
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            run.epoch_began(epoch + 1)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             run.batch_ended(self.model, batch, self.params.get("steps"))
@@ -147,7 +150,7 @@ def _fit_callback(keras: Any, run: Run) -> Any:
     return FitObserver()
 
 
-def _evaluate_callback(keras: Any, run: Run) -> Any:
+def _evaluate_callback(keras: Any, run: Recorder) -> Any:
     class EvaluateObserver(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_end(self, logs: Any = None) -> None:
             run.evaluated(self.model, logs or {})

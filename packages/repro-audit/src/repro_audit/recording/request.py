@@ -26,11 +26,13 @@ class Request:
         manifest: Where the manifest goes, whatever the script says.
         flip: Whether to flip one bit after the first step, as a control run does.
         stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
+        trace: Which steps are traced, ``none`` for none; None is whatever the script says.
     """
 
     manifest: str
     flip: bool = False
     stop_after_epoch: int | None = None
+    trace: str | int | None = None
 
     def encode(self) -> str:
         """Return the value of the environment variable."""
@@ -51,6 +53,12 @@ class Request:
         except (ValueError, TypeError) as error:
             message = f"{VARIABLE}: expected a request of repro-audit, received {shown(text)}."
             raise CaptureError(message) from error
+
+    def trace_setting(self, of_script: str | int | None) -> str | int | None:
+        """Return which steps are traced where the script itself asks for `of_script`."""
+        if self.trace is None:
+            return of_script
+        return None if self.trace == "none" else self.trace
 
     def path(self, ordinal: int) -> Path:
         """Return where the process's recording number `ordinal`, from 1, goes."""

@@ -6,18 +6,38 @@ used in one method here, so that a release that moves one costs one field of the
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from repro_audit.capture.backend import StateTensor
+import numpy as np
+
+from repro_audit.capture.backend import Held, StateTensor
 from repro_audit.capture.training import plain
 from repro_audit.errors import CaptureError, printable
-from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
+from repro_audit.manifest.conditions import (
+    DatasetOptions,
+    Execution,
+    LayerInitializer,
+    LayerSeed,
+    RandomSource,
+    Stage,
+)
+from repro_audit.recording import pipelines
+from repro_audit.recording.tracing import describe
 
-__all__ = ["TensorFlow", "import_keras"]
+if TYPE_CHECKING:
+    from repro_audit.trace import Column
+
+__all__ = [
+    "StateVariable",
+    "TensorFlow",
+    "import_keras",
+    "optimizer_variables",
+    "state_variables",
+    "weight_variables",
+]
 
 _MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
 
@@ -146,16 +166,21 @@ class TensorFlow:
             eager=bool(model.run_eagerly or tf.config.functions_run_eagerly()),
             steps_per_execution=int(model.steps_per_execution),
             dtype_policy=str(model.dtype_policy.name),
+            racing_ops=None,
         )
 
-    def dataset_determinism(self, dataset: Any) -> bool | None:
-        import tensorflow as tf
+    def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
+        on = self.op_determinism()
+        return pipelines.data_options(self.keras, fit, argument, data, op_determinism=on)
 
-        if not isinstance(dataset, tf.data.Dataset):
-            message = f"Expected a tf.data.Dataset, received {type(dataset).__name__}."
-            raise TypeError(message)
-        deterministic: bool | None = dataset.options().deterministic
-        return deterministic
+    def data_code(self, kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
+        return pipelines.data_code(kind, data)
+
+    def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+        return pipelines.data_stages(kind, data)
+
+    def racing_ops(self, graph: Any) -> tuple[str, ...]:
+        return pipelines.racing_ops(graph)
 
     def model_config(self, model: Any) -> Any:
         positions = {
@@ -238,43 +263,22 @@ class TensorFlow:
             return self.keras.ops.convert_to_numpy(initializer(shape, dtype="float32"))
 
     def weights(self, model: Any) -> list[StateTensor]:
-        owners: dict[int, str] = {}
-        for layer in model._flatten_layers():
-            generators = getattr(layer, "_seed_generators", ())
-            for variable in (
-                *layer._trainable_variables,
-                *layer._non_trainable_variables,
-                *(generator.state for generator in generators),
-            ):
-                owners.setdefault(id(variable), type(layer).__name__)
-        return [
-            _tensor(variable, owners.get(id(variable), type(model).__name__), variable.name)
-            for variable in model.variables
-        ]
+        return [item.read() for item in weight_variables(model)]
 
-    def optimizer_state(self, model: Any) -> list[StateTensor]:
-        optimizer = getattr(model, "optimizer", None)
-        if optimizer is None:
-            return []
-        # Keras names a slot after its weight, and the weight after its layer: a label.
-        prefixes = [
-            (variable.path.replace("/", "_") + "_", position)
-            for position, variable in enumerate(model.variables)
-        ]
-        prefixes.sort(key=lambda item: -len(item[0]))
-        tensors = []
-        for variable in optimizer.variables:
-            role = str(variable.name)
-            for prefix, position in prefixes:
-                if role.startswith(prefix):
-                    role = f"{role.removeprefix(prefix)} of {position}"
-                    break
-            tensors.append(_tensor(variable, type(optimizer).__name__, role))
-        return tensors
+    def state(self, model: Any) -> list[StateTensor]:
+        return [item.read() for item in state_variables(model)]
+
+    def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
+        return describe(state_variables(model))
+
+    def loop_step(
+        self, model: Any, batch: Any, loss: Any
+    ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
+        from repro_audit.recording.steps import loop_step
+
+        return loop_step(model, batch, loss)
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
-        import numpy as np
-
         weights = model.trainable_variables or model.variables
         variable = max(weights, key=lambda item: int(np.prod(item.shape)))
         value = variable.numpy()
@@ -288,37 +292,89 @@ class TensorFlow:
         return position, element, bit
 
 
-@contextlib.contextmanager
-def observe_deferred_build(model: Any, built: Any) -> Iterator[None]:
-    """Call `built` once the first training step has been traced and has not yet run.
+class StateVariable(NamedTuple):
+    """One variable of a model or its optimizer.
 
-    Keras on TensorFlow builds an unbuilt model while it traces the first step, so its initial
-    weights exist only between the trace and the step. Keras passes the step through
-    ``_autoconvert_optionals`` on the way; the graph that results is the same. A step that
-    runs eagerly has no such moment, and nothing is called.
+    Attributes:
+        variable: The Keras variable.
+        kind: ``weight``, ``random`` (the state of a layer's generator) or ``optimizer``.
+        layer: Class of the layer or optimizer that owns it.
+        role: What it is to its owner, free of names.
     """
-    import tensorflow as tf
 
-    original = model._autoconvert_optionals
+    variable: Any
+    kind: str
+    layer: str
+    role: str
 
-    def autoconvert(step: Any) -> Any:
-        converted = original(step)
+    def tensor(self) -> Any:
+        """Return a tensor of its value, in its own dtype, without a copy on a CPU."""
+        return self.variable._value.read_value()
 
-        def traced_step(data: Any) -> Any:
-            result = converted(data)
-            if not tf.executing_eagerly():
-                with tf.init_scope():
-                    built()
-            return result
+    def read(self) -> StateTensor:
+        """Return its value on the host; on a CPU, a view of it that no update changes."""
+        return StateTensor(
+            label=str(self.variable.path),
+            layer=self.layer,
+            role=self.role,
+            array=np.asarray(self.tensor()),
+            kind=self.kind,
+        )
 
-        return traced_step
 
-    # Keras tracks what is assigned to a model; this must leave no trace there.
-    object.__setattr__(model, "_autoconvert_optionals", autoconvert)
-    try:
-        yield
-    finally:
-        object.__delattr__(model, "_autoconvert_optionals")
+def state_variables(model: Any) -> list[StateVariable]:
+    """Return the variables of a model and then those of its optimizer, in their own order."""
+    return weight_variables(model) + optimizer_variables(model)
+
+
+def weight_variables(model: Any) -> list[StateVariable]:
+    """Return the variables of a built model, its layers' generators among them."""
+    owners: dict[int, str] = {}
+    generators: set[int] = set()
+    for layer in model._flatten_layers():
+        states = [generator.state for generator in getattr(layer, "_seed_generators", ())]
+        generators.update(map(id, states))
+        for variable in (
+            *layer._trainable_variables,
+            *layer._non_trainable_variables,
+            *states,
+        ):
+            owners.setdefault(id(variable), type(layer).__name__)
+    return [
+        StateVariable(
+            variable=variable,
+            kind="random" if id(variable) in generators else "weight",
+            layer=owners.get(id(variable), type(model).__name__),
+            role=str(variable.name),
+        )
+        for variable in model.variables
+    ]
+
+
+def optimizer_variables(model: Any) -> list[StateVariable]:
+    """Return the variables of a model's optimizer."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return []
+    # Keras names a slot after its weight, and the weight after its layer: a label.
+    prefixes = [
+        (variable.path.replace("/", "_") + "_", position)
+        for position, variable in enumerate(model.variables)
+    ]
+    prefixes.sort(key=lambda item: -len(item[0]))
+    found = []
+    for variable in optimizer.variables:
+        role = str(variable.name)
+        for prefix, position in prefixes:
+            if role.startswith(prefix):
+                role = f"{role.removeprefix(prefix)} of {position}"
+                break
+        found.append(
+            StateVariable(
+                variable=variable, kind="optimizer", layer=type(optimizer).__name__, role=role
+            )
+        )
+    return found
 
 
 def _drop_names(optimizer: Any) -> None:
@@ -329,7 +385,3 @@ def _drop_names(optimizer: Any) -> None:
             config.pop("name", None)
             for inner in config.values():
                 _drop_names(inner)
-
-
-def _tensor(variable: Any, layer: str, role: str) -> StateTensor:
-    return StateTensor(label=str(variable.path), layer=layer, role=role, array=variable.numpy())

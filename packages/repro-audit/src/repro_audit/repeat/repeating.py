@@ -24,6 +24,7 @@ from repro_audit.repeat.folders import (
     working_directory,
 )
 from repro_audit.repeat.launching import Ended, launch, log_tail, python_command
+from repro_audit.trace import Trace, find_trace
 
 __all__ = ["Observer", "Plan", "Repeated", "repeat"]
 
@@ -40,6 +41,8 @@ class Plan:
         timeout_s: Seconds after which a run is ended; None waits for ever.
         working_directory: ``here``, ``copy`` or ``empty``.
         pass_environment: Further environment variables to pass on.
+        trace: Which steps are traced, as `repro_audit.record` takes it, or ``none``; None is
+            whatever the script says.
         rtol: Relative tolerance of history values.
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
@@ -53,6 +56,7 @@ class Plan:
     timeout_s: float | None = None
     working_directory: str = "here"
     pass_environment: Sequence[str] = ()
+    trace: str | int | None = None
     rtol: float | None = None
     atol: float | None = None
     ignore_metrics: Sequence[str] = ()
@@ -137,7 +141,10 @@ def _run(plan: Plan, name: str, done: Sequence[_Run], observer: Observer) -> _Ru
     own = (plan.directory / name).resolve()
     own.mkdir()
     request = Request(
-        manifest=str(own / MANIFEST), flip=control, stop_after_epoch=1 if control else None
+        manifest=str(own / MANIFEST),
+        flip=control,
+        stop_after_epoch=1 if control else None,
+        trace=plan.trace,
     )
     target = list(plan.target)
     if not plan.module and plan.working_directory != "here":
@@ -216,6 +223,7 @@ def _judge(plan: Plan, done: Sequence[_Run], names: Sequence[str]) -> Repeated:
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,
             require=plan.require,
+            traces=[_trace(plan, run) for run in ordinary],
         )
     else:
         result = Audit(verdict="inconclusive", reason="no manifest", evidence="none", manifests=())
@@ -224,7 +232,11 @@ def _judge(plan: Plan, done: Sequence[_Run], names: Sequence[str]) -> Repeated:
         result = result._replace(verdict="inconclusive", reason=str(failed.problem))
         return Repeated(audit=result, manifests=manifests, log_tail=tuple(log_tail(failed.log)))
     control = next((run for run in done if run.name == "control"), None)
-    verdict = judge_control(manifests[0], None if control is None else control.manifest)
+    verdict = judge_control(
+        manifests[0],
+        None if control is None else control.manifest,
+        (_trace(plan, ordinary[0]), None if control is None else _trace(plan, control)),
+    )
     result = result._replace(
         control=Control(
             caught=verdict.caught, before=verdict.before, after=verdict.after, text=verdict.text
@@ -237,6 +249,15 @@ def _judge(plan: Plan, done: Sequence[_Run], names: Sequence[str]) -> Repeated:
             verdict="inconclusive", reason=f"the control was not caught: {verdict.text}"
         )
     return Repeated(audit=result, manifests=manifests)
+
+
+def _trace(plan: Plan, run: _Run) -> Trace | None:
+    """Return the trace a run left."""
+    return (
+        None
+        if run.manifest is None
+        else find_trace(plan.directory / run.name / MANIFEST, run.manifest)
+    )
 
 
 def _shared_state(done: Sequence[_Run]) -> tuple[str, ...]:

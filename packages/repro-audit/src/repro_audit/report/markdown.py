@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Audit
-from repro_audit.compare import Comparison
+from repro_audit.compare import Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
-from repro_audit.report.summary import distance, number, summarize
+from repro_audit.report.steps import growth, step_facts
+from repro_audit.report.summary import NO_CAUSE, NO_CAUSE_MEANS, distance, number, summarize
 
 __all__ = ["render_markdown"]
 
@@ -66,15 +67,42 @@ def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
         )
     if comparison.first_difference is not None:
         yield from ("", f"**Where:** {_plain(comparison.first_difference.text)}")
-        if not comparison.causes:
-            yield from ("", "**Why:** no recorded condition differs.")
+        if comparison.trace is not None:
+            yield from _steps(comparison.trace)
+        yield from _causes(comparison)
+
+
+def _causes(comparison: Comparison) -> Iterator[str]:
+    """Show what may explain the first difference, and what cannot."""
+    if not comparison.causes:
+        yield from ("", f"**Why:** {NO_CAUSE}. {NO_CAUSE_MEANS}")
     for index, cause in enumerate(comparison.causes):
         word = "Why" if index == 0 else "Or"
+        title, reason = _plain(cause.title), _plain(cause.reason)
+        yield from ("", f"**{word}, {cause.certainty}:** {title}; {reason}")
+        yield from ("", *_block(cause.remedy))
+    if comparison.excluded:
+        yield from ("", "Ruled out:", "")
+    for excluded in comparison.excluded:
+        yield f"- {_plain(excluded.title)}: {_plain(excluded.reason)}"
+
+
+def _steps(trace: TraceComparison) -> Iterator[str]:
+    """Show what the first step that differs was made of, and how the distance grows."""
+    yield ""
+    for label, text in step_facts(trace):
+        yield f"- {label}: {_plain(text)}"
+    bars = growth(trace)
+    if bars:
         yield from (
             "",
-            f"**{word}, {cause.certainty}:** {_plain(cause.title)}; {_plain(cause.reason)}",
+            "How far apart the weights are, relative to their norm, on a log scale:",
+            "",
         )
-        yield from ("", *_block(cause.remedy))
+        yield "```"
+        for where, far, bar in bars:
+            yield f"{where:<24}  {far}  {bar}"
+        yield "```"
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism
 
-__all__ = ["counted", "distance", "number", "summarize"]
+__all__ = ["NO_CAUSE", "NO_CAUSE_MEANS", "counted", "distance", "number", "summarize"]
 
 _SINCE = {
     "before_first_op": "on before the first operation",
@@ -17,6 +17,15 @@ _SINCE = {
     "unknown": "on, since when is not known",
 }
 _STACK = ("keras", "tensorflow", "numpy")
+
+NO_CAUSE = "no recorded condition differs: run-to-run noise, or something that was not recorded"
+"""What to say where nothing explains a difference."""
+
+NO_CAUSE_MEANS = (
+    "The same settings gave other bits: an operation whose threads race, a race in a data "
+    "pipeline, or a source of random numbers that nobody seeded."
+)
+"""The same at more length."""
 
 
 def counted(count: int, noun: str) -> str:

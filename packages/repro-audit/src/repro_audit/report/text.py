@@ -15,10 +15,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from repro_audit.audit import Audit, AuditedManifest, Finding
-from repro_audit.compare import Cause, Comparison
+from repro_audit.compare import Cause, Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
-from repro_audit.report.summary import counted, distance, number, summarize
+from repro_audit.report.steps import growth, step_facts
+from repro_audit.report.summary import (
+    NO_CAUSE,
+    NO_CAUSE_MEANS,
+    counted,
+    distance,
+    number,
+    summarize,
+)
 
 __all__ = ["render_text"]
 
@@ -239,6 +247,11 @@ def _comparison(
             (field.verdict, f"{field.verdict:<7}"),
             ("dim", f"  {field.detail}"),
         )
+    _outcomes(page, comparison)
+
+
+def _outcomes(page: _Page, comparison: Comparison) -> None:
+    """Show how the outcomes differ, where first, and why."""
     if comparison.metrics:
         page.blank()
         _metrics(page, comparison)
@@ -250,6 +263,8 @@ def _comparison(
         page.blank()
         page.line(("bold", "Where: "), ("", comparison.first_difference.text))
         _tensors(page, comparison)
+        if comparison.trace is not None:
+            _steps(page, comparison.trace)
         page.blank()
         _causes(page, comparison)
     elif comparison.differences and comparison.verdict == "identical":
@@ -287,17 +302,32 @@ def _tensors(page: _Page, comparison: Comparison) -> None:
         page.line(("dim", f"  and {len(difference.tensors) - 3} more tensors"))
 
 
+def _steps(page: _Page, trace: TraceComparison) -> None:
+    """Show what the first step that differs was made of, and how the distance grows."""
+    for label, text in step_facts(trace):
+        page.labelled(label, text, 12)
+    bars = growth(trace)
+    if bars:
+        page.blank()
+        page.line(
+            ("dim", "  How far apart the weights are, relative to their norm, on a log scale:")
+        )
+        width = max(len(where) for where, _, _ in bars)
+        for where, far, bar in bars:
+            page.line(("dim", f"  {where:<{width}}  {far:>7}  "), ("cyan", bar))
+
+
 def _causes(page: _Page, comparison: Comparison) -> None:
     if not comparison.causes:
-        page.line(("bold", "Why: "), ("", "no recorded condition differs"))
-        page.prose(
-            "Something that was not recorded changed, or the run does not repeat on one machine: "
-            "an operation without op determinism, a race in a data pipeline.",
-            indent=2,
-        )
-        return
+        page.line(("bold", "Why: "), ("", NO_CAUSE))
+        page.prose(NO_CAUSE_MEANS, indent=2)
     for index, cause in enumerate(comparison.causes):
         _cause(page, cause, "Why" if index == 0 else "Or")
+    if comparison.excluded:
+        page.blank()
+        page.line(("bold", "Ruled out:"))
+        for item in comparison.excluded:
+            page.prose(f"{item.title}: {item.reason}", indent=2, style="dim")
 
 
 def _cause(page: _Page, cause: Cause, word: str) -> None:

@@ -1,0 +1,142 @@
+"""Compare the steps of two runs: by their traces, or by what the manifests say of those."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceComparison
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest
+
+__all__ = ["compare_steps", "step_name", "traces_comparable"]
+
+_Result = tuple[FieldVerdict, FirstDifference | None]
+_FIELD = "trace"
+
+
+def traces_comparable(expected: Manifest, actual: Manifest) -> bool:
+    """Return whether two runs were traced in the same way."""
+    return (
+        expected.trace is not None
+        and actual.trace is not None
+        and expected.trace.setting == actual.trace.setting
+    )
+
+
+def compare_steps(
+    expected: Manifest, actual: Manifest, trace: TraceComparison | None, ignored: Sequence[str]
+) -> list[_Result]:
+    """Compare what every step was made of.
+
+    Args:
+        expected: The run compared with.
+        actual: The run compared.
+        trace: What their traces show, where both were read.
+        ignored: Metrics that are not compared.
+
+    Returns:
+        One result; none where neither run was traced.
+    """
+    if expected.trace is None and actual.trace is None:
+        return []
+    if expected.trace is None or actual.trace is None:
+        who = "expected" if expected.trace is None else "actual"
+        return [_result("missing", f"in the {who} run")]
+    if not traces_comparable(expected, actual):
+        return [_result("not_compared", f"{expected.trace.setting} against {actual.trace.setting}")]
+    mine, theirs = expected.outcomes.digests.trace, actual.outcomes.digests.trace
+    if mine is None or theirs is None:
+        return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
+    if mine == theirs:
+        rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
+        return [_result("match", _count(rows, "row"))]
+    if trace is not None:
+        return [_located(trace)]
+    if ignored:
+        return [_result("not_compared", "metrics are ignored, and the traces are not both here")]
+    return [_by_epoch(expected, actual)]
+
+
+def _located(trace: TraceComparison) -> _Result:
+    """Return what two traces that were read show."""
+    compared = f"{_count(trace.rows, 'row')} of {_count(trace.columns, 'column')}"
+    order = f"; {printable(trace.order[0].text)}" if trace.order else ""
+    if trace.step is not None:
+        where = step_name(trace.step.fit, trace.step.epoch, trace.step.step)
+        first = trace.step.columns[0]
+        text = f"{where}: {printable(first.kind)} {printable(first.name)}"
+        more = len(trace.step.columns) - 1
+        text += f" and {more} more" if more else ""
+        return _result(
+            "differ",
+            f"from {where} on{order}",
+            FirstDifference(
+                kind="step",
+                text=text,
+                fit=trace.step.fit,
+                epoch=trace.step.epoch,
+                step=trace.step.step,
+            ),
+        )
+    apart = next((item for item in trace.distances if item.differing), None)
+    if apart is not None:
+        where = step_name(apart.fit, apart.epoch, apart.step)
+        return _result(
+            "differ",
+            f"in samples of the weights after {where}{order}",
+            FirstDifference(
+                kind="trace",
+                text=f"samples of the weights after {where}",
+                fit=apart.fit,
+                epoch=apart.epoch,
+                step=apart.step,
+            ),
+        )
+    lone = [item for item in trace.order if item.what == "column" or item.steps]
+    if lone and not _only_before(trace):
+        text = printable(lone[0].text)
+        return _result(
+            "differ",
+            text,
+            FirstDifference(
+                kind="trace", text=text, fit=lone[0].fit, epoch=lone[0].epoch, step=lone[0].step
+            ),
+        )
+    return _result("match", f"{compared}{order}")
+
+
+def _only_before(trace: TraceComparison) -> bool:
+    """Whether one run merely begins later: a resumed one, whose other steps all have a partner."""
+    return len(trace.order) == 1 and trace.order[0].what == "steps" and trace.rows > 0
+
+
+def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:
+    """Return the epoch in which the traces part, by the digests in the manifests."""
+    mine, theirs = expected.outcomes.fits, actual.outcomes.fits
+    for number, (a, b) in enumerate(zip(mine, theirs, strict=False)):
+        first = a.first_epoch or 1
+        for epoch, (one, other) in enumerate(zip(a.trace, b.trace, strict=False), start=first):
+            if one != other:
+                of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
+                text = f"the steps of epoch {epoch}{of_fit}"
+                return _result(
+                    "differ",
+                    f"in {text}; the two .trace files tell which step",
+                    FirstDifference(kind="trace", text=text, fit=number, epoch=epoch),
+                )
+    text = "the steps behind the last epoch that both have"
+    return _result("differ", text, FirstDifference(kind="trace", text=text))
+
+
+def step_name(fit: int, epoch: int, step: int) -> str:
+    """Return what to call a step."""
+    of_fit = f" of fit {fit + 1}" if fit else ""
+    return f"step {step:,} of epoch {epoch:,}{of_fit}"
+
+
+def _result(verdict: str, detail: str, difference: FirstDifference | None = None) -> _Result:
+    return FieldVerdict(field=_FIELD, verdict=verdict, detail=detail), difference
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,101 @@
+"""What the first difference looks like, which is what a cause has to explain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from repro_audit.compare.comparison import Distance, FirstDifference, TraceComparison
+from repro_audit.compare.outcomes import resumed_at
+from repro_audit.manifest import Manifest
+
+__all__ = ["Symptom", "read_symptom"]
+
+_ROUNDING = 1e-3
+_LARGE = 0.03
+"""Distance over the size of one training step. Measured on a CNN: other rounding begins at
+2e-6, another random stream or learning rate at 0.1 to 1."""
+
+
+class Symptom(NamedTuple):
+    """The first difference, in the terms in which causes are ranked.
+
+    Attributes:
+        where: ``start`` (initial weights), ``batch``, ``random``, ``loss``, ``weight`` or
+            ``optimizer``: the first kind of column that differs in the first step that does;
+            ``unknown`` where only an epoch is known.
+        size: ``rounding``, ``large``, or None where it cannot be told.
+        ratio: Distance of the weights over the size of one step; None where not known.
+        apart: The first probe whose samples differ.
+        roles: Roles of the columns of that kind that differ.
+        reordered: Whether the batches are the same in another order.
+        resumed_at: The epoch at which one of the runs was resumed.
+    """
+
+    where: str
+    size: str | None = None
+    ratio: float | None = None
+    apart: Distance | None = None
+    roles: tuple[str, ...] = ()
+    reordered: bool = False
+    resumed_at: int | None = None
+
+    @property
+    def labels_only(self) -> bool:
+        """Whether the targets differ and the inputs do not."""
+        return self.where == "batch" and not any(role.startswith("x") for role in self.roles)
+
+
+def read_symptom(
+    expected: Manifest, actual: Manifest, first: FirstDifference, trace: TraceComparison | None
+) -> Symptom:
+    """Return what the first difference looks like.
+
+    Args:
+        expected: The run compared with.
+        actual: The run compared.
+        first: Where the runs part.
+        trace: What their traces show, where both were read.
+    """
+    resumed = resumed_at(expected, actual)
+    if first.kind == "initial weights":
+        return Symptom(where="start")
+    if trace is None or trace.step is None or first.kind != "step":
+        return Symptom(where="unknown", resumed_at=resumed)
+    where = trace.step.columns[0].kind
+    roles = tuple(item.role for item in trace.step.columns if item.kind == where)
+    ratio, apart = _ratio(trace)
+    size = None
+    if ratio is not None:
+        size = "rounding" if ratio < _ROUNDING else "large" if ratio > _LARGE else None
+    return Symptom(
+        where=where,
+        size=size,
+        ratio=ratio,
+        apart=apart,
+        roles=roles,
+        reordered=trace.batches == "reordered",
+        resumed_at=resumed,
+    )
+
+
+def _ratio(trace: TraceComparison) -> tuple[float | None, Distance | None]:
+    """Return the first distance over the size of one step, and where it was taken."""
+    for index, item in enumerate(trace.distances):
+        if not item.differing:
+            continue
+        # The first probe has none before it: the next one tells how large a step is.
+        sizes = [later.step_size for later in trace.distances[index:] if later.step_size]
+        if not sizes or item.relative is None:
+            return None, item
+        if not _is_early(trace, item):
+            return None, item
+        return item.relative / sizes[0], item
+    return None, None
+
+
+def _is_early(trace: TraceComparison, distance: Distance) -> bool:
+    """Whether a probe follows the first difference closely: later, any difference has grown."""
+    step = trace.step
+    if step is None or (step.fit, step.epoch) != (distance.fit, distance.epoch):
+        return False
+    return distance.step <= 2 * step.step

@@ -1,0 +1,110 @@
+"""What a cause is called, and how what differs is put in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.kinds import Kind
+from repro_audit.errors import printable, shown
+from repro_audit.manifest import Manifest
+from repro_audit.replay import drawn_seeds, replay
+
+__all__ = ["extra_draws", "title_of"]
+
+_TELLING = {
+    "seed": "$.conditions.seeds.declared",
+    "threads": "$.conditions.determinism.threads.intra_op.in_force",
+    "op_determinism": "$.conditions.determinism.op_determinism",
+    "onednn": "$.conditions.determinism.onednn.in_force",
+    "hash_seed": "$.conditions.seeds.hash_seed.requested",
+    "python": "$.conditions.environment.python.version",
+    "processor": "$.conditions.environment.cpu.model",
+}
+
+
+def title_of(kind: Kind, differences: Sequence[ConditionDifference]) -> str:
+    """Return what to call a kind of cause, given the conditions of it that differ."""
+    change = _most_telling(kind, differences)
+    if kind.name in {"data", "sample_order"}:
+        roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
+        names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
+        return f"{kind.title}: {', '.join(names)}"
+    if kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
+        return f"{kind.title}: {_named(differences)}"
+    if change is not None and kind.name not in {"drawn_seeds", "python_seed", "arguments"}:
+        return f"{kind.title}: {_text(change.expected)} → {_text(change.actual)}"
+    return kind.title
+
+
+def _most_telling(
+    kind: Kind, differences: Sequence[ConditionDifference]
+) -> ConditionDifference | None:
+    """Return the one difference that says most, for the title."""
+    path = _TELLING.get(kind.name)
+    for item in differences:
+        if item.path == path:
+            return item
+    if kind.name == "seed":
+        return next((item for item in differences if item.path.endswith(".backend.seed")), None)
+    return differences[0] if len(differences) == 1 and kind.name != "drawn_seeds" else None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return printable(value[:15] + "…" if value.startswith("sha256:") else value)
+    return shown(value)
+
+
+def _named(differences: Sequence[ConditionDifference]) -> str:
+    """Name what differs by the last words of its paths, the values where there are few."""
+    parts = []
+    for item in differences[:3]:
+        path = re.sub(r"\$\.conditions\.(packages\.distributions\W?|training\.)", "", item.path)
+        path = re.sub(r"^(models|fits)\[0\]\.(arguments\.)?", "", path).replace("config.", "")
+        path = re.sub(r"['\]\[]+", " ", path).strip()
+        parts.append(f"{path} {_text(item.expected)} → {_text(item.actual)}")
+    more = len(differences) - len(parts)
+    return ", ".join(parts) + (f", and {more} more" if more else "")
+
+
+def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:
+    """Say how far apart two runs stand in the stream of one seed, where both do."""
+    streams = []
+    for manifest in (expected, actual):
+        seeds = manifest.conditions.seeds
+        seed = None if seeds is None else seeds.declared
+        if seed is None and seeds is not None:
+            seed = seeds.backend.seed
+        if seed is None:
+            return None
+        streams.append(replay(seed, drawn_seeds(manifest)))
+    first, second = streams
+    if not (first.complete and second.complete):
+        return None
+    before = second.offset_words - first.offset_words
+    between = second.gap_words - first.gap_words
+    where = "before the first layer" if before else "between the layers"
+    words = before or between
+    if not words:
+        return None
+    who = "the actual run" if words > 0 else "the expected run"
+    return (
+        f"extra draw from Python's random: offset of {_words(abs(words))} {where}",
+        f"{who} took {_words(abs(words))} more from random.Random({first.seed}) {where}, "
+        + _as_calls(abs(words)),
+    )
+
+
+def _words(count: int) -> str:
+    return f"{count} word" + ("" if count == 1 else "s")
+
+
+def _as_calls(words: int) -> str:
+    """Say what takes so many words."""
+    if words == 1:
+        return "as one unused layer or initializer takes"
+    if words == 2:
+        return "as one random.random(), or two unused layers, take"
+    return f"as {words} unused layers or {words / 2:g} calls of random.random() take"

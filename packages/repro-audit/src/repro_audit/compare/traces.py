@@ -1,0 +1,378 @@
+"""Find the first step, and all of its columns, at which two traces differ.
+
+Both traces are read forward once, side by side, in memory that does not grow with their
+length. Rows are paired by fit, epoch and step before their content is compared, so that a
+missing step is reported as that, and not as a difference of every later one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.compare.batches import Batches, Mapping
+from repro_audit.compare.comparison import (
+    ColumnDifference,
+    OrderDifference,
+    Parting,
+    StepDifference,
+    TraceComparison,
+)
+from repro_audit.compare.distance import Distances, same_samples
+from repro_audit.compare.ulp import ulps
+from repro_audit.trace import Block, Column, Probe, Rows
+from repro_audit.trace.layout import HEAD_WORDS, KINDS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["compare_traces"]
+
+_MOST_NOTED = 8
+_MOST_PROBES = 64
+_FLOATS = {"float16": "<e", "float32": "<f", "float64": "<d"}
+
+Key = tuple[int, int]
+"""Fit and epoch as a row's second word holds them, and the step."""
+
+
+def compare_traces(
+    expected: Iterable[Block | Rows | Probe],
+    actual: Iterable[Block | Rows | Probe],
+    *,
+    labels: Sequence[Sequence[str]] = (),
+    ignored: Collection[str] = (),
+) -> TraceComparison:
+    """Compare two traces.
+
+    Args:
+        expected: What stands in one, as `repro_audit.trace.Trace.parts` yields it.
+        actual: As `expected`, of the other.
+        labels: Names of each model's tensors in the expected run, by position.
+        ignored: Metrics that are not compared.
+
+    Raises:
+        TraceError: One of them is damaged, or not its manifest's.
+    """
+    return _Pair(_Cursor(expected), _Cursor(actual), labels, ignored).compare()
+
+
+class _Cursor:
+    """Stands at the next row of one trace."""
+
+    def __init__(self, parts: Iterable[Block | Rows | Probe]) -> None:
+        self._parts: Iterator[Block | Rows | Probe] = iter(parts)
+        self._rows: Rows | None = None
+        self.probes: deque[tuple[Probe, int]] = deque(maxlen=_MOST_PROBES)
+        self.passed = 0
+
+    def rows(self) -> Rows | None:
+        """Return the rows that come next, or None at the end."""
+        while self._rows is None or not len(self._rows.words):
+            part = next(self._parts, None)
+            if part is None:
+                return None
+            if isinstance(part, Rows):
+                self._rows = part
+            elif isinstance(part, Probe):
+                self.probes.append((part, self.passed))
+        return self._rows
+
+    def advance(self, count: int) -> None:
+        """Pass so many rows."""
+        if self._rows is not None:
+            self._rows = self._rows._replace(words=self._rows.words[count:])
+            self.passed += count
+
+
+class _Pair:
+    """The state of one comparison."""
+
+    def __init__(
+        self,
+        expected: _Cursor,
+        actual: _Cursor,
+        labels: Sequence[Sequence[str]],
+        ignored: Collection[str],
+    ) -> None:
+        self._expected, self._actual = expected, actual
+        self._labels, self._ignored = labels, ignored
+        self._mappings: dict[tuple[int, int], Mapping] = {}
+        self._order: list[OrderDifference] = []
+        self._step: StepDifference | None = None
+        self._partings: dict[tuple[int, Column], Parting] = {}
+        self._distances = Distances()
+        self._batches = Batches()
+        self._rows = 0
+
+    def compare(self) -> TraceComparison:
+        """Read both to their ends."""
+        columns = 0
+        while True:
+            mine, theirs = self._expected.rows(), self._actual.rows()
+            self._pair_probes()
+            if mine is None or theirs is None:
+                break
+            columns = columns or len(mine.block.columns)
+            self._together(mine, theirs)
+        self._rest("expected", self._expected)
+        self._rest("actual", self._actual)
+        self._pair_probes()
+        order = {column: place for place, column in enumerate(KINDS)}
+        partings = sorted(
+            self._partings.values(),
+            key=lambda item: (item.fit, item.epoch, item.step, order[item.column.kind]),
+        )
+        return TraceComparison(
+            rows=self._rows,
+            columns=columns,
+            order=tuple(self._order),
+            step=self._step,
+            partings=tuple(partings),
+            distances=self._distances.found(),
+            batches=self._batches.relation(),
+        )
+
+    def _together(self, mine: Rows, theirs: Rows) -> None:
+        """Compare as many rows as are of the same steps, or pass those of one run only."""
+        import numpy as np
+
+        count = min(len(mine.words), len(theirs.words))
+        first, second = mine.words[:count], theirs.words[:count]
+        mapping = self._mapping(mine, theirs)
+        pending = any((mine.block.model, item) not in self._partings for item in mapping.columns)
+        if pending and mapping.whole and np.array_equal(first, second):
+            self._passed(count, count)
+            self._rows += count
+            return
+        same = (first[:, 1] == second[:, 1]) & (first[:, 2] == second[:, 2])
+        paired = count if same.all() else int(np.argmin(same))
+        if paired:
+            self._content(mine.block, mapping, first[:paired], second[:paired])
+            self._passed(paired, paired)
+            self._rows += paired
+            return
+        if _key(first[0]) < _key(second[0]):
+            self._passed(self._alone("expected", mine.words, _key(second[0])), 0)
+        else:
+            self._passed(0, self._alone("actual", theirs.words, _key(first[0])))
+
+    def _passed(self, expected: int, actual: int) -> None:
+        self._expected.advance(expected)
+        self._actual.advance(actual)
+
+    def _alone(self, only: str, words: np.ndarray[Any, Any], until: Key | None) -> int:
+        """Note the rows before `until` that only one run has; return how many they are."""
+        import numpy as np
+
+        if until is None:
+            before = np.ones(len(words), bool)
+        else:
+            place, step = words[:, 1], words[:, 2]
+            before = (place < until[0]) | ((place == until[0]) & (step < until[1]))
+        count = len(words) if before.all() else int(np.argmin(before))
+        fit, epoch, step_ = _place(words[0])
+        last_fit, last_epoch, last_step = _place(words[count - 1])
+        known = self._order[-1] if self._order else None
+        if known is not None and known.only == only and known.what == "steps":
+            start, count_all = (known.fit, known.epoch, known.step), known.steps + count
+            self._order.pop()
+        else:
+            start, count_all = (fit, epoch, step_), count
+        if len(self._order) < _MOST_NOTED:
+            self._order.append(
+                OrderDifference(
+                    only=only,
+                    what="steps",
+                    text=_range(only, start, (last_fit, last_epoch, last_step), count_all),
+                    fit=start[0],
+                    epoch=start[1],
+                    step=start[2],
+                    steps=count_all,
+                )
+            )
+        return count
+
+    def _rest(self, only: str, cursor: _Cursor) -> None:
+        """Note what one run has behind the end of the other, reading it to its end."""
+        while (rows := cursor.rows()) is not None:
+            cursor.advance(self._alone(only, rows.words, None))
+
+    def _mapping(self, mine: Rows, theirs: Rows) -> Mapping:
+        """Return which columns of two blocks are the same, noting those of one run only."""
+        known = self._mappings.get((mine.block.number, theirs.block.number))
+        if known is not None:
+            return known
+        import numpy as np
+
+        places = {column.key: place for place, column in enumerate(theirs.block.columns)}
+        own = {column.key for column in mine.block.columns}
+        pairs = [
+            (place, places[column.key], column)
+            for place, column in enumerate(mine.block.columns)
+            if column.key in places and not self._is_ignored(column)
+        ]
+        for only, block, others, row in (
+            ("expected", mine.block, places, mine.words[0]),
+            ("actual", theirs.block, own, theirs.words[0]),
+        ):
+            for column in block.columns:
+                if column.key not in others and not self._is_ignored(column):
+                    self._lone_column(only, block, column, row)
+        mapping = Mapping(
+            columns=tuple(column for _, _, column in pairs),
+            expected=np.array([place for place, _, _ in pairs], int) + HEAD_WORDS,
+            actual=np.array([place for _, place, _ in pairs], int) + HEAD_WORDS,
+            whole=mine.block.columns == theirs.block.columns,
+        )
+        self._mappings[mine.block.number, theirs.block.number] = mapping
+        return mapping
+
+    def _is_ignored(self, column: Column) -> bool:
+        return column.kind == "loss" and column.role in self._ignored
+
+    def _lone_column(
+        self, only: str, block: Block, column: Column, row: np.ndarray[Any, Any]
+    ) -> None:
+        if len(self._order) < _MOST_NOTED:
+            fit, epoch, step = _place(row)
+            name = self._described(block, column)
+            self._order.append(
+                OrderDifference(
+                    only=only,
+                    what="column",
+                    text=f"{name.kind} {name.name} is in the {only} run only",
+                    fit=fit,
+                    epoch=epoch,
+                    step=step,
+                    steps=0,
+                )
+            )
+
+    def _content(
+        self,
+        block: Block,
+        mapping: Mapping,
+        first: np.ndarray[Any, Any],
+        second: np.ndarray[Any, Any],
+    ) -> None:
+        """Compare rows of the same steps column by column."""
+        import numpy as np
+
+        self._batches.add(block, mapping, first, second)
+        pending = [
+            index
+            for index, column in enumerate(mapping.columns)
+            if (block.model, column) not in self._partings
+        ]
+        if not pending:
+            return
+        differ = first[:, mapping.expected[pending]] != second[:, mapping.actual[pending]]
+        columns = np.flatnonzero(differ.any(axis=0))
+        if not len(columns):
+            return
+        rows = np.argmax(differ[:, columns], axis=0)
+        if self._step is None:
+            row = int(rows.min())
+            here = [mapping.columns[pending[index]] for index in np.flatnonzero(differ[row])]
+            self._step = self._step_difference(block, mapping, here, first[row], second[row])
+            if any(column.kind == "batch" for column in here):
+                self._batches.begin(block, mapping, first[row:], second[row:])
+        for index, row in zip(columns, rows, strict=True):
+            column = mapping.columns[pending[index]]
+            fit, epoch, step = _place(first[row])
+            self._partings[block.model, column] = Parting(
+                column=self._described(block, column), fit=fit, epoch=epoch, step=step
+            )
+
+    def _step_difference(
+        self,
+        block: Block,
+        mapping: Mapping,
+        here: Sequence[Column],
+        first: np.ndarray[Any, Any],
+        second: np.ndarray[Any, Any],
+    ) -> StepDifference:
+        fit, epoch, step = _place(first)
+        found = []
+        for column in here:
+            index = mapping.columns.index(column)
+            words = int(first[mapping.expected[index]]), int(second[mapping.actual[index]])
+            found.append(_with_values(self._described(block, column), column, *words))
+        kinds = {column.kind for column in mapping.columns}
+        differing = {column.kind for column in here}
+        return StepDifference(
+            fit=fit,
+            epoch=epoch,
+            step=step,
+            columns=tuple(found),
+            equal=tuple(kind for kind in KINDS if kind in kinds - differing),
+        )
+
+    def _described(self, block: Block, column: Column) -> ColumnDifference:
+        labels = self._labels[block.model] if block.model < len(self._labels) else ()
+        position = column.position
+        named = position is not None and position < len(labels)
+        return ColumnDifference(
+            kind=column.kind,
+            role=column.role,
+            layer=column.layer,
+            model=block.model,
+            position=position,
+            label=labels[position] if named and position is not None else "",
+            dtype=column.dtype,
+        )
+
+    def _pair_probes(self) -> None:
+        """Measure the distance at each probe that both runs have."""
+        mine, theirs = self._expected.probes, self._actual.probes
+        while mine and theirs:
+            (first, steps), (second, _) = mine[0], theirs[0]
+            keys = first[1:4], second[1:4]
+            if keys[0] <= keys[1]:
+                mine.popleft()
+            if keys[1] <= keys[0]:
+                theirs.popleft()
+            if keys[0] == keys[1] and same_samples(first.block, second.block):
+                self._distances.add(first, second, steps)
+
+
+def _with_values(
+    described: ColumnDifference, column: Column, expected: int, actual: int
+) -> ColumnDifference:
+    form = _FLOATS.get(column.dtype) if column.bits else None
+    if form is None:
+        return described
+    size = struct.calcsize(form)
+    values = [
+        float(struct.unpack(form, word.to_bytes(8, "little")[:size])[0])
+        for word in (expected, actual)
+    ]
+    return described._replace(
+        expected=values[0], actual=values[1], ulps=ulps(values[0], values[1], column.dtype)
+    )
+
+
+def _key(row: np.ndarray[Any, Any]) -> Key:
+    return int(row[1]), int(row[2])
+
+
+def _place(row: np.ndarray[Any, Any]) -> tuple[int, int, int]:
+    """Return fit, epoch and step of a row."""
+    place = int(row[1])
+    return place >> 32, place & 0xFFFFFFFF, int(row[2])
+
+
+def _range(only: str, start: tuple[int, int, int], end: tuple[int, int, int], count: int) -> str:
+    """Say in words which steps only one run has."""
+    where = f"in the {only} run only"
+    if count == 1:
+        return f"step {start[2]:,} of epoch {start[1]:,} is {where}"
+    if start[:2] == end[:2]:
+        return f"steps {start[2]:,} to {end[2]:,} of epoch {start[1]:,} are {where}"
+    return (
+        f"{count:,} steps from step {start[2]:,} of epoch {start[1]:,} to step {end[2]:,} of "
+        f"epoch {end[1]:,} are {where}"
+    )

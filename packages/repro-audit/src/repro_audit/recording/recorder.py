@@ -1,0 +1,420 @@
+"""What is seen of a run, and what becomes of it.
+
+The observer of Keras and the user's own calls tell a `Recorder` what happens; it reads what is
+to be read, keeps it in a draft and writes that as a manifest, as a whole each time. A failure
+of the recorder becomes a `RecordingWarning` and a field marked missing; training goes on.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from repro_audit.capture.privacy import scrub
+from repro_audit.capture.state import capture_tensors, digest_state
+from repro_audit.capture.training import capture_fit
+from repro_audit.errors import RecordingWarning
+from repro_audit.manifest.records import Evaluation, Failure, Flip, TraceOutcome, TraceSetting
+from repro_audit.manifest.writing import write
+from repro_audit.recording.conditions import ConditionReader
+from repro_audit.recording.draft import Draft, DraftFit, DraftModel
+from repro_audit.recording.request import Request
+from repro_audit.recording.tracing import Tracer
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Backend, StateTensor
+    from repro_audit.trace import Column
+
+__all__ = ["Recorder"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _guarded(
+    path: str,
+) -> Callable[
+    [Callable[Concatenate[Recorder, P], R]], Callable[Concatenate[Recorder, P], R | None]
+]:
+    """Make a method of `Recorder` warn where it fails, and mark the field at `path` missing."""
+
+    def decorate(
+        method: Callable[Concatenate[Recorder, P], R],
+    ) -> Callable[Concatenate[Recorder, P], R | None]:
+        @functools.wraps(method)
+        def guarded(self: Recorder, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+                self._failed(path, error)
+                return None
+
+        return guarded
+
+    return decorate
+
+
+class Recorder:
+    """Reads one run into a draft, its manifest and its trace."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        path: Path,
+        request: Request | None,
+        tracer: Tracer | None,
+    ) -> None:
+        """Read what later code could change.
+
+        Args:
+            backend: The framework.
+            path: Where the manifest goes.
+            request: What the process that started this one asks for.
+            tracer: Writes the trace, if there is to be one.
+        """
+        self._backend = backend
+        self._path = path
+        self._request = request
+        self._tracer = tracer
+        self._draft = Draft()
+        self._conditions = ConditionReader(self._draft, backend, self._failed)
+        self._epoch_began = time.monotonic()
+
+    # The life of a recording.
+
+    def begin(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+        """Read what can be read before any training, and write a first manifest.
+
+        Args:
+            arguments: ``sys.argv``.
+            outputs: Paths the run writes.
+
+        Raises:
+            OutputError: The manifest cannot be written.
+        """
+        self._conditions.at_start(arguments, outputs)
+        self._note_trace()
+        write(self._draft.manifest(), self._path)
+
+    def end(
+        self, error: BaseException | None, arguments: Sequence[str], outputs: Sequence[str]
+    ) -> None:
+        """Read what can be read last, and write the manifest.
+
+        Args:
+            error: The exception that ended the run, if any.
+            arguments: ``sys.argv``.
+            outputs: Paths the run writes.
+        """
+        ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
+        self._draft.status = "complete" if ended_well else "failed"
+        if not ended_well:
+            self._draft.failure = Failure(
+                type=type(error).__name__,
+                message=scrub(str(error), self._conditions.project)[:2000],
+            )
+        for item in self._draft.models:
+            model = item.reference()
+            if model is not None:
+                self._read_final_state(item, model)
+        self._conditions.code(arguments, outputs)
+        if self._tracer is not None:
+            self._tracer.close()
+        self.write()
+
+    # What the user tells.
+
+    @_guarded("$.conditions.data")
+    def data(self, role: str, arrays: tuple[Any, ...]) -> None:
+        """Digest the content of a data set."""
+        self._conditions.data(role, arrays)
+
+    @_guarded("$.outcomes.initial_weights")
+    def watch(self, model: Any) -> None:
+        """Read the initial weights of a model that a hand-written loop will train."""
+        self._read_initial_weights(self._seen(model), model)
+
+    @_guarded("$.outcomes.fits")
+    def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
+        """Count one step of a hand-written loop, after its update."""
+        fit = self._loop(model)
+        fit.steps += 1
+        self._trace_loop_step(model, batch, loss)
+        self._flip_if_requested(model, fit)
+
+    def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
+        """Close an epoch of a hand-written loop."""
+        self._loop_epoch_ends(model)
+        self.epoch_ended(model, logs)
+        if self._tracer is not None:
+            self._tracer.epoch_begins(len(self._draft.fits[-1].epochs) + 1)
+
+    # What the observer tells.
+
+    @_guarded("$.conditions.determinism.execution")
+    def compiled(self, model: Any, jit_requested: Any) -> None:
+        """Take note of what a model's compile was asked for."""
+        self._conditions.compiled(model, jit_requested)
+
+    @_guarded("$.conditions.training.fits")
+    def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
+        """Take note of a fit."""
+        item = self._seen(model)
+        for argument in ("x", "validation_data"):
+            self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
+        callbacks = arguments["callbacks"]
+        user_callbacks = list(getattr(callbacks, "callbacks", callbacks))[:-1]
+        self._draft.fits.append(DraftFit(model=item.index))
+        self._draft.fit_arguments.append(capture_fit(item.index, arguments, user_callbacks))
+        if self._tracer is not None:
+            self._tracer.fit_begins(len(self._draft.fits) - 1, item.index)
+
+    @_guarded("$.outcomes.initial_weights")
+    def built(self, model: Any) -> None:
+        """Read the initial weights of a model that its first step has built."""
+        item = self._seen(model)
+        if item.initial is None:
+            self._read_initial_weights(item, model)
+
+    @_guarded("$.conditions.determinism.execution")
+    def traced(self, model: Any, graph: Any) -> None:
+        """Look for operations that race in a step that was traced."""
+        self._conditions.step_traced(self._seen(model).index, self._backend.racing_ops(graph))
+
+    def unseen(self, reason: str) -> None:
+        """Take note that the steps of the fit that begins cannot be seen."""
+        if self._tracer is not None:
+            self._draft.missed(f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace", reason)
+
+    def wants(self) -> bool:
+        """Count a step, and return whether it is to be traced."""
+        return self._tracer is not None and self._tracer.wants()
+
+    def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
+        """Trace a step."""
+        if self._tracer is None:
+            return
+        try:
+            self._tracer.step(columns, lambda: self._backend.describe_state(model), arrays)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            self._trace_failed(error)
+
+    def epoch_began(self, epoch: int) -> None:
+        """Take note of an epoch, from 1."""
+        fit = self._draft.fits[-1]
+        if fit.first_epoch is None:
+            fit.first_epoch = epoch
+        if self._tracer is not None:
+            self._tracer.epoch_begins(epoch)
+
+    def train_begins(self, model: Any) -> None:
+        """Read everything that needs the backend to be in use, before the first step."""
+        self.model_found(model)
+        self._read_training(model)
+        self._epoch_began = time.monotonic()
+
+    @_guarded("$.outcomes.fits")
+    def batch_ended(self, model: Any, batch: int, steps: int | None) -> None:
+        """Count the steps, and flip the bit of a control run after the first."""
+        fit = self._draft.fits[-1]
+        in_epoch = batch + 1 if steps is None else min(batch + 1, steps)
+        fit.steps = fit.steps_before_epoch + in_epoch
+        self._flip_if_requested(model, fit)
+
+    def epoch_ended(self, model: Any, logs: Mapping[str, Any]) -> None:
+        """Take the epoch's history and state, and write the manifest."""
+        self._take_epoch(model, logs)
+        self.write()
+        epochs = sum(len(fit.epochs) for fit in self._draft.fits)
+        if self._request is not None and epochs == self._request.stop_after_epoch:
+            # A control run has shown what it can; the user's code after it would only cost time.
+            raise SystemExit(0)
+
+    @_guarded("$.outcomes.final_state")
+    def train_ended(self, model: Any) -> None:
+        """Read the state a fit ends with; the model may be gone when recording stops."""
+        self._draft.fits[-1].ended = True
+        self._read_final_state(self._seen(model), model)
+
+    @_guarded("$.outcomes.initial_weights")
+    def model_found(self, model: Any) -> None:
+        """Take note of a model, and of what it holds if it has been built."""
+        item = self._seen(model)
+        if item.initial is None and _built(model):
+            self._read_initial_weights(item, model)
+
+    @_guarded("$.outcomes.evaluations")
+    def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
+        """Take the results of an evaluate outside any fit."""
+        self._read_training(model)
+        dtypes = self._metric_dtypes(model) or {}
+        self._draft.evaluations.append(
+            Evaluation(
+                model=self._seen(model).index,
+                after_fits=len(self._draft.fits),
+                results={name: float(value) for name, value in logs.items()},
+                dtypes={name: dtypes.get(name) for name in logs},
+            )
+        )
+
+    # How it is read.
+
+    def _failed(self, path: str, error: Exception) -> None:
+        """Say that something could not be recorded, and let training go on."""
+        reason = scrub(f"{type(error).__name__}: {error}")[:500]
+        self._draft.missed(path, reason)
+        message = f"repro-audit could not record {path}: {reason}"
+        warnings.warn(message, RecordingWarning, stacklevel=3)
+
+    def write(self) -> None:
+        """Write the manifest; a full disk must not stop training."""
+        self._note_trace()
+        try:
+            write(self._draft.manifest(), self._path)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            message = f"repro-audit could not write the manifest: {error}"
+            warnings.warn(message, RecordingWarning, stacklevel=3)
+
+    def _seen(self, model: Any) -> DraftModel:
+        """Return what is known of a model, which from now on counts."""
+        for item in self._draft.models:
+            if item.reference() is model:
+                return item
+        index = len(self._draft.models)
+        item = DraftModel(reference=weakref.ref(model), index=index)
+        self._draft.models.append(item)
+        self._draft.missed(
+            f"$.outcomes.initial_weights[{index}]",
+            "the model was not built before its first step: give it an Input or call build",
+        )
+        self._draft.missed(f"$.outcomes.final_state[{index}]", "the run has not ended")
+        return item
+
+    def _loop(self, model: Any) -> DraftFit:
+        """Return the hand-written loop that trains `model`, taking note of it at its first step."""
+        item = self._seen(model)
+        fits = self._draft.fits
+        if fits and not fits[-1].ended and fits[-1].model == item.index:
+            return fits[-1]
+        self._read_training(model)
+        if item.initial is None:
+            self._draft.missed(
+                f"$.outcomes.initial_weights[{item.index}]",
+                "run.watch(model) was not called before the first step",
+            )
+        fits.append(fit := DraftFit(model=item.index))
+        self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
+        fit.first_epoch = 1
+        if self._tracer is not None:
+            self._tracer.fit_begins(len(fits) - 1, item.index)
+        return fit
+
+    @_guarded("$.outcomes.fits")
+    def _loop_epoch_ends(self, model: Any) -> None:
+        self._loop(model)
+
+    @_guarded("$.conditions.training")
+    def _read_training(self, model: Any) -> None:
+        self._conditions.training(self._seen(model), model)
+
+    def _read_initial_weights(self, item: DraftModel, model: Any) -> None:
+        tensors = self._backend.weights(model)
+        item.initial = capture_tensors(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
+        self._draft.found(f"$.outcomes.initial_weights[{item.index}]")
+
+    @_guarded("$.outcomes.final_state")
+    def _read_final_state(self, item: DraftModel, model: Any) -> None:
+        tensors = self._backend.state(model)
+        item.final = capture_tensors(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
+        self._draft.found(f"$.outcomes.final_state[{item.index}]")
+
+    @_guarded("$.outcomes.fits")
+    def _take_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
+        fit = self._draft.fits[-1]
+        numbers = {name: value for name, value in logs.items() if _is_number(value)}
+        fit.add_epoch(numbers, self._metric_dtypes(model) or {})
+        tensors = self._backend.state(model)
+        fit.epochs[-1] = digest_state([capture_tensors(tensors)])
+        self._trace_epoch(fit, tensors)
+        now = time.monotonic()
+        self._draft.epoch_durations_s.append(round(now - self._epoch_began, 3))
+        self._epoch_began = now
+
+    def _trace_epoch(self, fit: DraftFit, tensors: Sequence[StateTensor]) -> None:
+        """Record an epoch's end in the trace, and its digest for the manifest."""
+        if self._tracer is None:
+            return
+        try:
+            fit.trace[-1] = self._tracer.epoch_ends(tensors)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            self._trace_failed(error)
+            return
+        path = f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace"
+        if fit.trace[-1] is None and not self._draft.is_missed(path):
+            self._draft.missed(path, "no step was seen: the model makes its own train function")
+
+    def _trace_loop_step(self, model: Any, batch: Any, loss: Any) -> None:
+        """Trace one step of a hand-written loop."""
+        if self._tracer is None or not self._tracer.wants():
+            return
+        try:
+            columns, arrays = self._backend.loop_step(model, batch, loss)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            self._trace_failed(error)
+            return
+        self.step(model, columns, arrays)
+
+    def _trace_failed(self, error: Exception) -> None:
+        """Give up the trace: part of one would pass for a whole one."""
+        if self._tracer is not None:
+            self._tracer.discard()
+            self._tracer = None
+            for fit in self._draft.fits:
+                fit.trace = [None] * len(fit.trace)
+            self._failed("$.outcomes.digests.trace", error)
+
+    def _note_trace(self) -> None:
+        """Tell the draft how far the trace has come."""
+        tracer, draft = self._tracer, self._draft
+        if tracer is None:
+            draft.trace = draft.trace_outcome = draft.trace_digest = None
+            return
+        draft.trace = TraceSetting(setting=tracer.setting, strides=tuple(tracer.strides))
+        draft.trace_outcome = TraceOutcome(rows=tracer.rows, bytes=tracer.bytes)
+        draft.trace_digest = tracer.digest
+
+    @_guarded("$.outcomes.fits.dtypes")
+    def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        return self._backend.metric_dtypes(model)
+
+    @_guarded("$.control_run")
+    def _flip_if_requested(self, model: Any, fit: DraftFit) -> None:
+        if self._request is not None and self._request.flip and self._draft.flip is None:
+            position, element, bit = self._backend.flip_bit(model)
+            self._draft.flip = Flip(
+                step=fit.steps,
+                model=self._seen(model).index,
+                position=position,
+                element=element,
+                bit=bit,
+            )
+
+
+def _built(model: Any) -> bool:
+    """Whether every layer has its weights; Keras's own test before a symbolic build."""
+    return all(layer.built for layer in model._flatten_layers())
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

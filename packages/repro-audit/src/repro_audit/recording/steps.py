@@ -1,0 +1,238 @@
+"""See every training step of a fit from outside the compiled step.
+
+Keras on TensorFlow passes the function of one step, compiled or not, through the model's
+``_autoconvert_optionals`` on its way into the loop. There it is wrapped: the step runs as it
+is, and behind it one host call hands over the batch, the logs and the variables. The step's
+own graph, and so what XLA makes of it, stays untouched; nothing is drawn and nothing is set.
+
+A step once wrapped stays so until Keras makes another: tracing it anew would make stateful
+random operations in it begin again. Without a recording its host call returns at once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.util import nest
+
+from repro_audit.recording.tensorflow import state_variables
+from repro_audit.trace import Column
+from repro_audit.trace.fingerprint import dtype_name
+
+__all__ = ["StepObserver", "loop_step", "observe_steps"]
+
+_PARTS = ("x", "y", "sample_weight")
+_WORD_BYTES = 8
+_NOTHING = np.int32(0)
+
+
+class StepObserver(Protocol):
+    """Is told of steps."""
+
+    def built(self, model: Any) -> None:
+        """The first step has been traced, which built the model, and has not yet run."""
+
+    def traced(self, model: Any, graph: Any) -> None:
+        """A step was traced; `graph` holds its operations."""
+
+    def wants(self) -> bool:
+        """Return whether the step that has just run is to be recorded; called once a step."""
+
+    def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
+        """A step has run.
+
+        Args:
+            model: The model.
+            columns: What the first arrays are: of the batch and of the running loss.
+            arrays: NumPy arrays: batch and loss, then the state of model and optimizer in the
+                order of `state_variables`. The next step may overwrite their memory.
+        """
+
+
+class _Hook:
+    """What a model's wrapped step refers to: the observer of now, if there is one."""
+
+    def __init__(self) -> None:
+        self.observer: StepObserver | None = None
+        self.training = False
+
+
+_hooks: weakref.WeakKeyDictionary[Any, _Hook] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
+    """Tell `observer` of every training step of `model` until the block ends.
+
+    Yields:
+        None, or why steps cannot be seen.
+    """
+    obstacle = _obstacle(model)
+    if obstacle is not None:
+        yield obstacle
+        return
+    hook = _hooks.setdefault(model, _Hook())
+    hook.observer = observer
+    convert, make = model._autoconvert_optionals, model.make_train_function
+
+    def autoconvert(step: Any) -> Any:
+        converted = convert(step)
+        return _wrapped(converted, weakref.ref(model), hook) if hook.training else converted
+
+    def make_train_function(*args: Any, **kwargs: Any) -> Any:
+        # Steps of evaluation pass through the same place.
+        hook.training = True
+        try:
+            return make(*args, **kwargs)
+        finally:
+            hook.training = False
+
+    # Keras tracks what is assigned to a model; this must leave no trace there.
+    object.__setattr__(model, "_autoconvert_optionals", autoconvert)
+    object.__setattr__(model, "make_train_function", make_train_function)
+    try:
+        yield None
+    finally:
+        hook.observer = None
+        object.__delattr__(model, "_autoconvert_optionals")
+        object.__delattr__(model, "make_train_function")
+
+
+def _obstacle(model: Any) -> str | None:
+    """Say why the steps of a model cannot be seen without changing the run."""
+    if not hasattr(model, "_autoconvert_optionals"):
+        return "this release of Keras has no place to see steps from"
+    if model.train_function is not None and model not in _hooks:
+        return "the model was trained before recording began, and its step is compiled already"
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return "steps on several replicas are not traced yet"
+    if tf.config.optimizer.get_jit():
+        return "XLA's auto-clustering is on, and a host call would change its clusters"
+    return None
+
+
+def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
+    """Return the function of one step that hands over what it saw behind it."""
+
+    def observed_step(data: Any) -> Any:
+        result = converted(data)
+        model = reference()
+        batch, batch_tensors = batch_columns(data)
+        loss, loss_tensors = loss_columns(result)
+        tensors = [*batch_tensors, *loss_tensors]
+        # Listed only now: a step may build layers and optimizer slots while it is traced.
+        columns = (*batch, *loss)
+        if tf.executing_eagerly():
+            observer = hook.observer
+            if observer is not None and observer.wants():
+                observer.step(
+                    model, columns, [item.numpy() for item in (*tensors, *read_state(model))]
+                )
+            return result
+        if hook.observer is not None:
+            with tf.init_scope():
+                hook.observer.built(model)
+            hook.observer.traced(model, tf.compat.v1.get_default_graph())
+
+        def host(*arrays: Any) -> Any:
+            observer = hook.observer
+            if observer is not None and observer.wants():
+                observer.step(reference(), columns, arrays)
+            return _NOTHING
+
+        done = [
+            item for item in tf.nest.flatten(result, expand_composites=True) if _is_tensor(item)
+        ]
+        with tf.control_dependencies(done):
+            tf.numpy_function(host, [*tensors, *read_state(model)], [tf.int32], stateful=True)
+        return result
+
+    return observed_step
+
+
+def loop_step(
+    model: Any, batch: Any, loss: Any
+) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
+    """Return what one step of a hand-written loop was made of: columns, and arrays.
+
+    Args:
+        model: The model, after its update.
+        batch: The batch, a structure of tensors or arrays; None where it is not known.
+        loss: The step's loss; None where it is not known.
+    """
+    columns, tensors = batch_columns(batch)
+    of_loss, loss_tensors = loss_columns(loss)
+    read = [*tensors, *loss_tensors, *read_state(model)]
+    return (*columns, *of_loss), [np.asarray(item) for item in read]
+
+
+def read_state(model: Any) -> list[Any]:
+    """Return a tensor of each variable of a model and its optimizer, without a copy on a CPU."""
+    return [item.tensor() for item in state_variables(model)]
+
+
+def batch_columns(data: Any) -> tuple[list[Column], list[Any]]:
+    """Return a column for each tensor of a batch, and the tensors.
+
+    Args:
+        data: What the step receives: a tensor, ``(x, y, sample_weight)`` or another structure.
+    """
+    if isinstance(data, tuple | list) and len(data) <= len(_PARTS):
+        parts = list(zip(_PARTS, data, strict=False))
+    else:
+        parts = [(_PARTS[0], data)]
+    columns, tensors = [], []
+    for name, part in parts:
+        for path, tensor in _flat(part):
+            # The size of a batch is a fact of the batch, whose last one is often smaller.
+            shape = (None, *tensor.shape[1:]) if tensor.shape.rank else tensor.shape
+            columns.append(_column("batch", f"{name}/{path}" if path else name, tensor, shape))
+            tensors.append(tensor)
+    return columns, tensors
+
+
+def loss_columns(logs: Any) -> tuple[list[Column], list[Any]]:
+    """Return a column for each tensor of a step's logs, and the tensors.
+
+    Args:
+        logs: What the step returns: running means by metric, or the loss alone.
+    """
+    columns, tensors = [], []
+    for path, tensor in _flat(logs):
+        number = tensor.shape.rank == 0 and tensor.dtype.size <= _WORD_BYTES
+        bits = number and tensor.dtype.is_floating
+        columns.append(_column("loss", path or "loss", tensor, tensor.shape, bits=bits))
+        tensors.append(tensor)
+    return columns, tensors
+
+
+def _flat(structure: Any) -> list[tuple[str, Any]]:
+    """Return the tensors of a structure and where each stands; composites as their parts."""
+    flat = nest.flatten_with_joined_string_paths(structure, expand_composites=True)
+    return [
+        (path, item if _is_tensor(item) else tf.convert_to_tensor(item))
+        for path, item in flat
+        if _is_tensor(item) or isinstance(item, int | float | np.generic | np.ndarray)
+    ]
+
+
+def _is_tensor(item: Any) -> bool:
+    return isinstance(item, tf.Tensor) and item.dtype not in {tf.variant, tf.resource}
+
+
+def _column(kind: str, role: str, tensor: Any, shape: Any, *, bits: bool = False) -> Column:
+    sizes = [None] if getattr(shape, "rank", 0) is None else shape
+    return Column(
+        kind=kind,
+        role=role,
+        layer=None,
+        position=None,
+        dtype=dtype_name(np.dtype(tensor.dtype.as_numpy_dtype)),
+        shape=tuple(None if size is None else int(size) for size in sizes),
+        bits=bits,
+    )

@@ -1,0 +1,120 @@
+"""What the traces of two runs show, in words that every format shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from repro_audit.compare import ColumnDifference, Distance, TraceComparison
+from repro_audit.errors import printable
+from repro_audit.report.summary import counted, distance
+
+__all__ = ["growth", "step_facts"]
+
+_KINDS = {
+    "batch": "batch",
+    "random": "random state",
+    "loss": "running loss",
+    "weight": "weights",
+    "optimizer": "optimizer",
+}
+_MOST_NAMES = 3
+_MOST_BARS = 12
+_BAR = 32
+
+
+def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
+    """Return what is known of the first step that differs, as pairs of a label and a text.
+
+    Args:
+        trace: What the traces show.
+    """
+    facts = [("order", printable(item.text)) for item in trace.order]
+    step = trace.step
+    if step is None:
+        return facts
+    equal = [_KINDS[kind] for kind in step.equal]
+    if equal:
+        facts.append(("equal there", ", ".join(equal)))
+    for kind, word in _KINDS.items():
+        columns = [column for column in step.columns if column.kind == kind]
+        if columns:
+            facts.append((word, _columns(columns)))
+    if trace.batches == "reordered":
+        facts.append(("batches", "those of this epoch are the same in another order"))
+    if "loss" in step.equal:
+        facts.append(("meanwhile", _meanwhile(trace)))
+    apart = next((item for item in trace.distances if item.differing), None)
+    if apart is not None:
+        facts.append(("distance", _distance(apart)))
+    return facts
+
+
+def growth(trace: TraceComparison) -> list[tuple[str, str, str]]:
+    """Return how the distance of the weights grows: where, how far, and a bar on a log scale.
+
+    Args:
+        trace: What the traces show.
+    """
+    points = [item for item in trace.distances if item.relative]
+    if len(points) < 2:
+        return []
+    kept = _spread(points)
+    logs = [math.log10(item.relative or 1.0) for item in kept]
+    low, high = math.floor(min(logs)), max(logs)
+    scale = (_BAR - 1) / (high - low) if high > low else 0.0
+    return [
+        (
+            f"epoch {item.epoch:,} step {item.step:,}",
+            f"{item.relative:.1e}",
+            "█" * (1 + round((value - low) * scale)),
+        )
+        for item, value in zip(kept, logs, strict=True)
+    ]
+
+
+def _spread(points: Sequence[Distance]) -> list[Distance]:
+    """Return at most so many points, the first and the last among them."""
+    if len(points) <= _MOST_BARS:
+        return list(points)
+    last = len(points) - 1
+    places = sorted({round(index * last / (_MOST_BARS - 1)) for index in range(_MOST_BARS)})
+    return [points[place] for place in places]
+
+
+def _columns(columns: Sequence[ColumnDifference]) -> str:
+    names = []
+    for column in columns[:_MOST_NAMES]:
+        name = printable(column.name)
+        if column.expected is not None and column.actual is not None:
+            apart = distance(column.ulps, column.dtype, None)
+            name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
+        names.append(name)
+    more = len(columns) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _meanwhile(trace: TraceComparison) -> str:
+    """Say how long the metrics hide the difference."""
+    later = [item for item in trace.partings if item.column.kind == "loss"]
+    if not later:
+        return "the running loss and metrics never show it"
+    first = later[0]
+    return (
+        f"the {printable(first.column.name)} hides it: it agrees to the last bit until "
+        f"step {first.step:,} of epoch {first.epoch:,}"
+    )
+
+
+def _distance(apart: Distance) -> str:
+    """Say how far apart the weights are at the first probe that shows it."""
+    text = (
+        f"{apart.differing:,} of {counted(apart.sampled, 'sampled element')} differ after step "
+        f"{apart.step:,} of epoch {apart.epoch:,}"
+    )
+    if apart.median_ulps is not None and apart.largest_ulps is not None:
+        text += f", by {apart.median_ulps:,} ULP" + ("s" if apart.median_ulps != 1 else "")
+        text += f" in the median and {apart.largest_ulps:,} at most"
+    if apart.relative is not None:
+        text += f"; {apart.relative:.1e} of the weights' norm"
+    return text

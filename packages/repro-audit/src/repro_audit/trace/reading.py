@@ -1,0 +1,358 @@
+"""Read a trace that a stranger wrote, in memory that does not grow with its length."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from repro_audit.errors import TraceError, printable, shown
+from repro_audit.trace.layout import (
+    FINGERPRINT,
+    HEAD_WORDS,
+    PROBE,
+    ROW,
+    SCHEMA,
+    WORD,
+    Block,
+    Probe,
+    Rows,
+    is_setting,
+    parse_block,
+)
+
+if TYPE_CHECKING:
+    from repro_audit.manifest import Manifest
+
+__all__ = ["Trace", "find_trace"]
+
+_CHUNK_BYTES = 2**20
+_LONGEST_LINE = 2**22
+_MOST_LINE_BYTES = 2**26
+_FIRST_WINDOW = 64
+_LINE = ord("{")
+
+
+def find_trace(path: str | os.PathLike[str], manifest: Manifest) -> Trace | None:
+    """Return the trace that lies beside a manifest's file, if the run left one and it is there.
+
+    Args:
+        path: The manifest's file; ``-``, standard input, has nothing beside it.
+        manifest: What the file holds.
+
+    Raises:
+        TraceError: Something else than a regular file lies there.
+    """
+    if manifest.trace is None or os.fspath(path) == "-":
+        return None
+    beside = Path(path).with_suffix(".trace")
+    name = printable(str(beside))
+    try:
+        status = beside.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise _irregular(name)
+    outcome = manifest.outcomes.trace
+    return Trace(
+        beside,
+        size=0 if outcome is None else outcome.bytes,
+        digest=manifest.outcomes.digests.trace,
+        ended=manifest.status != "running",
+    )
+
+
+class Trace:
+    """A trace file, and what its manifest says of it.
+
+    Attributes:
+        name: What messages call it.
+    """
+
+    def __init__(self, path: Path, *, size: int, digest: str | None, ended: bool) -> None:
+        """Take note of a file; nothing is read.
+
+        Args:
+            path: The file.
+            size: How many of its bytes the manifest's digest covers.
+            digest: SHA-256 of those bytes.
+            ended: Whether that is the whole file; a killed run goes on behind it.
+        """
+        self.name = printable(str(path))
+        self.digest = digest
+        self._path = path
+        self._size = size
+        self._ended = ended
+
+    def verify(self) -> None:
+        """Check the file against the manifest's digest.
+
+        Raises:
+            TraceError: It is another file, or damaged.
+        """
+        with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+
+    def parts(self) -> Iterator[Block | Rows | Probe]:
+        """Yield what stands in the trace, in its order, rows in groups.
+
+        The file is checked against the manifest's digest on the way: what was yielded counts
+        once the iterator has ended. The last record of a killed run, if it is torn, is left out.
+
+        Raises:
+            TraceError: It is another file, damaged, or no trace at all.
+        """
+        with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
+            yield from _Parser(file, self.name, torn=not self._ended).parts()
+
+
+class _Checked:
+    """Reads a file forward and compares its size and digest with what a manifest says."""
+
+    def __init__(
+        self, path: Path, name: str, size: int, digest: str | None, *, ended: bool
+    ) -> None:
+        self._path, self._name = path, name
+        self._size, self._digest, self._ended = size, digest, ended
+        self._hasher = hashlib.sha256()
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        try:
+            # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            message = f"{self._name}: cannot be opened: {error.strerror}."
+            raise TraceError(message) from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise _irregular(self._name)
+        self._file = open(descriptor, "rb", buffering=0)  # noqa: PTH123 - no Path
+        actual = status.st_size
+        if actual < self._size or (self._ended and actual > self._size):
+            self._file.close()
+            message = (
+                f"{self._name}: expected {self._size:,} bytes, as the manifest says, received "
+                f"{actual:,}. It was cut off, or belongs to another run."
+            )
+            raise TraceError(message)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end.
+
+        Raises:
+            TraceError: The end is reached and the digest is another, or reading fails.
+        """
+        try:
+            content = self._file.read(size)
+        except OSError as error:
+            message = f"{self._name}: cannot be read: {error.strerror}."
+            raise TraceError(message) from error
+        covered = max(0, min(len(content), self._size - self._seen))
+        self._hasher.update(memoryview(content)[:covered])
+        self._seen += len(content)
+        if not content and self._digest is not None:
+            actual = "sha256:" + self._hasher.hexdigest()
+            if actual != self._digest:
+                message = (
+                    f"{self._name}: expected {self._digest}, as the manifest says, received "
+                    f"{actual}. It was damaged, or belongs to another run."
+                )
+                raise TraceError(message)
+        return content
+
+
+class _Parser:
+    """Cuts bytes into lines and records."""
+
+    def __init__(self, file: _Checked, name: str, *, torn: bool) -> None:
+        self._file, self._name, self._torn = file, name, torn
+        self._buffer = b""
+        self._at = 0  # how much of the buffer is done with
+        self._offset = self._begin = 0
+        self._line_bytes = 0
+        self._blocks: list[Block] = []
+        self._last: tuple[int, int] = (0, 0)
+
+    def parts(self) -> Iterator[Block | Rows | Probe]:
+        """Yield everything in the file."""
+        started = False
+        while self._has(1):
+            self._begin = self._offset
+            if self._buffer[self._at] == _LINE:
+                line = self._line()
+                if line is None:
+                    break
+                if started:
+                    yield self._block(line)
+                else:
+                    self._start(line)
+                    started = True
+            elif not started:
+                self._refuse("expected a trace, whose first line is a JSON object")
+            else:
+                part = self._record()
+                if part is None:
+                    break
+                yield part
+        # Whatever is left of a torn record is read too: the digest covers what it covers.
+        while self._more():
+            self._at = len(self._buffer)
+        if not started and not self._torn:
+            self._refuse("expected a trace, received no line of it")
+
+    def _left(self) -> int:
+        return len(self._buffer) - self._at
+
+    def _more(self, size: int = 1) -> bool:
+        """Read on, `size` bytes or more; whether there were so many."""
+        contents = [self._buffer[self._at :]]
+        while size > 0 and (content := self._file.read(_CHUNK_BYTES)):
+            contents.append(content)
+            size -= len(content)
+        self._buffer, self._at = b"".join(contents), 0
+        return size <= 0
+
+    def _has(self, size: int) -> bool:
+        """Whether so many bytes can be had, which are then in the buffer."""
+        return self._left() >= size or self._more(size - self._left())
+
+    def _take(self, size: int) -> bytes:
+        taken = self._buffer[self._at : self._at + size]
+        self._skip(size)
+        return taken
+
+    def _skip(self, size: int) -> None:
+        self._at += size
+        self._offset += size
+
+    def _line(self) -> Any:
+        """Return the JSON object of a line, or None where a killed run tore it."""
+        end = self._buffer.find(b"\n", self._at)
+        while end < 0 and (searched := self._left()) <= _LONGEST_LINE:
+            if not self._more():
+                self._end_torn()
+                return None
+            end = self._buffer.find(b"\n", searched)
+        if end < 0 or end - self._at > _LONGEST_LINE:
+            self._refuse(f"expected a line of at most {_LONGEST_LINE:,} bytes")
+        line = self._take(end + 1 - self._at)
+        self._line_bytes += len(line)
+        if self._line_bytes > _MOST_LINE_BYTES:
+            self._refuse(f"expected at most {_MOST_LINE_BYTES:,} bytes of lines")
+        try:
+            value = json.loads(line, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            self._refuse("expected a line of JSON, received something else")
+        if not isinstance(value, dict):
+            self._refuse("expected a JSON object")
+        return value
+
+    def _start(self, value: dict[str, Any]) -> None:
+        for field, expected in (("schema", SCHEMA), ("fingerprint", FINGERPRINT)):
+            if value.get(field) != expected:
+                self._refuse(
+                    f"$.{field}: expected '{expected}', received {shown(value.get(field))}. "
+                    "Another release of repro-audit may read it"
+                )
+        if set(value) != {"schema", "fingerprint", "setting"}:
+            self._refuse("$: expected schema, fingerprint and setting")
+        if not is_setting(value["setting"]):
+            self._refuse("$.setting: expected 'step', 'epoch' or a number of steps")
+
+    def _block(self, value: dict[str, Any]) -> Block:
+        try:
+            block = parse_block(value, len(self._blocks))
+        except ValueError as error:
+            self._refuse(printable(str(error)))
+        self._blocks.append(block)
+        return block
+
+    def _record(self) -> Rows | Probe | None:
+        """Return the rows that come next, or a probe, or None where a killed run tore it."""
+        if not self._has(HEAD_WORDS * WORD):
+            self._end_torn()
+            return None
+        word = self._word(0)
+        kind, number = word & 0xFF, word >> 8
+        if kind not in {ROW, PROBE} or number >= len(self._blocks):
+            self._refuse("expected a row or a probe of a block above, received something else")
+        block = self._blocks[number]
+        size = (block.row_words if kind == ROW else block.probe_words) * WORD
+        if not self._has(size):
+            self._end_torn()
+            return None
+        if kind == ROW:
+            return self._rows(block, word, size)
+        place, step = self._word(1), self._word(2)
+        self._follows(place, step, again=True)
+        self._last = place, step
+        samples = self._take(size)[HEAD_WORDS * WORD :]
+        return Probe(block, place >> 32, place & 0xFFFFFFFF, step, samples)
+
+    def _word(self, index: int) -> int:
+        start = self._at + index * WORD
+        return int.from_bytes(self._buffer[start : start + WORD], "little")
+
+    def _rows(self, block: Block, word: int, size: int) -> Rows:
+        """Return all the rows in the buffer that have the same first word."""
+        import numpy as np
+
+        count = self._left() // size
+        words = np.frombuffer(self._buffer, "<u8", count * size // WORD, self._at)
+        words = words.reshape(count, -1)
+        # In growing windows: where blocks alternate, every row is a group of its own.
+        window, others = _FIRST_WINDOW, np.flatnonzero(words[:_FIRST_WINDOW, 0] != word)
+        while not len(others) and window < count:
+            window *= 4
+            others = np.flatnonzero(words[:window, 0] != word)
+        if len(others):
+            words = words[: others[0]]
+        if sys.byteorder != "little":
+            words = words.astype(np.uint64)
+        places, steps = words[:, 1], words[:, 2]
+        self._follows(int(places[0]), int(steps[0]))
+        later = (places[1:] > places[:-1]) | (
+            (places[1:] == places[:-1]) & (steps[1:] > steps[:-1])
+        )
+        if not later.all():
+            wrong = int(np.argmin(later)) + 1
+            self._refuse("expected records in the order of steps", wrong * size)
+        self._last = int(places[-1]), int(steps[-1])
+        self._skip(len(words) * size)
+        return Rows(block, words)
+
+    def _follows(self, place: int, step: int, *, again: bool = False) -> None:
+        """Refuse a record that is not behind the last one; a probe may stand at its place."""
+        if (place, step) < self._last or ((place, step) == self._last and not again):
+            self._refuse("expected records in the order of steps")
+
+    def _end_torn(self) -> None:
+        """Come to the end of the file within a record: right only where a run was killed."""
+        if not self._torn:
+            self._refuse("ends within a record: it was cut off")
+        self._at = len(self._buffer)
+
+    def _refuse(self, message: str, ahead: int = 0) -> NoReturn:
+        text = f"{self._name}: at byte {self._begin + ahead:,}: {message}."
+        raise TraceError(text)
+
+
+def _irregular(name: str) -> TraceError:
+    return TraceError(f"{name}: expected a trace, received something that is no regular file.")
+
+
+def _no_constant(text: str) -> Any:
+    message = f"{text} is not JSON"
+    raise ValueError(message)

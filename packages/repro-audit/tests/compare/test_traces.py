@@ -1,0 +1,246 @@
+"""Where two traces part."""
+
+import struct
+
+import numpy as np
+import pytest
+from traces import BATCH, KERNEL, LOSS, SLOT, block, line, probe, row, start, trace
+
+from repro_audit.compare.traces import compare_traces
+from repro_audit.errors import TraceError
+from repro_audit.trace import Column
+
+LABELS = Column("batch", "y", None, None, "int64", (None,))
+STATE = Column("random", "seed_generator_state", "Dropout", 1, "int64", (2,))
+COLUMNS = (BATCH, LABELS, STATE, LOSS, KERNEL, SLOT)
+X, Y, RANDOM, RUNNING_LOSS, WEIGHT, MOMENTUM = range(len(COLUMNS))
+NAMES = [["dense/kernel", "dropout/state", "adam/momentum"]]
+STEPS, EPOCHS = 8, 2
+
+
+def rows(changes=(), *, epochs=EPOCHS, steps=STEPS):
+    """Return a run's rows: by epoch and step, one word a column; `changes` alter some of them."""
+    table = {
+        (epoch, step): [100 * epoch + 10 * step + column for column in range(len(COLUMNS))]
+        for epoch in range(1, epochs + 1)
+        for step in range(1, steps + 1)
+    }
+    for place, column, word in changes:
+        table[place][column] = word
+    return table
+
+
+def parts(tmp_path, name, table, columns=COLUMNS, probes=()):
+    """Write a trace of one fit and return what stands in it."""
+    content = [line(start()), line(block(0, columns))]
+    for place, words in table.items():
+        content.append(row(0, (0, *place), words))
+        content += [probe(0, (0, *place), samples) for at, samples in probes if at == place]
+    return trace(tmp_path / name, b"".join(content)).parts()
+
+
+def compared(tmp_path, expected, actual, **options):
+    return compare_traces(
+        parts(tmp_path, "expected", expected),
+        parts(tmp_path, "actual", actual),
+        labels=NAMES,
+        **options,
+    )
+
+
+def test_equal_traces_have_no_difference(tmp_path):
+    result = compared(tmp_path, rows(), rows())
+    assert (result.rows, result.columns) == (STEPS * EPOCHS, len(COLUMNS))
+    assert (result.step, result.order, result.partings, result.batches) == (None, (), (), None)
+
+
+@pytest.mark.parametrize("column", range(len(COLUMNS)))
+@pytest.mark.parametrize("place", [(1, 1), (1, 5), (2, 8)])
+def test_one_word_that_differs_is_found(tmp_path, place, column):
+    result = compared(tmp_path, rows(), rows([(place, column, 7)]))
+    assert (result.step.epoch, result.step.step) == place
+    (found,) = result.step.columns
+    assert (found.kind, found.role) == (COLUMNS[column].kind, COLUMNS[column].role)
+    assert found.kind not in result.step.equal
+
+
+def test_the_first_step_counts_and_all_its_columns_are_named_in_execution_order(tmp_path):
+    changes = [((2, 1), X, 1), ((1, 6), WEIGHT, 1), ((1, 6), RUNNING_LOSS, 1), ((1, 6), RANDOM, 1)]
+    result = compared(tmp_path, rows(), rows(changes))
+    assert (result.step.epoch, result.step.step) == (1, 6)
+    assert [item.kind for item in result.step.columns] == ["random", "loss", "weight"]
+    assert result.step.columns[2].label == "dense/kernel"
+    assert result.step.equal == ("batch", "optimizer")
+
+
+def test_every_column_has_its_own_first_step(tmp_path):
+    changes = [((1, 6), WEIGHT, 1), ((1, 7), WEIGHT, 1), ((1, 7), MOMENTUM, 1), ((2, 2), X, 1)]
+    result = compared(tmp_path, rows(), rows(changes))
+    found = [(item.column.role, item.epoch, item.step) for item in result.partings]
+    assert found == [("kernel", 1, 6), ("momentum of 0", 1, 7), ("x", 2, 2)]
+
+
+def test_a_loss_is_shown_with_its_values_and_their_distance(tmp_path):
+    values = [
+        struct.unpack("<Q", struct.pack("<f4x", value))[0]
+        for value in (1.0, np.nextafter(np.float32(1), np.float32(2)))
+    ]
+    place = (1, 3)
+    result = compared(
+        tmp_path,
+        rows([(place, RUNNING_LOSS, values[0])]),
+        rows([(place, RUNNING_LOSS, values[1])]),
+    )
+    (found,) = result.step.columns
+    assert (found.expected, found.ulps) == (1.0, 1)
+
+
+# Order comes before content.
+
+
+def without(table, *places):
+    return {place: words for place, words in table.items() if place not in places}
+
+
+@pytest.mark.parametrize("only", ["expected", "actual"])
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        ([(1, 5)], "step 5 of epoch 1 is in the {} run only"),
+        ([(1, 1)], "step 1 of epoch 1 is in the {} run only"),
+        ([(2, 7), (2, 8)], "steps 7 to 8 of epoch 2 are in the {} run only"),
+        ([(2, step) for step in range(1, 9)], "steps 1 to 8 of epoch 2 are in the {} run only"),
+    ],
+)
+def test_a_missing_step_is_no_difference_of_every_later_one(tmp_path, only, places, text):
+    tables = rows(), without(rows(), *places)
+    result = compared(tmp_path, *(tables if only == "expected" else tables[::-1]))
+    (missing,) = result.order
+    assert (missing.only, missing.what, missing.steps) == (only, "steps", len(places))
+    assert missing.text == text.format(only)
+    assert result.step is None
+    assert result.rows == STEPS * EPOCHS - len(places)
+
+
+def test_steps_behind_a_missing_one_are_compared_with_their_own(tmp_path):
+    result = compared(tmp_path, rows(), without(rows([((2, 3), WEIGHT, 1)]), (1, 5), (1, 6)))
+    assert [item.steps for item in result.order] == [2]
+    assert (result.step.epoch, result.step.step) == (2, 3)
+
+
+def test_a_resumed_run_is_compared_with_the_same_epoch(tmp_path):
+    resumed = {place: words for place, words in rows().items() if place[0] == 2}
+    result = compared(tmp_path, rows(), resumed)
+    assert result.step is None
+    assert result.rows == STEPS
+
+
+@pytest.mark.parametrize("only", ["expected", "actual"])
+def test_a_column_of_one_run_only_is_reported_and_the_others_are_compared(tmp_path, only):
+    fewer = COLUMNS[:WEIGHT] + COLUMNS[MOMENTUM:]
+    table = {place: words[:WEIGHT] + words[MOMENTUM:] for place, words in rows().items()}
+    table[1, 4][0] += 1
+    sides = [(rows(), COLUMNS), (table, fewer)]
+    sides = sides if only == "expected" else sides[::-1]
+    result = compare_traces(
+        parts(tmp_path, "a", *sides[0]), parts(tmp_path, "b", *sides[1]), labels=NAMES
+    )
+    (column,) = result.order
+    assert (column.only, column.what) == (only, "column")
+    assert "kernel" in column.text
+    assert (result.step.epoch, result.step.step) == (1, 4)
+    assert [item.role for item in result.step.columns] == ["x"]
+
+
+def test_columns_are_the_same_wherever_they_stand(tmp_path):
+    """A block with another order of the slots still pairs each with its own."""
+    other = Column("optimizer", "velocity of 0", "Adam", 2, "float32", (3,))
+    columns = [*COLUMNS[:WEIGHT], KERNEL, SLOT, other]
+    swapped = [*COLUMNS[:WEIGHT], KERNEL, other, SLOT]
+    table = {place: [*words, 5] for place, words in rows().items()}
+    turned = {place: [*words[:-2], words[-1], words[-2]] for place, words in table.items()}
+    result = compare_traces(
+        parts(tmp_path, "a", table, columns), parts(tmp_path, "b", turned, swapped)
+    )
+    assert (result.step, result.order) == (None, ())
+
+
+def test_an_ignored_metric_is_not_compared(tmp_path):
+    changed = rows([((1, 1), RUNNING_LOSS, 1)])
+    assert compared(tmp_path, rows(), changed).step is not None
+    assert compared(tmp_path, rows(), changed, ignored=["loss"]).step is None
+
+
+# Batches.
+
+
+def test_batches_in_another_order_are_told_from_other_batches(tmp_path):
+    table = rows()
+    swapped = {place: list(words) for place, words in table.items()}
+    for column in (X, Y):
+        swapped[1, 2][column], swapped[1, 6][column] = table[1, 6][column], table[1, 2][column]
+    assert compared(tmp_path, table, swapped).batches == "reordered"
+    swapped[1, 7][X] += 1
+    assert compared(tmp_path, table, swapped).batches == "other"
+
+
+# Distance.
+
+
+def samples(*values):
+    return struct.pack("<3f", *values)
+
+
+def test_the_distance_is_measured_where_both_runs_were_probed(tmp_path):
+    one = [((1, 1), samples(1, 2, 2)), ((1, 2), samples(1, 2, 3)), ((1, 4), samples(1, 2, 4))]
+    step = np.nextafter(np.float32(2), np.float32(3))
+    two = [((1, 1), samples(1, 2, 2)), ((1, 2), samples(1, step, 3)), ((1, 8), samples(9, 9, 9))]
+    result = compare_traces(
+        parts(tmp_path, "a", rows(), probes=one), parts(tmp_path, "b", rows(), probes=two)
+    )
+    first, second = result.distances
+    assert (first.step, first.differing, first.relative) == (1, 0, 0.0)
+    assert (second.step, second.differing, second.sampled) == (2, 1, 3)
+    assert (second.median_ulps, second.largest_ulps) == (1, 1)
+    assert second.relative == pytest.approx(2**-22 / 14**0.5, rel=1e-6)
+    assert second.step_size == pytest.approx(1 / 14**0.5)
+
+
+def test_values_that_are_no_numbers_have_no_distance_but_differ(tmp_path):
+    one, two = (
+        parts(tmp_path, name, rows(), probes=[((1, 1), samples(1, 2, value))])
+        for name, value in (("a", float("nan")), ("b", float("inf")))
+    )
+    (found,) = compare_traces(one, two).distances
+    assert (found.differing, found.relative, found.largest_ulps) == (1, 0.0, None)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_every_floating_dtype_is_counted_in_its_own_ulps(tmp_path, dtype):
+    column = KERNEL._replace(dtype=dtype, shape=(1,))
+    columns = (*COLUMNS[:WEIGHT], column, SLOT)
+    word = {"bfloat16": "<H", "float16": "<H", "float64": "<Q"}[dtype]
+    one, two = (
+        parts(tmp_path, str(bits), rows(), columns, [((1, 1), struct.pack(word, bits))])
+        for bits in (0, 3)
+    )
+    (found,) = compare_traces(one, two).distances
+    assert found.largest_ulps == 3
+
+
+def test_very_many_probes_are_thinned_and_the_memory_stays(tmp_path):
+    table = rows(epochs=700, steps=1)
+    probed = [(place, samples(1, 2, 3)) for place in table]
+    result = compare_traces(
+        parts(tmp_path, "a", table, probes=probed), parts(tmp_path, "b", table, probes=probed)
+    )
+    assert 200 <= len(result.distances) <= 512
+
+
+def test_a_damaged_trace_is_an_error_and_never_a_difference(tmp_path):
+    good = trace(tmp_path / "good", b"".join([line(start()), line(block(0, COLUMNS))]))
+    bad = trace(tmp_path / "bad", b"".join([line(start()), line(block(0, COLUMNS))]))
+    content = (tmp_path / "bad").read_bytes()
+    (tmp_path / "bad").write_bytes(content.replace(b"kernel", b"kernek"))
+    with pytest.raises(TraceError, match="expected sha256"):
+        compare_traces(good.parts(), bad.parts())

@@ -1,0 +1,137 @@
+"""Start trainers in clean processes, and print at the end how well each fault was named."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro_audit.recording.request import Request
+from repro_audit.repeat.environment import clean_environment
+
+TRAINERS = Path(__file__).parent / "trainers"
+SECONDS = 300
+CHANGING = ("DNNL_", "KERAS_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "TF_", "XLA_")
+"""Variables that would plant more than a fault says."""
+
+ROWS = pytest.StashKey[list[tuple[str, ...]]]()
+
+Train = Callable[..., Future[Path]]
+
+
+@pytest.fixture(scope="session")
+def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Train]:
+    """Return what starts trainers, and gives the manifest that the last one leaves.
+
+    Trainers are started by what a shell would take: ``PYTHONHASHSEED=1 train.py ARGUMENT``.
+    Besides variables a requirement, ``keras==3.12.0``, may stand before the script: it is
+    installed in front of what is there. Behind a ``;`` the next one begins in the same folder.
+    The same words give the same run, unless another `copy` is asked for.
+    """
+    # A copy outside the repository, whose state they would else record.
+    trainers = tmp_path_factory.mktemp("trainers")
+    shutil.copytree(TRAINERS, trainers, dirs_exist_ok=True)
+    started: dict[tuple[str, int], Future[Path]] = {}
+    with ThreadPoolExecutor(2) as workers:
+
+        def start(words: str, copy: int = 0) -> Future[Path]:
+            if (words, copy) not in started:
+                folder = tmp_path_factory.mktemp("run")
+                commands = [_parsed(part, install) for part in words.split(";")]
+                started[words, copy] = workers.submit(_run, commands, trainers, folder)
+            return started[words, copy]
+
+        yield start
+
+
+def _parsed(
+    words: str, install: Callable[[str], Path]
+) -> tuple[list[str], dict[str, str], list[Path]]:
+    """Return script and arguments, variables, and folders of packages."""
+    variables, packages = {}, []
+    command = shlex.split(words)
+    while "=" in command[0]:
+        name, equals, value = command.pop(0).partition("=")
+        if value.startswith("="):
+            packages.append(install(f"{name}{equals}{value}"))
+        else:
+            variables[name] = value
+    return command, variables, packages
+
+
+def _run(
+    commands: list[tuple[list[str], dict[str, str], list[Path]]], trainers: Path, folder: Path
+) -> Path:
+    """Run trainers one after the other in one folder, and return the last one's manifest."""
+    manifest = folder / "manifest.json"
+    for (script, *arguments), variables, packages in commands:
+        environment = {
+            name: value
+            for name, value in clean_environment(Request(manifest=str(manifest))).items()
+            if not name.startswith(CHANGING)
+        }
+        environment |= {"PYTHONHASHSEED": "0", "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
+        path = [*map(str, packages), *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(path)
+        manifest.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, trainers / script, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+    return manifest
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: Any) -> Callable[[str], Path]:
+    """Return what installs one requirement, and nothing that it needs, into a folder of its own."""
+    installed: dict[str, Path] = {}
+
+    def install(requirement: str) -> Path:
+        if requirement not in installed:
+            folder = tmp_path_factory.mktemp("packages")
+            uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
+            done = subprocess.run(
+                [*uv, f"--python={sys.executable}", f"--target={folder}", requirement],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            # Not skipped: without the other release nothing would say that its fault is found.
+            assert done.returncode == 0, done.stderr
+            installed[requirement] = folder
+        return installed[requirement]
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def table(pytestconfig: pytest.Config) -> list[tuple[str, ...]]:
+    """Return the rows of the table that is printed at the end, below their head."""
+    return pytestconfig.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was planted, and what the diagnosis made of it."""
+    rows = config.stash.get(ROWS, [])
+    if not rows:
+        return
+    head = ("fault", "planted", "verdict", "first difference", "rank", "certainty", "named first")
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    terminalreporter.section("what the diagnosis makes of planted faults")
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        terminalreporter.write_line("  ".join(cells).rstrip())

@@ -1,0 +1,14 @@
+"""A layer is made and never used; it took its seed all the same."""
+
+import keras
+from digit_network import PLANTED, SEED, load_digits, network, scaled
+
+import repro_audit
+
+repro_audit.control(seed=SEED, threads=2)
+images, labels = load_digits()
+with repro_audit.record() as run:
+    run.data("train", images, labels)
+    if PLANTED:
+        keras.layers.Dense(10)
+    network().fit(scaled(images), labels, epochs=2, verbose=0)
