@@ -29,7 +29,7 @@ Train = Callable[..., Future[Path]]
 
 @pytest.fixture(scope="session")
 def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Train]:
-    """Return what starts trainers, and gives the manifest that the last one leaves.
+    """Return what starts trainers, and gives the manifest that they leave.
 
     Trainers are started by what a shell would take: ``PYTHONHASHSEED=1 train.py ARGUMENT``.
     Besides variables a requirement, ``keras==3.12.0``, may stand before the script: it is

@@ -1,7 +1,11 @@
-"""Each trainer has one fault planted: the diagnosis names it, and is never certain of another."""
+"""Each trainer has one fault planted: the diagnosis names it, and is never certain of another.
+
+To add a fault, add a trainer and a line of ``FAULTS``. Nothing else knows of it.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +23,7 @@ CANDIDATES = 3
 
 
 class Fault(NamedTuple):
-    """A fault, the kind of cause that it is, and how the two runs are started."""
+    """A fault, the kind of cause that it is, and how `train` is to start the two runs."""
 
     name: str
     kind: str
@@ -113,6 +117,7 @@ def row(fault: Fault, found: Comparison) -> tuple[str, ...]:
     certainty = "" if rank is None else found.causes[rank - 1].certainty
     other = found.causes[0].kind if found.causes and rank != 1 else ""
     first = "" if found.first_difference is None else found.first_difference.text
+    first = textwrap.shorten(first, 60, placeholder=" …")
     return fault.name, fault.kind, found.verdict, first, str(rank or "-"), certainty, other
 
 

@@ -20,6 +20,10 @@ BROKEN = {
     "threads_requested": ("$.conditions.determinism",),
     "sample_initializer": ("$.conditions.initializers",),
     "devices": ("$.conditions.environment.devices",),
+    "data_options": ("$.conditions.determinism.datasets[0]",),
+    "data_code": ("$.conditions.determinism.datasets[0].random",),
+    "data_stages": ("$.conditions.determinism.datasets[0].stages",),
+    "racing_ops": ("$.conditions.determinism.execution[0].racing_ops",),
     "declared_seed": ("$.conditions.seeds",),
 }
 

@@ -215,10 +215,13 @@ def test_how_steps_are_executed_is_recorded(observed: Any) -> None:
 
 def test_a_dataset_that_may_be_reordered_is_seen(observed: Any) -> None:
     """deterministic=False is recorded; a fit on arrays has no such option."""
-    for case, expected in (("dataset_input", [("x", False)]), ("functional", [])):
+    for case, expected in (
+        ("dataset_input", [("x", "tf.data", False)]),
+        ("functional", [("x", "arrays", None)]),
+    ):
         determinism = manifest(observed, case).conditions.determinism
         assert determinism is not None
-        options = [(item.argument, item.deterministic) for item in determinism.datasets]
+        options = [(item.argument, item.kind, item.deterministic) for item in determinism.datasets]
         assert options == expected
 
 

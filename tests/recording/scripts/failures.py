@@ -152,7 +152,8 @@ def main() -> None:
     result["well"] = warned("well")  # also says that nothing refused has stayed open
     for method in (
         "weights", "optimizer_state", "layer_seeds", "model_config", "execution", "devices",
-        "functions_traced", "metric_dtypes", "threads_requested", "sample_initializer",
+        "functions_traced", "data_options", "data_code", "data_stages", "racing_ops",
+        "metric_dtypes", "threads_requested", "sample_initializer",
         "declared_seed", "op_determinism", "in_use",
     ):  # fmt: skip
         try:

@@ -433,7 +433,9 @@ def test_evidence_below_what_is_required_is_inconclusive():
     history = record(changed(clean(), TABLE["RA503"][0]))
     assert audit(history).verdict == "inconclusive"
     assert audit(history, require="history").verdict == "controlled"
-    assert audit(record(clean()), require="trace").verdict == "inconclusive"
+    weights = record(changed(clean(), {"outcomes/digests/trace": None}))
+    assert audit(weights, require="trace").verdict == "inconclusive"
+    assert audit(record(clean()), require="trace").verdict == "controlled"
 
 
 def test_no_manifest_is_an_error_and_no_verdict():

@@ -13,6 +13,7 @@ START, LATER = "initial weights", "epoch 1"
 DETERMINISM = "conditions/determinism"
 DATA = {
     "conditions/data/train/digest": OTHER_DIGEST,
+    "conditions/data/train/unordered_digest": OTHER_DIGEST,
     "conditions/data/train/arrays/0/digest": OTHER_DIGEST,
 }
 LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}

@@ -18,6 +18,7 @@ from manifests import (
 import repro_audit
 from repro_audit.compare import compare, group
 from repro_audit.manifest import parse
+from repro_audit.trace import find_trace
 
 BASE = record(document())
 EPOCHS = len(document()["outcomes"]["fits"][0]["epochs"])
@@ -66,9 +67,23 @@ def test_the_two_examples_part_and_the_thread_count_is_why():
     one, two = (repro_audit.load(EXAMPLES / f"{name}.json") for name in ("threads-1", "threads-2"))
     result = compare(one, two)
     assert result.verdict == "divergent"
-    assert result.first_difference.kind == "epoch weights"
+    assert result.first_difference.kind == "trace"
     assert result.causes[0].title == "thread count: 1 → 2"
     assert result.causes[0].certainty == "likely"
+
+
+def test_their_traces_name_the_step_the_tensors_and_the_distance():
+    paths = [EXAMPLES / f"{name}.json" for name in ("threads-2", "threads-1")]
+    manifests = [repro_audit.load(path) for path in paths]
+    traces = tuple(find_trace(*pair) for pair in zip(paths, manifests, strict=True))
+    result = compare(*manifests, traces=traces)
+    assert (result.first_difference.kind, result.first_difference.step) == ("step", 1)
+    assert result.trace.step.columns[0].name == "sequential/conv2d/kernel"
+    assert result.trace.step.equal == ("batch", "random", "loss")
+    assert "never differs" in result.reason
+    assert result.trace.distances[0].median_ulps == 1
+    assert result.causes[0].kind == "threads"
+    assert "as other rounding is" in result.causes[0].reason
 
 
 def test_information_is_never_compared():
@@ -88,6 +103,7 @@ KINDS = {
     "final_state": "final state",
     "evaluations": "evaluation",
     "epochs": "epoch weights",
+    "trace": "trace",
     "steps": "steps",
     "history": "history",
 }
@@ -300,7 +316,49 @@ def test_without_weights_close_histories_are_inconclusive():
 
 
 def test_weights_are_not_a_trace():
-    assert against_itself({}, require="trace").verdict == "inconclusive"
+    lacking = {"outcomes/digests/trace": None, "outcomes/fits/0/trace/0": None}
+    assert against_itself(lacking, require="trace").verdict == "inconclusive"
+    assert against_itself({}, require="trace").verdict == "identical"
+
+
+@pytest.mark.parametrize("setting", ["epoch", 10])
+def test_runs_traced_in_different_ways_are_compared_by_their_weights(setting):
+    other = {"trace/setting": setting, "outcomes/digests/trace": OTHER_DIGEST}
+    result = against_itself({**other, "outcomes/fits/0/trace/0": OTHER_DIGEST})
+    assert (result.verdict, result.evidence) == ("identical", "weights")
+    (field,) = [field for field in result.fields if field.field == "trace"]
+    assert field.verdict == "not_compared"
+    assert against_itself(other, require="trace").verdict == "inconclusive"
+
+
+def test_without_the_traces_the_epoch_is_named_and_how_to_name_the_step():
+    other = {"outcomes/digests/trace": OTHER_DIGEST, "outcomes/fits/0/trace/0": OTHER_DIGEST}
+    result = against_itself(other)
+    assert (result.first_difference.kind, result.first_difference.epoch) == ("trace", 1)
+    (field,) = [field for field in result.fields if field.field == "trace"]
+    assert "the two .trace files tell which step" in field.detail
+
+
+def test_ignored_metrics_leave_traces_that_are_not_here_undecided():
+    other = {"outcomes/digests/trace": OTHER_DIGEST, "outcomes/fits/0/trace/0": OTHER_DIGEST}
+    result = against_itself(other, ignore_metrics=["loss"])
+    assert {field.verdict for field in result.fields if field.field == "trace"} == {"not_compared"}
+
+
+def test_a_resumed_run_is_compared_from_its_first_epoch_on():
+    value = document()
+    fit = value["outcomes"]["fits"][0]
+    twice = {**fit, "epochs": [OTHER_DIGEST, *fit["epochs"]], "trace": [None, *fit["trace"]]}
+    resumed = {**fit, "first_epoch": 2}
+    for fits, other, verdict in (
+        (twice, resumed, "inconclusive"),
+        (twice, {**resumed, "epochs": [OTHER_DIGEST]}, "divergent"),
+    ):
+        expected = record(changed(value, {"outcomes/fits/0": fits}))
+        actual = record(changed(rerun(), {"outcomes/fits/0": other}))
+        result = compare(expected, actual)
+        assert result.verdict == verdict
+    assert result.first_difference.epoch == 2
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,13 @@ def leaves(value: Any, path: Place = ()) -> Iterator[Place]:
 def parted(value: dict[str, Any], since: str) -> dict[str, Any]:
     """Return a rerun whose outcomes differ from ``initial weights`` or from ``epoch 1`` on."""
     outcomes: dict[str | Place, Any] = {
+        "outcomes/digests/trace": OTHER_DIGEST,
         "outcomes/final_state/0/0/digest": OTHER_DIGEST,
         "outcomes/fits/0/history/loss/0": 2.5,
     }
     for epoch in range(len(value["outcomes"]["fits"][0]["epochs"])):
-        outcomes[("outcomes", "fits", 0, "epochs", epoch)] = OTHER_DIGEST
+        for part in ("epochs", "trace"):
+            outcomes[("outcomes", "fits", 0, part, epoch)] = OTHER_DIGEST
     if since == "initial weights":
         outcomes["outcomes/initial_weights/0/0/digest"] = OTHER_DIGEST
     return changed(rerun(value), outcomes)

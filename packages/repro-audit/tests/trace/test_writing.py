@@ -22,7 +22,7 @@ from repro_audit.trace.fingerprint import DTYPES
 
 pytest.importorskip("numpy")
 
-files = settings(deadline=None, max_examples=40)
+DRAWN = settings(deadline=None, max_examples=40)
 
 # Programs: what to call a writer with
 
@@ -126,7 +126,7 @@ def two_models():
 # What is written is what is read
 
 
-@files
+@DRAWN
 @given(calls=programs())
 def test_what_is_written_is_what_is_read(calls, path):
     writer = perform(calls, path)
@@ -146,7 +146,7 @@ def test_what_is_written_is_what_is_read(calls, path):
     assert sorted(set(used)) == list(range(len(blocks)))
 
 
-@files
+@DRAWN
 @given(calls=programs())
 def test_a_file_is_byte_for_byte_what_the_specification_says(calls, path):
     perform(calls, path)
@@ -284,7 +284,7 @@ def test_a_record_larger_than_a_chunk_of_the_file_is_read(path):
 # While a run goes on
 
 
-@files
+@DRAWN
 @given(calls=programs())
 def test_every_record_reaches_the_file_at_once_and_is_counted(calls, path):
     sizes = []

@@ -11,12 +11,12 @@ from repro_audit.compare.comparison import (
     TraceComparison,
 )
 from repro_audit.compare.history import metric_differences
-from repro_audit.compare.steps import compare_steps
+from repro_audit.compare.steps import compare_steps, resumed_at
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
 
-__all__ = ["compare_outcomes", "resumed_at"]
+__all__ = ["compare_outcomes"]
 
 _Result = tuple[FieldVerdict, FirstDifference | None]
 
@@ -54,17 +54,6 @@ def compare_outcomes(
     differences = [difference for _, difference in results if difference is not None]
     first = min(differences, key=_when) if differences else None
     return tuple(field for field, _ in results), first
-
-
-def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
-    """Return the first epoch that both runs have, where one begins at a later one."""
-    begins = [
-        manifest.outcomes.fits[0].first_epoch if manifest.outcomes.fits else None
-        for manifest in (expected, actual)
-    ]
-    if begins[0] == begins[1] or begins[0] is None or begins[1] is None:
-        return None
-    return max(begins[0], begins[1])
 
 
 def _when(difference: FirstDifference) -> tuple[int, int, int]:

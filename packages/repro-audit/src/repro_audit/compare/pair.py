@@ -17,8 +17,8 @@ from repro_audit.compare.comparison import (
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest
 from repro_audit.compare.history import all_close, metric_differences
-from repro_audit.compare.outcomes import compare_outcomes, resumed_at
-from repro_audit.compare.steps import compare_steps, step_name, traces_comparable
+from repro_audit.compare.outcomes import compare_outcomes
+from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 

@@ -8,7 +8,7 @@ from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceC
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
-__all__ = ["compare_steps", "step_name", "traces_comparable"]
+__all__ = ["compare_steps", "resumed_at", "step_name", "traces_comparable"]
 
 _Result = tuple[FieldVerdict, FirstDifference | None]
 _FIELD = "trace"
@@ -21,6 +21,17 @@ def traces_comparable(expected: Manifest, actual: Manifest) -> bool:
         and actual.trace is not None
         and expected.trace.setting == actual.trace.setting
     )
+
+
+def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
+    """Return the first epoch that both runs have, where one begins at a later one."""
+    begins = [
+        manifest.outcomes.fits[0].first_epoch if manifest.outcomes.fits else None
+        for manifest in (expected, actual)
+    ]
+    if begins[0] == begins[1] or begins[0] is None or begins[1] is None:
+        return None
+    return max(begins[0], begins[1])
 
 
 def compare_steps(
@@ -47,14 +58,23 @@ def compare_steps(
     mine, theirs = expected.outcomes.digests.trace, actual.outcomes.digests.trace
     if mine is None or theirs is None:
         return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
-    if mine == theirs:
+    if _extent(expected) == _extent(actual):
         rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
         return [_result("match", _count(rows, "row"))]
     if trace is not None:
         return [_located(trace)]
+    if resumed_at(expected, actual) is not None:
+        return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
         return [_result("not_compared", "metrics are ignored, and the traces are not both here")]
     return [_by_epoch(expected, actual)]
+
+
+def _extent(manifest: Manifest) -> tuple[object, ...]:
+    """Return all that a manifest says of its trace."""
+    outcomes = manifest.outcomes
+    chains = tuple(fit.trace for fit in outcomes.fits)
+    return outcomes.digests.trace, outcomes.trace, chains
 
 
 def _located(trace: TraceComparison) -> _Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.compare.comparison import Distance, FirstDifference, TraceComparison
-from repro_audit.compare.outcomes import resumed_at
+from repro_audit.compare.steps import resumed_at
 from repro_audit.manifest import Manifest
 
 __all__ = ["Symptom", "read_symptom"]
