@@ -23,7 +23,7 @@ BROKEN = {
     "data_options": ("$.conditions.determinism.datasets[0]",),
     "data_code": ("$.conditions.determinism.datasets[0].random",),
     "data_stages": ("$.conditions.determinism.datasets[0].stages",),
-    "racing_ops": ("$.conditions.determinism.execution[0].racing_ops",),
+    "racing_ops": ("$.conditions.determinism.execution",),
     "declared_seed": ("$.conditions.seeds",),
 }
 

@@ -38,6 +38,7 @@ _STATELESS_OPS = (
     "StatelessShuffle", "StatelessTruncated",
 )  # fmt: skip
 _PLAIN = {"Const", "Identity", "Placeholder", "NoOp"}
+_DETERMINISTIC = {"true": True, "false": False, "default": "default"}
 _SEED_STATE = "seed_generator_state"
 _WEIGHTED = {"Bincount": (0, 2), "DenseBincount": (0, 2), "SparseBincount": (1, 4)}
 """Operations that add weights in one sum a thread, and where values and weights stand."""
@@ -77,7 +78,7 @@ def data_options(
         op_determinism=op_determinism,
         deterministic=data.options().deterministic if kind == "tf.data" else None,
         # Its properties would warn where the constructor of the class was not called.
-        workers=int(getattr(data, "_workers", 1)) if kind == "PyDataset" else None,
+        workers=max(0, int(getattr(data, "_workers", 1))) if kind == "PyDataset" else None,
         use_multiprocessing=bool(getattr(data, "_use_multiprocessing", False))
         if kind == "PyDataset"
         else None,
@@ -179,14 +180,14 @@ def _kind(keras: Any, data: Any) -> str:
 
 def _stage(dataset: Any, op: str, graphs: list[Any], held: list[tuple[str, Any]]) -> Stage:
     kept = vars(dataset)
-    deterministic = kept.get("_deterministic")
     seeds = tuple(_number(kept.get(name)) or 0 for name in ("_seed", "_seed2"))
     reshuffle = kept.get("_reshuffle_each_iteration")
+    parallel = kept.get("_num_parallel_calls", kept.get("_num_parallel_reads"))
     return Stage(
         op=op,
-        num_parallel_calls=_number(kept.get("_num_parallel_calls")),
-        deterministic={"true": True, "false": False}.get(deterministic, deterministic),
-        buffer_size=_number(kept.get("_buffer_size")),
+        num_parallel_calls=_number(parallel, least=-1),
+        deterministic=_DETERMINISTIC.get(str(kept.get("_deterministic"))),
+        buffer_size=_number(kept.get("_buffer_size"), least=-2),
         seed=seeds if any(seeds) else None,
         reshuffle_each_iteration=None if reshuffle is None else bool(reshuffle),
         random=_random(list(_operations(graphs)), graphs, held),
@@ -229,10 +230,11 @@ def _op(dataset: Any) -> str:
     return _NAMES.get(name, snake)
 
 
-def _number(value: Any) -> int | None:
+def _number(value: Any, least: int | None = None) -> int | None:
     """Return an argument that a stage keeps: a number, or an eager constant of one."""
     value = value.numpy() if hasattr(value, "numpy") else value
-    return None if value is None or isinstance(value, bool) else int(value)
+    number = None if value is None else int(value)
+    return None if number is None or (least is not None and number < least) else number
 
 
 def _graphs(dataset: Any) -> list[Any]:

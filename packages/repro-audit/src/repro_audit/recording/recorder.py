@@ -7,6 +7,7 @@ of the recorder becomes a `RecordingWarning` and a field marked missing; trainin
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 import warnings
@@ -123,8 +124,11 @@ class Recorder:
             if model is not None:
                 self._read_final_state(item, model)
         self._conditions.code(arguments, outputs)
-        if self._tracer is not None:
-            self._tracer.close()
+        try:
+            if self._tracer is not None:
+                self._tracer.close()
+        except OSError as failure:
+            self._trace_failed(failure)
         self.write()
 
     # What the user tells.
@@ -188,7 +192,8 @@ class Recorder:
 
     def unseen(self, reason: str) -> None:
         """Take note that the steps of the fit that begins cannot be seen."""
-        if self._tracer is not None:
+        # An epoch's end can be traced all the same.
+        if self._tracer is not None and self._tracer.setting != "epoch":
             self._draft.missed(f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace", reason)
 
     def wants(self) -> bool:
@@ -374,7 +379,8 @@ class Recorder:
     def _trace_failed(self, error: Exception) -> None:
         """Give up the trace: part of one would pass for a whole one."""
         if self._tracer is not None:
-            self._tracer.discard()
+            with contextlib.suppress(OSError):
+                self._tracer.discard()
             self._tracer = None
             for fit in self._draft.fits:
                 fit.trace = [None] * len(fit.trace)

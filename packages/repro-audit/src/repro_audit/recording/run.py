@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from repro_audit.errors import CaptureError
 from repro_audit.recording.request import Request
 from repro_audit.recording.tracing import Tracer, TraceSettings, check_setting
+from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
     from repro_audit.recording.recorder import Recorder
@@ -96,7 +97,7 @@ class Run:
             self.path = request.path(Run._started_in_process + 1)
             setting = request.trace_setting(setting)
         backend = TensorFlow()
-        tracer = None if setting is None else Tracer(self.path.with_suffix(".trace"), setting)
+        tracer = None if setting is None else Tracer(trace_path(self.path), setting)
         self._recorder = Recorder(backend, self.path, request, tracer)
         try:
             self._recorder.begin(self._arguments, self._outputs)

@@ -30,7 +30,7 @@ def check_setting(setting: TraceSettings) -> TraceSettings:
     Raises:
         CaptureError: It is none.
     """
-    known = setting is None or setting in {"step", "epoch"}
+    known = setting is None or (isinstance(setting, str) and setting in {"step", "epoch"})
     number = isinstance(setting, int) and not isinstance(setting, bool) and setting >= 1
     if known or number:
         return setting
@@ -169,7 +169,8 @@ class Tracer:
             OSError: The trace cannot be written.
         """
         arrays = [tensor.array for tensor in tensors]
-        if self._stride == 0:
+        if self._stride == 0 and arrays:
+            self._step = max(self._step, 1)  # where steps cannot be seen, none was counted
             self._plan = self._plan_for((), lambda: describe(tensors), arrays)
             self._row(self._plan, arrays)
         if self._plan is None:
@@ -256,6 +257,6 @@ def _reader(column: Column, array: np.ndarray[Any, Any]) -> Callable[[Any], int]
     """Return what makes the word of a column from its array."""
     if column.bits:
         return lambda value: int.from_bytes(value.tobytes(), "little")
-    if column.kind == "batch":
+    if None in column.shape:
         return fingerprint  # the last batch is often smaller
     return fingerprinter(array.dtype, array.shape)

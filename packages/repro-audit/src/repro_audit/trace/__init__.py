@@ -53,7 +53,7 @@ of either.
 
 from repro_audit.trace.fingerprint import fingerprint
 from repro_audit.trace.layout import Block, Column, Probe, Rows, probe_positions
-from repro_audit.trace.reading import Trace, find_trace
+from repro_audit.trace.reading import Trace, find_trace, trace_path
 from repro_audit.trace.writing import TraceWriter
 
 __all__ = [
@@ -66,4 +66,5 @@ __all__ = [
     "find_trace",
     "fingerprint",
     "probe_positions",
+    "trace_path",
 ]

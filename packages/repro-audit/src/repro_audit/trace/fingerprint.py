@@ -65,7 +65,9 @@ def fingerprint(array: np.ndarray[Any, Any]) -> int:
     hasher = xxhash.xxh3_64(_head(dtype_name(array.dtype), array.shape))
     if array.dtype.kind in _STRING_KINDS:
         for element in array.ravel(order="C").tolist():
-            content = element.encode() if isinstance(element, str) else element
+            content = (
+                element.encode("utf-8", "surrogatepass") if isinstance(element, str) else element
+            )
             if not isinstance(content, bytes):
                 message = f"Expected bytes or str, received {type(element).__name__}."
                 raise TypeError(message)

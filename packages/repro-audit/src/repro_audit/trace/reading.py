@@ -29,13 +29,23 @@ from repro_audit.trace.layout import (
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest
 
-__all__ = ["Trace", "find_trace"]
+__all__ = ["Trace", "find_trace", "trace_path"]
 
 _CHUNK_BYTES = 2**20
 _LONGEST_LINE = 2**22
 _MOST_LINE_BYTES = 2**26
 _FIRST_WINDOW = 64
 _LINE = ord("{")
+
+
+def trace_path(manifest: Path) -> Path:
+    """Return where the trace of a manifest lies: ``manifest.trace`` beside ``manifest.json``.
+
+    >>> str(trace_path(Path("run.json"))), str(trace_path(Path("run.1")))
+    ('run.trace', 'run.1.trace')
+    """
+    name = manifest.name.removesuffix(".json")
+    return manifest.with_name(name + ".trace")
 
 
 def find_trace(path: str | os.PathLike[str], manifest: Manifest) -> Trace | None:
@@ -50,7 +60,7 @@ def find_trace(path: str | os.PathLike[str], manifest: Manifest) -> Trace | None
     """
     if manifest.trace is None or os.fspath(path) == "-":
         return None
-    beside = Path(path).with_suffix(".trace")
+    beside = trace_path(Path(path))
     name = printable(str(beside))
     try:
         status = beside.stat()
