@@ -38,7 +38,7 @@ _STATELESS_OPS = (
     "StatelessShuffle", "StatelessTruncated",
 )  # fmt: skip
 _PLAIN = {"Const", "Identity", "Placeholder", "NoOp"}
-_DETERMINISTIC = {"true": True, "false": False, "default": "default"}
+_DETERMINISTIC: dict[str, bool | str] = {"true": True, "false": False, "default": "default"}
 _SEED_STATE = "seed_generator_state"
 _WEIGHTED = {"Bincount": (0, 2), "DenseBincount": (0, 2), "SparseBincount": (1, 4)}
 """Operations that add weights in one sum a thread, and where values and weights stand."""

@@ -1,0 +1,220 @@
+"""For each rule a manifest that it must find something in, and one near it that it must not.
+
+Each is written as the changes to a manifest in which nothing is found; see `manifests.clean`.
+"""
+
+import random
+
+from manifests import OTHER_DIGEST, changed, clean, record
+
+from repro_audit.audit.rules import Finding, check
+
+SEEDS = "conditions/seeds"
+DETERMINISM = "conditions/determinism"
+HASH_SEED = f"{SEEDS}/hash_seed"
+GIT = "conditions/code/git"
+REQUIREMENTS = "conditions/packages/requirements"
+PACKAGE = ("conditions", "packages", "distributions", "keras", "source")
+INTRA_OP = f"{DETERMINISM}/threads/intra_op/source"
+FLIP = {"step": 3, "model": 0, "position": 0, "element": 0, "bit": 12}
+NOT_SEEDED = {f"{SEEDS}/declared": None, f"{SEEDS}/declared_by": None}
+
+
+def drawn_by(stream):
+    """Return the changes that give every layer the seed it draws from a generator."""
+    value, seeds, changes = clean(), {}, {}
+    for part in ("initializers", "seeds"):
+        for index, item in enumerate(value["conditions"][part]["layers"]):
+            if item["seed"] is not None and item["given"] is False:
+                new = seeds.setdefault(item["seed"], stream.randint(1, 10**9))
+                changes["conditions", part, "layers", index, "seed"] = new
+    return changes
+
+
+def after(calls):
+    stream = random.Random(812)
+    for _ in range(calls):
+        stream.random()
+    return stream
+
+
+def editable(url):
+    return {PACKAGE: {"editable": url is None, "url": url, "commit": None}}
+
+
+def pinned(loose):
+    return {
+        REQUIREMENTS: [
+            {"file": "requirements.txt", "digest": OTHER_DIGEST, "pinned": 1, "loose": loose}
+        ]
+    }
+
+
+def missing(path):
+    return {"missing": [{"path": path, "reason": "it was not there"}]}
+
+
+DATASETS = f"{DETERMINISM}/datasets"
+STAGE = {
+    "op": "map",
+    "num_parallel_calls": 4,
+    "deterministic": "default",
+    "buffer_size": None,
+    "seed": None,
+    "reshuffle_each_iteration": None,
+    "random": [],
+}
+GENERATOR = {
+    "where": "__main__.rng",
+    "bit_generator": "PCG64",
+    "entropy": [f"{2**100:#x}"],
+    "spawn_key": [],
+    "given": False,
+}
+
+
+def given(kind, *stages, **changes):
+    """Return the change that gives the first fit such data, while op determinism is off."""
+    data = {
+        "fit": 0,
+        "argument": "x",
+        "kind": kind,
+        "op_determinism": False,
+        "deterministic": None,
+        "workers": 4 if kind == "PyDataset" else None,
+        "use_multiprocessing": False if kind == "PyDataset" else None,
+        "random": [],
+        "stages": [STAGE | stage for stage in stages],
+    }
+    return {DATASETS: [data | changes]}
+
+
+def draws(source, *, seeded=None, stateful=True):
+    return {"random": [{"source": source, "seeded": seeded, "stateful": stateful}]}
+
+
+def epochs(count, *, fits=1, shuffle=True):
+    """Return the change that trains on arrays, in several fits of so many epochs each."""
+    value = clean()
+    condition = value["conditions"]["training"]["fits"][0]
+    condition["arguments"]["shuffle"] = shuffle
+    outcome = value["outcomes"]["fits"][0]
+    for name in ("epochs", "trace"):
+        outcome[name] = outcome[name][:1] * count
+    data = [given("arrays")[DATASETS][0] | {"fit": fit} for fit in range(fits)]
+    return {
+        DATASETS: data,
+        "conditions/training/fits": [condition] * fits,
+        "outcomes/fits": [outcome] * fits,
+    }
+
+
+def still():
+    """Return the change after which no generator of a layer has drawn anything."""
+    value = clean()["outcomes"]
+    pairs = enumerate(zip(value["initial_weights"][0], value["final_state"][0], strict=False))
+    return {
+        ("outcomes", "final_state", 0, at, "digest"): before["digest"]
+        for at, (before, _) in pairs
+        if "seed_generator" in before["role"]
+    }
+
+
+def restored():
+    """Return the change after which the generators stood elsewhere than at their beginning."""
+    value = clean()["outcomes"]["initial_weights"][0]
+    return {
+        ("outcomes", "initial_weights", 0, at, "digest"): "sha256:" + "1" * 64
+        for at, tensor in enumerate(value)
+        if "seed_generator" in tensor["role"]
+    }
+
+
+def racing(*names, threads=2, jit=False):
+    return {
+        f"{DETERMINISM}/execution/0/racing_ops": list(names),
+        f"{DETERMINISM}/execution/0/jit": jit,
+        f"{DETERMINISM}/threads/intra_op/in_force": threads,
+    }
+
+
+FIRST_EPOCH = "outcomes/fits/0/first_epoch"
+CALLBACKS = "conditions/training/fits/0/callbacks"
+UNRELATED = drawn_by(random.Random(10**6))
+# For each rule: a change that it must find, and one near it that it must not.
+TABLE = {
+    "RA101": (
+        NOT_SEEDED | {f"{SEEDS}/backend/seed": None} | UNRELATED,
+        NOT_SEEDED | {f"{SEEDS}/backend/seed": None} | drawn_by(random.Random(7)),
+    ),
+    # NumPy and TensorFlow alone were seeded: TensorFlow's seed explains no layer's.
+    "RA102": (NOT_SEEDED | UNRELATED, NOT_SEEDED),
+    "RA103": (UNRELATED, NOT_SEEDED | UNRELATED),
+    "RA104": (drawn_by(after(1)), drawn_by(after(0))),
+    "RA105": (
+        {f"{HASH_SEED}/randomized": True, f"{HASH_SEED}/requested": None},
+        {f"{HASH_SEED}/randomized": True, f"{HASH_SEED}/requested": "7"},
+    ),
+    "RA106": (UNRELATED, UNRELATED | still()),
+    "RA107": (
+        {f"{SEEDS}/generators": [GENERATOR]},
+        {f"{SEEDS}/generators": [GENERATOR | {"entropy": [812], "given": True}]},
+    ),
+    "RA201": ({f"{DETERMINISM}/op_determinism": "off"}, {f"{DETERMINISM}/tf32": False}),
+    "RA202": (
+        {f"{DETERMINISM}/op_determinism": "later", f"{DETERMINISM}/functions_traced_before": 3},
+        {f"{DETERMINISM}/op_determinism": "unknown"},
+    ),
+    "RA203": (
+        {f"{DETERMINISM}/op_determinism": "unknown"},
+        {f"{DETERMINISM}/op_determinism": "later"},
+    ),
+    "RA204": (
+        {f"{DETERMINISM}/execution/0/jit_requested": "auto"},
+        {f"{DETERMINISM}/execution/0/jit_requested": True},
+    ),
+    "RA205": ({INTRA_OP: "cores"}, {INTRA_OP: "environment"}),
+    "RA206": (racing("DenseBincount"), racing("DenseBincount", threads=1)),
+    "RA301": ({"conditions/data": None}, {"conditions/data": None, "status": "running"}),
+    "RA302": (
+        given("tf.data", deterministic=False),
+        given("tf.data", deterministic=False, op_determinism=True),
+    ),
+    "RA303": (
+        given("tf.data", draws("RandomUniform")),
+        given("tf.data", draws("RandomUniform"), op_determinism=True),
+    ),
+    "RA304": (epochs(2), epochs(1)),
+    "RA305": (
+        given("PyDataset", **draws("numpy.random", stateful=False)),
+        given("PyDataset", **draws("numpy.random", stateful=False), workers=1),
+    ),
+    "RA306": ({FIRST_EPOCH: 3}, {FIRST_EPOCH: 3} | restored()),
+    "RA401": ({GIT: None}, {"conditions/code": None}),
+    "RA402": ({f"{GIT}/dirty": True}, {f"{GIT}/diff_digest": OTHER_DIGEST}),
+    "RA403": (editable(None), editable("https://example.org/x")),
+    "RA404": (pinned(["numpy"]), pinned([])),
+    "RA501": ({"status": "failed"}, {"information/duration_s": None}),
+    "RA502": (missing("$.outcomes.final_state"), missing("$.conditions.seeds.numpy")),
+    "RA503": ({"outcomes/fits/0/epochs/0": None}, {"outcomes/initial_weights": [None]}),
+    "RA504": (missing("$.conditions.packages"), missing("$.conditions.packages.requirements")),
+    "RA505": ({"control_run": FLIP}, {"control_run": None}),
+    "RA601": (
+        {"outcomes/digests/final_state": OTHER_DIGEST},
+        {"outcomes/digests/final_state": None},
+    ),
+    "RA602": ({"outcomes/fits/0/history/loss": [1.0] * 9}, {"outcomes/fits/0/history": {}}),
+    "RA603": ({f"{HASH_SEED}/randomized": True}, {f"{HASH_SEED}/requested": "1"}),
+    "RA604": (UNRELATED, UNRELATED | {f"{SEEDS}/python/as_seeded": False}),
+    "RA605": ({"conditions/training/fits": []}, {"conditions/training": None}),
+}
+
+
+def findings(changes) -> tuple[Finding, ...]:
+    """Return what the rules find after some changes."""
+    return check(record(changed(clean(), changes)))
+
+
+def codes(changes) -> set[str]:
+    """Return the codes of what the rules find after some changes."""
+    return {finding.code for finding in findings(changes)}
