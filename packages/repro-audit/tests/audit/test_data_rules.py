@@ -59,7 +59,12 @@ def test_a_run_that_is_sound_has_no_finding_of_its_data(code, changes):
 @pytest.mark.parametrize(
     ("code", "changes", "said", "remedy"),
     [
-        ("RA106", UNRELATED, "(Dropout)", "Dropout(..., seed=1)"),
+        (
+            "RA106",
+            UNRELATED,
+            "Dropout drew 3 seeds that are no draws of random.Random(812).",
+            "Dropout(..., seed=1)",
+        ),
         (
             "RA107",
             given("generator", **draws("numpy.random.default_rng()", seeded=False)),
@@ -71,7 +76,7 @@ def test_a_run_that_is_sound_has_no_finding_of_its_data(code, changes):
         (
             "RA302",
             given("tf.data", {"op": "batch", "deterministic": False}),
-            "A batch of the pipeline given as x to fit 1",
+            "The batch of the pipeline given as x to fit 1",
             "dataset.batch(..., deterministic=True)",
         ),
         ("RA303", given("tf.data", draws("RandomUniform")), "4 calls at once", "stateless"),

@@ -50,11 +50,13 @@ def pipeline_order(manifest: Manifest) -> Iterator[Seen]:
         if dataset.op_determinism:
             continue
         if dataset.deterministic is False:
-            yield Seen(f"The pipeline {_given(dataset)} has deterministic=False.", path)
+            yield Seen(
+                f"The pipeline {_given(dataset)} has deterministic=False.", f"{path}.deterministic"
+            )
         for at, stage in enumerate(dataset.stages):
             if stage.deterministic is False:
                 yield Seen(
-                    f"A {printable(stage.op)} of the pipeline {_given(dataset)} has "
+                    f"The {printable(stage.op)} of the pipeline {_given(dataset)} has "
                     "deterministic=False.",
                     f"{path}.stages[{at}].deterministic",
                     f"dataset.{stage.op}(..., deterministic=True)"
@@ -88,7 +90,7 @@ def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
                 continue
             hidden = not all(item.stateful for item in sources)
             yield Seen(
-                f"A {printable(stage.op)} of the pipeline {_given(dataset)} draws from "
+                f"The {printable(stage.op)} of the pipeline {_given(dataset)} draws from "
                 f"{_listed(sources)}"
                 + (
                     ", and numpy_function(stateful=False) says that it does not."
@@ -140,10 +142,13 @@ def one_permutation(manifest: Manifest) -> Iterator[Seen]:
         first.setdefault(fit.model, dataset.fit)
     for model, count in epochs.items():
         if count > 1:
+            batch = training.fits[first[model]].arguments.get("batch_size")
             yield Seen(
                 f"Model {model} was trained for {count} epochs on arrays with shuffle=True, all "
                 "in one order.",
                 f"$.conditions.training.fits[{first[model]}].arguments.shuffle",
+                "dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch("
+                f"{batch if isinstance(batch, int) else 32}); model.fit(dataset, ...)",
             )
 
 
@@ -195,7 +200,7 @@ def resumed(manifest: Manifest) -> Iterator[Seen]:
         fitted.add(fit.model)
         if index >= len(manifest.outcomes.fits):
             continue
-        layers = ", ".join(sorted(map(printable, drawing.get(fit.model, ()))))
+        layers = ", ".join(sorted(map(printable, drawing.get(fit.model, ())))[:8])
         if not layers:
             continue
         epoch = manifest.outcomes.fits[index].first_epoch
@@ -230,8 +235,8 @@ def _shared(sources: Iterable[RandomSource]) -> list[RandomSource]:
     return [item for item in sources if not item.source.endswith("()")]
 
 
-def _listed(sources: Iterable[RandomSource]) -> str:
-    return ", ".join(printable(item.source) for item in sources)
+def _listed(sources: list[RandomSource]) -> str:
+    return ", ".join(printable(item.source) for item in sources[:8])
 
 
 def _calls(number: int | None) -> str:

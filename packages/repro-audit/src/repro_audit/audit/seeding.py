@@ -163,12 +163,15 @@ def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
         return
     if seeds.declared is None and likely_small_seed(drawn) is not None:
         return
-    names = ", ".join(printable(name) for name in dict.fromkeys(item.layer for item in layers))
-    which = "None" if found == 0 else f"Only {found}"
+    classes = list(dict.fromkeys(item.layer for item in layers))
+    names = ", ".join(map(printable, classes[:8]))
+    several = len(drawn) - found > 1
     yield Seen(
-        f"{which} of the {len(drawn)} seeds that random layers ({names}) drew "
+        f"{names} drew {len(drawn) - found} seed{'s' if several else ''} that "
         + (
-            "comes from a known seed." if known is None else f"is a draw of random.Random({known})."
+            "no known seed explains."
+            if known is None
+            else f"{'are no draws' if several else 'is no draw'} of random.Random({known})."
         ),
         "$.conditions.seeds.layers",
         f"keras.layers.{layers[0].layer}(..., seed=1)" if layers[0].layer.isidentifier() else None,

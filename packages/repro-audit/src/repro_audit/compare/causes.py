@@ -129,7 +129,8 @@ def _kinds(
     by_name: dict[str, list[ConditionDifference]] = {}
     for difference in differences:
         kind = kind_of(difference.path)
-        if kind is not None:
+        unknown = difference.path.endswith(".racing_ops") and None in difference[1:]
+        if kind is not None and not unknown:
             by_name.setdefault(kind.name, []).append(difference)
     if {"seed", "drawn_seeds"} <= by_name.keys():
         # The layers drew other seeds because the seed is another: one cause.

@@ -54,6 +54,7 @@ class ConditionReader:
         )
         self._execution: list[Execution] = []
         self._datasets: list[DatasetOptions] = []
+        self._held: list[tuple[str, Any]] = []
         self.project: Path | None = None
 
     def at_start(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
@@ -96,17 +97,15 @@ class ConditionReader:
             record = backend.data_options(fit, argument, data)
         if record is None:
             return
-        held: list[tuple[str, Any]] = []
         with self._failing(f"{path}.random"):
             sources, found = backend.data_code(record.kind, data)
             record = record._replace(random=sources)
-            held.extend(found)
+            self._held.extend(found)
         with self._failing(f"{path}.stages"):
             stages, found = backend.data_stages(record.kind, data)
             record = record._replace(stages=stages)
-            held.extend(found)
+            self._held.extend(found)
         self._datasets.append(record)
-        self._generators(held)
 
     def step_traced(self, model_index: int, racing_ops: Sequence[str]) -> None:
         """Take note of the racing operations in a training step; a model may have several."""
@@ -125,7 +124,7 @@ class ConditionReader:
         """Read what needs a model, and a backend in use: before a fit, or after an evaluate."""
         if item.training is None:
             self._model(item, model)
-        self._generators(())
+        self._generators()
         with self._failing("$.conditions.determinism.op_determinism"):
             self._op_determinism = self._op_determinism_now()
         came, traced = self._op_determinism
@@ -191,8 +190,9 @@ class ConditionReader:
         layers = (*seeds.layers, *self._backend.layer_seeds(model, index))
         self._draft.conditions["seeds"] = seeds._replace(layers=layers)
 
-    def _generators(self, held: Sequence[tuple[str, Any]]) -> None:
+    def _generators(self) -> None:
         """Add NumPy generators of the project, each once, and those that data holds."""
+        held, self._held = self._held, []
         seeds = self._draft.conditions.get("seeds")
         if seeds is None or self.project is None:
             return

@@ -11,6 +11,8 @@ random operations in it begin again. Without a recording its host call returns a
 
 from __future__ import annotations
 
+import os
+import re
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ __all__ = ["StepObserver", "loop_step", "observe_steps"]
 _PARTS = ("x", "y", "sample_weight")
 _WORD_BYTES = 8
 _NOTHING = np.int32(0)
+_AUTO_JIT = re.compile(r"^\s*[^-\s]|tf_xla_auto_jit=(?!0\b|-1\b)")
+"""Flags of TensorFlow with which it clusters by itself; or the name of a file that holds them."""
 
 
 class StepObserver(Protocol):
@@ -60,6 +64,7 @@ class _Hook:
     def __init__(self) -> None:
         self.observer: StepObserver | None = None
         self.training = False
+        self.made: weakref.ref[Any] | None = None
 
 
 _hooks: weakref.WeakKeyDictionary[Any, _Hook] = weakref.WeakKeyDictionary()
@@ -91,6 +96,7 @@ def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
             return make(*args, **kwargs)
         finally:
             hook.training = False
+            hook.made = weakref.ref(model.train_function) if model.train_function else None
 
     # Keras tracks what is assigned to a model; this must leave no trace there.
     object.__setattr__(model, "_autoconvert_optionals", autoconvert)
@@ -107,13 +113,19 @@ def _obstacle(model: Any) -> str | None:
     """Say why the steps of a model cannot be seen without changing the run."""
     if not hasattr(model, "_autoconvert_optionals"):
         return "this release of Keras has no place to see steps from"
-    if model.train_function is not None and model not in _hooks:
+    if model.train_function is not None and not _is_wrapped(model):
         return "the model was trained before recording began, and its step is compiled already"
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if model.distribute_strategy.num_replicas_in_sync > 1:
         return "steps on several replicas are not traced yet"
-    if tf.config.optimizer.get_jit():
+    if tf.config.optimizer.get_jit() or _AUTO_JIT.search(os.environ.get("TF_XLA_FLAGS", "")):
         return "XLA's auto-clustering is on, and a host call would change its clusters"
     return None
+
+
+def _is_wrapped(model: Any) -> bool:
+    """Whether the step that a model has now was made while it was observed."""
+    hook = _hooks.get(model)
+    return hook is not None and hook.made is not None and hook.made() is model.train_function
 
 
 def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
@@ -131,7 +143,7 @@ def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
             observer = hook.observer
             if observer is not None and observer.wants():
                 observer.step(
-                    model, columns, [item.numpy() for item in (*tensors, *read_state(model))]
+                    model, columns, [np.asarray(item) for item in (*tensors, *read_state(model))]
                 )
             return result
         if hook.observer is not None:
