@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.compare.comparison import Distance
-from repro_audit.trace import Block, Column, Probe, probe_positions
+from repro_audit.trace import Block, Probe
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Distances", "same_samples"]
+__all__ = ["Distances"]
 
-_MOST = 512
+_MOST = 128
 _ORDINALS = {"float16": "i2", "bfloat16": "i2", "float32": "i4", "float64": "i8"}
 
 
@@ -21,8 +22,9 @@ class Distances:
 
     def __init__(self) -> None:
         self._found: list[Distance] = []
-        self._thinned = 1
         self._seen = 0
+        self._every = 1
+        self._layouts: dict[tuple[int, int], _Layout | None] = {}
         self._before: Probe | None = None
         self._steps_before = 0
 
@@ -35,112 +37,125 @@ class Distances:
 
         Args:
             expected: Of the expected run.
-            actual: Of the actual run; of the same columns.
+            actual: Of the actual run.
             steps: Steps of the expected run so far.
         """
+        layout = self._layout(expected.block, actual.block)
         before, since = self._before, steps - self._steps_before
         if since > 0:
             self._before, self._steps_before = expected, steps
+        again = bool(self._found) and self._found[-1][:3] == expected[1:4]
+        # Of very many probes every second, every fourth … counts.
+        if layout is None or (not again and self._is_left_out()):
+            return
         if expected.samples == actual.samples:
-            sampled = sum(_count(column) for column in expected.block.columns)
-            self._keep(Distance(*expected[1:4], sampled, 0, 0.0, None, None, None))
-            return
-        import numpy as np
-
-        mine, ordinals = _samples(expected)
-        theirs, others = _samples(actual)
-        finite = np.isfinite(mine) & np.isfinite(theirs)
-        differing = ordinals != others
-        apart = np.abs(others[differing & finite] - ordinals[differing & finite])
-        norm = float(np.linalg.norm(mine[finite]))
-        gap = float(np.linalg.norm((theirs - mine)[finite]))
-        step_size = None
-        if since > 0 and before is not None and before.fit == expected.fit:
-            step_size = _moved(before, expected) / since
-        self._keep(
-            Distance(
-                fit=expected.fit,
-                epoch=expected.epoch,
-                step=expected.step,
-                sampled=int(mine.size),
-                differing=int(np.count_nonzero(differing)),
-                relative=gap / norm if norm else None,
-                median_ulps=int(np.median(apart)) if apart.size else None,
-                largest_ulps=int(apart.max()) if apart.size else None,
-                step_size=step_size / norm if norm and step_size is not None else None,
-            )
-        )
-
-    def _keep(self, distance: Distance) -> None:
-        """Keep every distance, or every second, every fourth … of very many."""
-        if self._found and self._found[-1][:3] == distance[:3]:
+            found = Distance(*expected[1:4], layout.sampled, 0, 0.0, None, None, None)
+        else:
+            related = before is not None and before.block is expected.block
+            if since <= 0 or before is None or before.fit != expected.fit or not related:
+                before, since = None, 1
+            found = _distance(layout, expected, actual, before, since)
+        if again:
             # The end of an epoch is behind its last step.
-            self._found[-1] = distance
+            self._found[-1] = found
             return
-        if self._seen % self._thinned == 0:
-            self._found.append(distance)
-        self._seen += 1
+        self._found.append(found)
         if len(self._found) > _MOST:
             self._found = self._found[::2]
-            self._thinned *= 2
+            self._every *= 2
+
+    def _is_left_out(self) -> bool:
+        self._seen += 1
+        return (self._seen - 1) % self._every != 0
+
+    def _layout(self, expected: Block, actual: Block) -> _Layout | None:
+        """Return how two blocks' probes are read; None where they sample other elements."""
+        key = expected.number, actual.number
+        if key not in self._layouts:
+            same = _sampled(expected) == _sampled(actual)
+            self._layouts[key] = _Layout.of(expected) if same else None
+        return self._layouts[key]
 
 
-def _samples(probe: Probe) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return a probe's samples as float64, and their places among the values of their dtype."""
+class _Layout(NamedTuple):
+    """How the samples of a probe are read.
+
+    Attributes:
+        parts: Element type and bytes of each part; None for a type whose distance is not told.
+        sampled: Elements whose distance is told.
+    """
+
+    parts: tuple[tuple[str | None, int], ...]
+    sampled: int
+
+    @classmethod
+    def of(cls, block: Block) -> _Layout:
+        """Return the layout of a block, its neighbours of one type taken together."""
+        columns = [column for column in block.columns if column.probe_bytes]
+        kinds = itertools.groupby(columns, key=lambda column: column.dtype)
+        parts = [(dtype, sum(item.probe_bytes for item in group)) for dtype, group in kinds]
+        told = tuple((dtype if dtype in _ORDINALS else None, size) for dtype, size in parts)
+        sampled = sum(size // int(_ORDINALS[dtype][1]) for dtype, size in told if dtype)
+        return cls(parts=told, sampled=sampled)
+
+    def read(self, samples: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return samples as float64, and their places among the values of their dtype."""
+        import numpy as np
+
+        values, ordinals = [np.empty(0)], [np.empty(0)]
+        offset = 0
+        for dtype, size in self.parts:
+            raw = samples[offset : offset + size]
+            offset += size
+            if dtype is None:
+                continue
+            integer = _ORDINALS[dtype]
+            bits = np.frombuffer(raw, "<" + integer)
+            if dtype == "bfloat16":
+                value = (bits.astype(np.uint16).astype(np.uint32) << 16).view(np.float32)
+            else:
+                value = np.frombuffer(raw, "<" + integer.replace("i", "f"))
+            values.append(value.astype(np.float64))
+            # Negative values count downwards from -1, so that -0.0 and 0.0 are neighbours.
+            wide = bits.astype(np.float64)
+            lowest = -(2.0 ** (8 * int(integer[1]) - 1))
+            ordinals.append(np.where(wide < 0, lowest - wide - 1, wide))
+        return np.concatenate(values), np.concatenate(ordinals)
+
+
+def _distance(
+    layout: _Layout, expected: Probe, actual: Probe, before: Probe | None, since: int
+) -> Distance:
+    """Return how far apart two probes are, in steps of the size taken since the one before."""
     import numpy as np
 
-    values, ordinals = [], []
-    offset = 0
-    for column in probe.block.columns:
-        size = column.probe_bytes
-        raw = probe.samples[offset : offset + size]
-        offset += size
-        if not _is_sampled(column):
-            continue
-        integer = _ORDINALS[column.dtype]
-        bits = np.frombuffer(raw, "<" + integer)
-        if column.dtype == "bfloat16":
-            value = (bits.astype(np.uint16).astype(np.uint32) << 16).view(np.float32)
-        else:
-            value = np.frombuffer(raw, "<" + integer.replace("i", "f"))
-        values.append(value.astype(np.float64))
-        # Negative values count downwards from -1, so that -0.0 and 0.0 are neighbours.
-        wide = bits.astype(np.float64) if integer == "i8" else bits.astype(np.int64)
-        lowest = -(2.0**63) if integer == "i8" else -(2 ** (8 * int(integer[1]) - 1))
-        ordinals.append(np.where(wide < 0, lowest - wide - 1, wide).astype(np.float64))
-    empty = np.empty(0)
-    return (
-        np.concatenate(values) if values else empty,
-        np.concatenate(ordinals) if ordinals else empty,
+    mine, ordinals = layout.read(expected.samples)
+    theirs, others = layout.read(actual.samples)
+    finite = np.isfinite(mine) & np.isfinite(theirs)
+    differing = ordinals != others
+    apart = np.abs(others - ordinals)[differing & finite]
+    norm = float(np.linalg.norm(mine[finite]))
+    gap = float(np.linalg.norm((theirs - mine)[finite]))
+    step_size = None
+    if before is not None:
+        earlier, _ = layout.read(before.samples)
+        both = np.isfinite(mine) & np.isfinite(earlier)
+        step_size = float(np.linalg.norm((mine - earlier)[both])) / since
+    return Distance(
+        fit=expected.fit,
+        epoch=expected.epoch,
+        step=expected.step,
+        sampled=layout.sampled,
+        differing=int(np.count_nonzero(differing)),
+        relative=gap / norm if norm else None,
+        median_ulps=int(np.median(apart)) if apart.size else None,
+        largest_ulps=int(apart.max()) if apart.size else None,
+        step_size=step_size / norm if norm and step_size is not None else None,
     )
 
 
-def _moved(before: Probe, now: Probe) -> float:
-    """Return how far the samples of one run went from one probe to the next."""
-    import numpy as np
-
-    (first, _), (second, _) = _samples(before), _samples(now)
-    if first.shape != second.shape:
-        return 0.0
-    both = np.isfinite(first) & np.isfinite(second)
-    return float(np.linalg.norm((second - first)[both]))
-
-
-def _count(column: Column) -> int:
-    """Return how many elements a probe holds of a column whose distance can be told."""
-    return len(probe_positions(column.size)) if _is_sampled(column) else 0
-
-
-def _is_sampled(column: Column) -> bool:
-    return column.probe_bytes > 0 and column.dtype in _ORDINALS
-
-
-def same_samples(expected: Block, actual: Block) -> bool:
-    """Return whether the probes of two blocks sample the same elements of the same tensors."""
+def _sampled(block: Block) -> list[tuple[Any, ...]]:
+    """Return what tells the elements that a block's probes sample."""
     return [
-        (column.key, column.dtype, column.shape)
-        for column in expected.columns
-        if column.probe_bytes
-    ] == [
-        (column.key, column.dtype, column.shape) for column in actual.columns if column.probe_bytes
+        (column.key, column.dtype, column.shape) for column in block.columns if column.probe_bytes
     ]

@@ -20,7 +20,7 @@ from repro_audit.compare.comparison import (
     StepDifference,
     TraceComparison,
 )
-from repro_audit.compare.distance import Distances, same_samples
+from repro_audit.compare.distance import Distances
 from repro_audit.compare.ulp import ulps
 from repro_audit.trace import Block, Column, Probe, Rows
 from repro_audit.trace.layout import HEAD_WORDS, KINDS
@@ -335,7 +335,7 @@ class _Pair:
                 mine.popleft()
             if keys[1] <= keys[0]:
                 theirs.popleft()
-            if keys[0] == keys[1] and same_samples(first.block, second.block):
+            if keys[0] == keys[1]:
                 self._distances.add(first, second, steps)
 
 

@@ -15,7 +15,7 @@ import os
 import re
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -96,7 +96,9 @@ def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
             return make(*args, **kwargs)
         finally:
             hook.training = False
-            hook.made = weakref.ref(model.train_function) if model.train_function else None
+            hook.made = None
+            with suppress(TypeError):  # a user's own may have no place for a weak reference
+                hook.made = weakref.ref(model.train_function)
 
     # Keras tracks what is assigned to a model; this must leave no trace there.
     object.__setattr__(model, "_autoconvert_optionals", autoconvert)

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Trace", "find_trace", "trace_path"]
 
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 2**18
 _LONGEST_LINE = 2**22
 _MOST_LINE_BYTES = 2**26
-_FIRST_WINDOW = 64
+_FIRST_WINDOW = 1024
 _LINE = ord("{")
 
 
@@ -105,12 +105,15 @@ class Trace:
         Raises:
             TraceError: It is another file, or damaged.
         """
+        buffer = memoryview(bytearray(_CHUNK_BYTES))
         with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
-            while file.read(_CHUNK_BYTES):
+            while file.read_into(buffer):
                 pass
 
     def parts(self) -> Iterator[Block | Rows | Probe]:
         """Yield what stands in the trace, in its order, rows in groups.
+
+        Rows are views of a buffer: each group is good until the next is asked for.
 
         The file is checked against the manifest's digest on the way: what was yielded counts
         once the iterator has ended. The last record of a killed run, if it is torn, is left out.
@@ -158,21 +161,21 @@ class _Checked:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, at most `size`; none at the end.
+    def read_into(self, buffer: memoryview) -> int:
+        """Read the next bytes into a buffer; return how many, 0 at the end.
 
         Raises:
             TraceError: The end is reached and the digest is another, or reading fails.
         """
         try:
-            content = self._file.read(size)
+            count = self._file.readinto(buffer) or 0
         except OSError as error:
             message = f"{self._name}: cannot be read: {error.strerror}."
             raise TraceError(message) from error
-        covered = max(0, min(len(content), self._size - self._seen))
-        self._hasher.update(memoryview(content)[:covered])
-        self._seen += len(content)
-        if not content and self._digest is not None:
+        covered = max(0, min(count, self._size - self._seen))
+        self._hasher.update(buffer[:covered])
+        self._seen += count
+        if not count and self._digest is not None:
             actual = "sha256:" + self._hasher.hexdigest()
             if actual != self._digest:
                 message = (
@@ -180,7 +183,7 @@ class _Checked:
                     f"{actual}. It was damaged, or belongs to another run."
                 )
                 raise TraceError(message)
-        return content
+        return count
 
 
 class _Parser:
@@ -188,11 +191,13 @@ class _Parser:
 
     def __init__(self, file: _Checked, name: str, *, torn: bool) -> None:
         self._file, self._name, self._torn = file, name, torn
-        self._buffer = b""
+        self._buffer = bytearray(_CHUNK_BYTES)
+        self._end = 0
         self._at = 0  # how much of the buffer is done with
         self._offset = self._begin = 0
         self._line_bytes = 0
         self._blocks: list[Block] = []
+        self._sizes: list[dict[int, int]] = []
         self._last: tuple[int, int] = (0, 0)
 
     def parts(self) -> Iterator[Block | Rows | Probe]:
@@ -218,28 +223,36 @@ class _Parser:
                 yield part
         # Whatever is left of a torn record is read too: the digest covers what it covers.
         while self._more():
-            self._at = len(self._buffer)
+            self._at = self._end
         if not started and not self._torn:
             self._refuse("expected a trace, received no line of it")
 
     def _left(self) -> int:
-        return len(self._buffer) - self._at
+        return self._end - self._at
 
     def _more(self, size: int = 1) -> bool:
         """Read on, `size` bytes or more; whether there were so many."""
-        contents = [self._buffer[self._at :]]
-        while size > 0 and (content := self._file.read(_CHUNK_BYTES)):
-            contents.append(content)
-            size -= len(content)
-        self._buffer, self._at = b"".join(contents), 0
-        return size <= 0
+        while size > 0:
+            left = self._left()
+            kept = self._buffer[self._at : self._end]
+            if 3 * left > 2 * len(self._buffer):
+                # As large as what there is asks for, never as what a file promises.
+                self._buffer = bytearray(left + left // 2)
+            self._buffer[:left] = kept
+            with memoryview(self._buffer) as view, view[left:] as free:
+                count = self._file.read_into(free)
+            self._at, self._end = 0, left + count
+            size -= count
+            if not count:
+                return False
+        return True
 
     def _has(self, size: int) -> bool:
         """Whether so many bytes can be had, which are then in the buffer."""
         return self._left() >= size or self._more(size - self._left())
 
     def _take(self, size: int) -> bytes:
-        taken = self._buffer[self._at : self._at + size]
+        taken = bytes(self._buffer[self._at : self._at + size])
         self._skip(size)
         return taken
 
@@ -249,12 +262,12 @@ class _Parser:
 
     def _line(self) -> Any:
         """Return the JSON object of a line, or None where a killed run tore it."""
-        end = self._buffer.find(b"\n", self._at)
+        end = self._buffer.find(b"\n", self._at, self._end)
         while end < 0 and (searched := self._left()) <= _LONGEST_LINE:
             if not self._more():
                 self._end_torn()
                 return None
-            end = self._buffer.find(b"\n", searched)
+            end = self._buffer.find(b"\n", searched, self._end)
         if end < 0 or end - self._at > _LONGEST_LINE:
             self._refuse(f"expected a line of at most {_LONGEST_LINE:,} bytes")
         line = self._take(end + 1 - self._at)
@@ -287,6 +300,7 @@ class _Parser:
         except ValueError as error:
             self._refuse(printable(str(error)))
         self._blocks.append(block)
+        self._sizes.append({ROW: block.row_words * WORD, PROBE: block.probe_words * WORD})
         return block
 
     def _record(self) -> Rows | Probe | None:
@@ -299,7 +313,7 @@ class _Parser:
         if kind not in {ROW, PROBE} or number >= len(self._blocks):
             self._refuse("expected a row or a probe of a block above, received something else")
         block = self._blocks[number]
-        size = (block.row_words if kind == ROW else block.probe_words) * WORD
+        size = self._sizes[number][kind]
         if not self._has(size):
             self._end_torn()
             return None
@@ -333,9 +347,9 @@ class _Parser:
             words = words.astype(np.uint64)
         places, steps = words[:, 1], words[:, 2]
         self._follows(int(places[0]), int(steps[0]))
-        later = (places[1:] > places[:-1]) | (
-            (places[1:] == places[:-1]) & (steps[1:] > steps[:-1])
-        )
+        later = steps[1:] > steps[:-1]
+        if not (places == places[0]).all():
+            later = (places[1:] > places[:-1]) | ((places[1:] == places[:-1]) & later)
         if not later.all():
             wrong = int(np.argmin(later)) + 1
             self._refuse("expected records in the order of steps", wrong * size)
@@ -352,7 +366,7 @@ class _Parser:
         """Come to the end of the file within a record: right only where a run was killed."""
         if not self._torn:
             self._refuse("ends within a record: it was cut off")
-        self._at = len(self._buffer)
+        self._at = self._end
 
     def _refuse(self, message: str, ahead: int = 0) -> NoReturn:
         text = f"{self._name}: at byte {self._begin + ahead:,}: {message}."
