@@ -7,7 +7,6 @@ of the recorder becomes a `RecordingWarning` and a field marked missing; trainin
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 import warnings
@@ -20,15 +19,16 @@ from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import capture_tensors, digest_state
 from repro_audit.capture.training import capture_fit
 from repro_audit.errors import RecordingWarning
-from repro_audit.manifest.records import Evaluation, Failure, Flip, TraceOutcome, TraceSetting
+from repro_audit.manifest.records import Evaluation, Failure, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.conditions import ConditionReader
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.request import Request
+from repro_audit.recording.safe_tracing import SafeTracer
 from repro_audit.recording.tracing import Tracer
 
 if TYPE_CHECKING:
-    from repro_audit.capture.backend import Backend, StateTensor
+    from repro_audit.capture.backend import Backend
     from repro_audit.trace import Column
 
 __all__ = ["Recorder"]
@@ -81,8 +81,8 @@ class Recorder:
         self._backend = backend
         self._path = path
         self._request = request
-        self._tracer = tracer
         self._draft = Draft()
+        self._trace = SafeTracer(tracer, self._draft, self._failed)
         self._conditions = ConditionReader(self._draft, backend, self._failed)
         self._epoch_began = time.monotonic()
 
@@ -99,7 +99,7 @@ class Recorder:
             OutputError: The manifest cannot be written.
         """
         self._conditions.at_start(arguments, outputs)
-        self._note_trace()
+        self._trace.tell()
         write(self._draft.manifest(), self._path)
 
     def end(
@@ -124,11 +124,7 @@ class Recorder:
             if model is not None:
                 self._read_final_state(item, model)
         self._conditions.code(arguments, outputs)
-        try:
-            if self._tracer is not None:
-                self._tracer.close()
-        except OSError as failure:
-            self._trace_failed(failure)
+        self._trace.end()
         self.write()
 
     # What the user tells.
@@ -155,8 +151,7 @@ class Recorder:
         """Close an epoch of a hand-written loop."""
         self._loop_epoch_ends(model)
         self.epoch_ended(model, logs)
-        if self._tracer is not None:
-            self._tracer.epoch_begins(len(self._draft.fits[-1].epochs) + 1)
+        self._trace.epoch_begins(len(self._draft.fits[-1].epochs) + 1)
 
     # What the observer tells.
 
@@ -175,8 +170,7 @@ class Recorder:
         user_callbacks = list(getattr(callbacks, "callbacks", callbacks))[:-1]
         self._draft.fits.append(DraftFit(model=item.index))
         self._draft.fit_arguments.append(capture_fit(item.index, arguments, user_callbacks))
-        if self._tracer is not None:
-            self._tracer.fit_begins(len(self._draft.fits) - 1, item.index)
+        self._trace.fit_begins(item.index)
 
     @_guarded("$.outcomes.initial_weights")
     def built(self, model: Any) -> None:
@@ -192,30 +186,22 @@ class Recorder:
 
     def unseen(self, reason: str) -> None:
         """Take note that the steps of the fit that begins cannot be seen."""
-        # An epoch's end can be traced all the same.
-        if self._tracer is not None and self._tracer.setting != "epoch":
-            self._draft.missed(f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace", reason)
+        self._trace.unseen(reason)
 
     def wants(self) -> bool:
         """Count a step, and return whether it is to be traced."""
-        return self._tracer is not None and self._tracer.wants()
+        return self._trace.wants()
 
     def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
         """Trace a step."""
-        if self._tracer is None:
-            return
-        try:
-            self._tracer.step(columns, lambda: self._backend.describe_state(model), arrays)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            self._trace_failed(error)
+        self._trace.step(columns, lambda: self._backend.describe_state(model), arrays)
 
     def epoch_began(self, epoch: int) -> None:
         """Take note of an epoch, from 1."""
         fit = self._draft.fits[-1]
         if fit.first_epoch is None:
             fit.first_epoch = epoch
-        if self._tracer is not None:
-            self._tracer.epoch_begins(epoch)
+        self._trace.epoch_begins(epoch)
 
     def train_begins(self, model: Any) -> None:
         """Read everything that needs the backend to be in use, before the first step."""
@@ -278,7 +264,7 @@ class Recorder:
 
     def write(self) -> None:
         """Write the manifest; a full disk must not stop training."""
-        self._note_trace()
+        self._trace.tell()
         try:
             write(self._draft.manifest(), self._path)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
@@ -315,8 +301,7 @@ class Recorder:
         fits.append(fit := DraftFit(model=item.index))
         self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
         fit.first_epoch = 1
-        if self._tracer is not None:
-            self._tracer.fit_begins(len(fits) - 1, item.index)
+        self._trace.fit_begins(item.index)
         return fit
 
     @_guarded("$.outcomes.fits")
@@ -347,54 +332,21 @@ class Recorder:
         fit.add_epoch(numbers, self._metric_dtypes(model) or {})
         tensors = self._backend.state(model)
         fit.epochs[-1] = digest_state([capture_tensors(tensors)])
-        self._trace_epoch(fit, tensors)
+        self._trace.epoch_ends(tensors)
         now = time.monotonic()
         self._draft.epoch_durations_s.append(round(now - self._epoch_began, 3))
         self._epoch_began = now
 
-    def _trace_epoch(self, fit: DraftFit, tensors: Sequence[StateTensor]) -> None:
-        """Record an epoch's end in the trace, and its digest for the manifest."""
-        if self._tracer is None:
-            return
-        try:
-            fit.trace[-1] = self._tracer.epoch_ends(tensors)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            self._trace_failed(error)
-            return
-        path = f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace"
-        if fit.trace[-1] is None and not self._draft.is_missed(path):
-            self._draft.missed(path, "no step was seen: the model makes its own train function")
-
     def _trace_loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Trace one step of a hand-written loop."""
-        if self._tracer is None or not self._tracer.wants():
+        if not self._trace.wants():
             return
         try:
             columns, arrays = self._backend.loop_step(model, batch, loss)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            self._trace_failed(error)
+            self._trace.give_up(error)
             return
         self.step(model, columns, arrays)
-
-    def _trace_failed(self, error: Exception) -> None:
-        """Give up the trace: part of one would pass for a whole one."""
-        if self._tracer is not None:
-            with contextlib.suppress(OSError):
-                self._tracer.discard()
-            self._tracer = None
-            for fit in self._draft.fits:
-                fit.trace = [None] * len(fit.trace)
-            self._failed("$.outcomes.digests.trace", error)
-
-    def _note_trace(self) -> None:
-        """Tell the draft how far the trace has come."""
-        tracer, draft = self._tracer, self._draft
-        if tracer is None:
-            draft.trace = draft.trace_outcome = draft.trace_digest = None
-            return
-        draft.trace = TraceSetting(setting=tracer.setting, strides=tuple(tracer.strides))
-        draft.trace_outcome = TraceOutcome(rows=tracer.rows, bytes=tracer.bytes)
-        draft.trace_digest = tracer.digest
 
     @_guarded("$.outcomes.fits.dtypes")
     def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
