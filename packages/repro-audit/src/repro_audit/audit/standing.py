@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from repro_audit.audit.rules import Finding
 from repro_audit.compare import Cause, Comparison
-from repro_audit.compare.kinds import kind_named
 
 __all__ = ["with_standing_causes"]
 
@@ -46,6 +45,8 @@ def with_standing_causes(
     explained = any(cause.certainty != "possible" for cause in comparison.causes)
     if comparison.first_difference is None or explained:
         return comparison
+    from repro_audit.compare.kinds import kind_named  # most audits need none
+
     where = _where(comparison)
     codes = {(finding.code, finding.path) for finding in actual}
     found: dict[str, Cause] = {}

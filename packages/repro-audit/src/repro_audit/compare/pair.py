@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from repro_audit.compare.causes import diagnose
 from repro_audit.compare.comparison import (
     Cause,
     Comparison,
@@ -99,6 +98,8 @@ def compare(
     causes: tuple[Cause, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     if first is not None:
+        from repro_audit.compare.causes import diagnose  # most audits need none
+
         causes, excluded = diagnose(expected, actual, differences, first, trace)
     return Comparison(
         expected=positions[0],
