@@ -116,7 +116,7 @@ KINDS = {
     "augmenting pipeline": (convolutional, pipeline, {}),
     "PyDataset": (flat, sequence, {}),
     "class weights": (flat, weighted, {}),
-    "custom step": (CustomStep, arrays, {}),
+    "custom step": (CustomStep, arrays, {"metrics": []}),
     "four steps a call": (convolutional, arrays, {"steps_per_execution": 4}),
 }
 
@@ -130,7 +130,8 @@ def main() -> None:
     with repro_audit.record() as run:
         run.data("train", x, y)
         model = make_model()
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled)
+        options = {"metrics": ["accuracy"], **compiled}
+        model.compile("adam", "sparse_categorical_crossentropy", **options)
         model.fit(**make_data(x, y), epochs=EPOCHS, verbose=0)
 
 
