@@ -100,6 +100,7 @@ class _Pair:
         self._expected, self._actual = expected, actual
         self._labels, self._ignored = labels, ignored
         self._mappings: dict[tuple[int, int], Mapping] = {}
+        self._pending: dict[tuple[int, int], list[int]] = {}
         self._order: list[OrderDifference] = []
         self._step: StepDifference | None = None
         self._partings: dict[tuple[int, Column], Parting] = {}
@@ -142,7 +143,7 @@ class _Pair:
         count = min(len(mine.words), len(theirs.words))
         first, second = mine.words[:count], theirs.words[:count]
         mapping = self._mapping(mine, theirs)
-        pending = any((mine.block.model, item) not in self._partings for item in mapping.columns)
+        pending = self._pending[mine.block.number, theirs.block.number]
         if pending and mapping.whole and np.array_equal(first, second):
             self._passed(count, count)
             self._rows += count
@@ -150,7 +151,7 @@ class _Pair:
         same = (first[:, 1] == second[:, 1]) & (first[:, 2] == second[:, 2])
         paired = count if same.all() else int(np.argmin(same))
         if paired:
-            self._content(mine.block, mapping, first[:paired], second[:paired])
+            self._content(mine.block, mapping, pending, first[:paired], second[:paired])
             self._passed(paired, paired)
             self._rows += paired
             return
@@ -228,7 +229,17 @@ class _Pair:
             whole=mine.block.columns == theirs.block.columns,
         )
         self._mappings[mine.block.number, theirs.block.number] = mapping
+        self._pending[mine.block.number, theirs.block.number] = self._not_parted(
+            mine.block, mapping
+        )
         return mapping
+
+    def _not_parted(self, block: Block, mapping: Mapping) -> list[int]:
+        return [
+            index
+            for index, column in enumerate(mapping.columns)
+            if (block.model, column) not in self._partings
+        ]
 
     def _is_ignored(self, column: Column) -> bool:
         return column.kind == "loss" and column.role in self._ignored
@@ -255,20 +266,16 @@ class _Pair:
         self,
         block: Block,
         mapping: Mapping,
+        pending: list[int],
         first: np.ndarray[Any, Any],
         second: np.ndarray[Any, Any],
     ) -> None:
-        """Compare rows of the same steps column by column."""
-        import numpy as np
-
+        """Compare rows of the same steps by the columns that have not differed yet."""
         self._batches.add(block, mapping, first, second)
-        pending = [
-            index
-            for index, column in enumerate(mapping.columns)
-            if (block.model, column) not in self._partings
-        ]
         if not pending:
             return
+        import numpy as np
+
         differ = first[:, mapping.expected[pending]] != second[:, mapping.actual[pending]]
         columns = np.flatnonzero(differ.any(axis=0))
         if not len(columns):
@@ -283,9 +290,12 @@ class _Pair:
         for index, row in zip(columns, rows, strict=True):
             column = mapping.columns[pending[index]]
             fit, epoch, step = _place(first[row])
-            self._partings[block.model, column] = Parting(
-                column=self._described(block, column), fit=fit, epoch=epoch, step=step
+            # Rows of other blocks may have shown it before.
+            self._partings.setdefault(
+                (block.model, column),
+                Parting(column=self._described(block, column), fit=fit, epoch=epoch, step=step),
             )
+        pending[:] = self._not_parted(block, mapping)
 
     def _step_difference(
         self,

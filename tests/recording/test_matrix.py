@@ -1,0 +1,82 @@
+"""No bit changes: models by XLA by steps in one execution by eager, two fits each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import repro_audit
+from repro_audit.trace import Rows, find_trace
+
+pytestmark = pytest.mark.keras
+
+MODELS = re.findall(
+    r'^@model\("([^"]+)"\)\ndef (\w+)',
+    (Path(__file__).parent / "scripts/matrix_cases.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+CASES = [f"{name}-{way}" for ways, name in MODELS for way in ways.split()]
+
+
+@pytest.fixture(scope="module")
+def matrix(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Train everything bare and recorded; return what both said, and the recorded one's folder."""
+    folder = tmp_path_factory.mktemp("matrix")
+    ends = [start("matrix_cases.py", mode, cwd=folder) for mode in ("bare", "recorded")]
+    bare, recorded = map(said, ends)
+    return bare, recorded, folder
+
+
+def test_there_are_many_cases() -> None:
+    """Every way is taken by several models."""
+    for way in ("graph", "eager", "jit", "several", "jit+several"):
+        assert sum(case.endswith(f"-{way}") for case in CASES) >= 5
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_recorded_run_ends_in_the_bits_of_the_bare_one(matrix: Any, case: str) -> None:
+    """Weights, slots, generators, and the history; nothing failed inside the recorder."""
+    bare, recorded, _ = matrix
+    assert recorded[case]["digest"] == bare[case]["digest"]
+    assert recorded[case]["warnings"] == []
+
+
+def test_ways_of_one_model_end_in_other_bits(matrix: Any) -> None:
+    """The negative: the digest sees that XLA rounds, or draws, otherwise."""
+    bare, _, _ = matrix
+    assert bare["convolution-jit"]["digest"] != bare["convolution-graph"]["digest"]
+    assert bare["convolution-eager"]["digest"] != bare["convolution-graph"]["digest"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "jit" in case])
+def test_xla_really_compiled(matrix: Any, case: str) -> None:
+    """Op determinism, which would turn it off, is off."""
+    assert matrix[1][case]["jit"] is True
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_step_has_a_row(matrix: Any, case: str) -> None:
+    """And evidence is the trace, with several steps in one execution, too."""
+    path = matrix[2] / f"{case}.json"
+    read = repro_audit.load(path)
+    assert read.evidence == "trace"
+    trace = find_trace(path, read)
+    assert trace is not None
+    rows = sum(len(part.words) for part in trace.parts() if isinstance(part, Rows))
+    assert rows == read.steps > 0
+
+
+@pytest.mark.parametrize("name", ["convolution", "own_step", "stateful_random", "words"])
+def test_several_steps_in_one_execution_leave_the_rows_of_one(matrix: Any, name: str) -> None:
+    """Batches, states and losses are those of the same steps."""
+    words = []
+    for way in ("graph", "several"):
+        path = matrix[2] / f"{name}-{way}.json"
+        trace = find_trace(path, repro_audit.load(path))
+        assert trace is not None
+        rows = [part.words.tolist() for part in trace.parts() if isinstance(part, Rows)]
+        words.append([row for group in rows for row in group])
+    assert words[0] == words[1]
