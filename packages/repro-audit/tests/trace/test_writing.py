@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import os
@@ -442,24 +443,27 @@ def test_a_place_that_takes_no_file_is_refused_in_one_line(tmp_path, place, reas
     assert str(caught.value).endswith(".")
 
 
-@pytest.fixture
-def limited():
-    """Return a way to let files grow to so many bytes and no more, as a full disk does."""
+@contextlib.contextmanager
+def limited(size):
+    """Let files grow to so many bytes and no more, as a full disk does.
+
+    Not longer than a call: pytest's own output may go to a file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("room", [0, 1, 23, 31])
-def test_a_row_that_the_disk_has_no_room_for_is_an_oserror_and_does_not_count(
-    tmp_path, limited, room
-):
+def test_a_row_that_the_disk_has_no_room_for_is_an_oserror_and_does_not_count(tmp_path, room):
     path = tmp_path / "run.trace"
     writer = TraceWriter(path, "step")
     block = writer.block(0, 1, [KERNEL])
     size, digest = writer.bytes, writer.digest
-    limited(size + room)
-    with pytest.raises(OSError, match="File too large"):
+    with limited(size + room), pytest.raises(OSError, match="File too large"):
         writer.row(block, 0, 1, 1, [1])
     writer.close()
     assert (writer.rows, writer.bytes, writer.digest) == (0, size, digest)
@@ -469,12 +473,9 @@ def test_a_row_that_the_disk_has_no_room_for_is_an_oserror_and_does_not_count(
 
 
 @pytest.mark.parametrize("room", [0, 40])
-def test_a_trace_whose_first_line_finds_no_room_is_refused_and_leaves_nothing(
-    tmp_path, limited, room
-):
+def test_a_trace_whose_first_line_finds_no_room_is_refused_and_leaves_nothing(tmp_path, room):
     before = descriptors()
-    limited(room)
-    with pytest.raises(OutputError, match="File too large"):
+    with limited(room), pytest.raises(OutputError, match="File too large"):
         TraceWriter(tmp_path / "run.trace", "step")
     assert not (tmp_path / "run.trace").exists()
     assert descriptors() == before
