@@ -62,7 +62,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
                 preexec_fn=before,
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=1200,
                 check=False,
             )
 

@@ -90,7 +90,7 @@ def convolution(options: dict[str, Any]) -> Fit:
     return compiled(simple(*first), options), given(x, y, validation_data=(x[:20], y[:20]))
 
 
-@model("graph several jit jit+several eager")
+@model("graph several jit eager")
 def nested_dicts(options: dict[str, Any]) -> Fit:
     inputs = {
         "a": keras.Input((8,)),
@@ -119,7 +119,7 @@ def own_step(options: dict[str, Any]) -> Fit:
     return compiled(Own(), options, metrics=None), given(*arrays(count=70))
 
 
-@model("graph several jit jit+several eager")
+@model("graph several jit eager")
 def normalized_and_class_weight(options: dict[str, Any]) -> Fit:
     made = simple(
         keras.Input((8,)), layers.BatchNormalization(), layers.Dense(8), layers.LayerNormalization()
@@ -142,7 +142,7 @@ def unbuilt(options: dict[str, Any]) -> Fit:
     return compiled(simple(), options), given(*arrays(count=70))
 
 
-@model("graph several jit jit+several eager")
+@model("graph several jit eager")
 def mixed_float16(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -242,7 +242,7 @@ def sample_weights(options: dict[str, Any]) -> Fit:
     )
 
 
-@model("graph several jit jit+several eager")
+@model("graph several jit eager")
 def unseeded_noise(options: dict[str, Any]) -> Fit:
     class Noise(layers.Layer):
         def call(self, inputs: Any) -> Any:
