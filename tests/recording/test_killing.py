@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import repro_audit
+from repro_audit.trace import Rows, find_trace
 
 pytestmark = pytest.mark.keras
 
@@ -18,12 +20,19 @@ def killed(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     for number, (_, alive) in enumerate(said(start("killed.py", cwd=folder))["killed"]):
         path = folder / f"killed-{number}.json"
         found.append((alive, repro_audit.load(path) if path.exists() else None))
-    return found, repro_audit.load(folder / "whole.json")
+    return found, repro_audit.load(folder / "whole.json"), folder
+
+
+def rows(path: Path) -> list[list[int]]:
+    """Return the words of every row beside a manifest."""
+    trace = find_trace(path, repro_audit.load(path))
+    assert trace is not None
+    return [row for part in trace.parts() if isinstance(part, Rows) for row in part.words.tolist()]
 
 
 def test_a_manifest_is_whole_whenever_its_run_is_killed(killed: Any) -> None:
     """SIGKILL at 30 times over a run of which most is writing: `load` checked digest and schema."""
-    found, _ = killed
+    found, _, _ = killed
     assert len(found) == 30
     for alive, read in found:
         assert read is None or read.status in {"running", "complete"}
@@ -32,7 +41,7 @@ def test_a_manifest_is_whole_whenever_its_run_is_killed(killed: Any) -> None:
 
 def test_the_kills_met_runs_at_work(killed: Any) -> None:
     """The negative: several runs died with some epochs behind them and others before them."""
-    found, whole = killed
+    found, whole, _ = killed
     everything = len(whole.outcomes.fits[0].epochs)
     assert everything == 40
     halfway = [
@@ -45,7 +54,7 @@ def test_the_kills_met_runs_at_work(killed: Any) -> None:
 
 def test_what_a_killed_run_left_is_the_beginning_of_the_whole(killed: Any) -> None:
     """Its epochs are the first epochs of the undisturbed run, and it proves nothing by itself."""
-    found, whole = killed
+    found, whole, _ = killed
     for _, read in found:
         if read is None or read.status != "running":
             continue
@@ -53,3 +62,21 @@ def test_what_a_killed_run_left_is_the_beginning_of_the_whole(killed: Any) -> No
             epochs = read.outcomes.fits[0].epochs
             assert epochs == whole.outcomes.fits[0].epochs[: len(epochs)]
         assert repro_audit.audit(read).verdict == "inconclusive"
+
+
+def test_the_whole_rows_of_a_killed_run_are_those_of_the_whole_one(killed: Any) -> None:
+    """Every step until the kill, and none that it tore."""
+    _, _, folder = killed
+    whole = rows(folder / "whole.json")
+    assert [row[2] for row in whole] == [1] * 40
+    halfway = 0
+    for number in range(30):
+        path = folder / f"killed-{number}.json"
+        if not path.exists():
+            continue
+        left = rows(path)
+        assert left == whole[: len(left)]
+        halfway += 0 < len(left) < len(whole)
+        epochs = [epoch for fit in repro_audit.load(path).outcomes.fits for epoch in fit.epochs]
+        assert len(left) >= len(epochs)
+    assert halfway >= 5
