@@ -73,7 +73,8 @@ def _where_valid(value, path, text):
 
 
 # Fields of a fixed list of values.
-FIXED = {"status", "op_determinism", "source", "declared_by", "argument"}
+FIXED = {"status", "op_determinism", "deterministic", "source", "declared_by", "argument"}
+FIXED |= {"setting", "kind"}
 
 
 def parted(value, text):
