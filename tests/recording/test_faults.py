@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 import repro_audit
-from repro_audit.audit import Audit
+from repro_audit.audit import Audit, AuditedManifest
+from repro_audit.compare import Comparison
 from repro_audit.manifest import Manifest
+from repro_audit.trace import Trace, find_trace
 
 pytestmark = pytest.mark.keras
+
+Runs = dict[str, tuple[Manifest, Trace | None]]
 
 CNN = ("-m", "mnist_cnn", "--epochs", "1", "--data", "digits.npz")
 RUNS: dict[str, tuple[str, ...]] = {
@@ -37,7 +41,7 @@ def pin() -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
+def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Run every variation, each in a folder of its own, with 384 digits."""
     generator = np.random.default_rng(3)
     arrays = {
@@ -59,28 +63,43 @@ def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mani
     read = {}
     for name, (folder, end) in ends.items():
         assert end.result().returncode == 0, end.result().stderr[-4000:]
-        read[name] = repro_audit.load(folder / "manifest.json")
+        manifest = repro_audit.load(folder / "manifest.json")
+        read[name] = manifest, find_trace(folder / "manifest.json", manifest)
     return read
 
 
-def judged(runs: dict[str, Manifest], expected: str, actual: str) -> Audit:
-    return repro_audit.audit(runs[expected], runs[actual])
+def judged(runs: Runs, expected: str, actual: str) -> Audit:
+    """Compare two runs, and their traces."""
+    manifests, traces = zip(runs[expected], runs[actual], strict=True)
+    assert None not in traces
+    return repro_audit.audit(*manifests, traces=traces)
 
 
-def test_without_a_fault_nothing_is_found(runs: dict[str, Manifest]) -> None:
+def alone(runs: Runs, name: str) -> AuditedManifest:
+    """Judge one run by the rules."""
+    return repro_audit.audit(runs[name][0]).manifests[0]
+
+
+def place(comparison: Comparison) -> tuple[str, int | None, str]:
+    """Return the kind of the first difference, its step, and what stands there."""
+    found = comparison.first_difference
+    assert found is not None
+    return found.kind, found.step, found.text.partition(": ")[2]
+
+
+def test_without_a_fault_nothing_is_found(runs: Runs) -> None:
     """The negative of all below: two equal runs are identical, and no cause is named."""
     (comparison,) = judged(runs, "cnn", "cnn-again").comparisons
     assert (comparison.verdict, comparison.first_difference) == ("identical", None)
     assert comparison.causes == ()
 
 
-def test_another_thread_count_is_found_in_the_weights_and_named(runs: dict[str, Manifest]) -> None:
-    """Two threads against one: the first epoch's weights differ, and one line mends it."""
+def test_another_thread_count_is_found_in_the_weights_and_named(runs: Runs) -> None:
+    """Two threads against one: the first step's weights differ, and one line mends it."""
     found = judged(runs, "cnn", "cnn-threads-1")
     (comparison,) = found.comparisons
     assert found.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "epoch weights"
+    assert place(comparison) == ("step", 1, "weight sequential/conv2d/kernel and 5 more")
     cause = comparison.causes[0]
     assert (cause.group, cause.certainty) == ("determinism", "likely")
     assert "thread" in cause.title
@@ -90,75 +109,70 @@ def test_another_thread_count_is_found_in_the_weights_and_named(runs: dict[str, 
 
 @pytest.mark.skipif(not SEVERAL_CORES, reason="needs two usable cores")
 def test_pinning_a_process_to_one_core_is_found_as_another_thread_count(
-    runs: dict[str, Manifest],
+    runs: Runs,
 ) -> None:
     """Nobody asked for threads; the number of usable cores decided."""
     (comparison,) = judged(runs, "cnn-free", "cnn-pinned").comparisons
     assert comparison.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "epoch weights"
+    assert place(comparison) == ("step", 1, "weight sequential/conv2d/kernel and 5 more")
     assert "thread" in comparison.causes[0].title
     assert comparison.causes[0].certainty == "likely"
     assert "threads=" in comparison.causes[0].remedy
-    assert {"RA205"} <= {
-        item.code for item in repro_audit.audit(runs["cnn-free"]).manifests[0].findings
-    }
+    assert "RA205" in {item.code for item in alone(runs, "cnn-free").findings}
 
 
-def test_another_seed_is_certain(runs: dict[str, Manifest]) -> None:
+def test_another_seed_is_certain(runs: Runs) -> None:
     """Initial weights differ, and the seed must be why."""
     (comparison,) = judged(runs, "cnn", "cnn-seed").comparisons
     assert comparison.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "initial weights"
+    assert place(comparison)[0] == "initial weights"
     cause = comparison.causes[0]
     assert (cause.group, cause.certainty) == ("seeds", "certain")
     assert "812 → 813" in cause.title
     assert "seed=812" in cause.remedy
 
 
-def test_one_flipped_bit_of_one_pixel_is_the_data(runs: dict[str, Manifest]) -> None:
-    """Initial weights agree, the epoch's do not, and only the data differs."""
+def test_one_flipped_bit_of_one_pixel_is_the_data(runs: Runs) -> None:
+    """Every step is equal up to the batch that holds it, and only the data differs."""
     (comparison,) = judged(runs, "cnn", "cnn-pixel").comparisons
     assert comparison.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "epoch weights"
+    kind, step, where = place(comparison)
+    assert (kind, where) == ("step", "batch x and 30 more")
+    assert step is not None
+    assert step > 1, "sample 200 comes in a later batch"
     certain = [item.group for item in comparison.causes if item.certainty != "possible"]
     assert certain == ["data"]
     assert all(path.startswith("$.conditions.data") for path in comparison.causes[0].paths)
 
 
-def test_another_learning_rate_is_the_training(runs: dict[str, Manifest]) -> None:
+def test_another_learning_rate_is_the_training(runs: Runs) -> None:
     """Initial weights agree; the optimizer is named with both values."""
     (comparison,) = judged(runs, "tiny", "tiny-lr").comparisons
     assert comparison.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "epoch weights"
+    assert place(comparison) == ("step", 1, "weight sequential/dense/kernel and 4 more")
     assert comparison.causes[0].group == "training"
     assert "learning_rate" in comparison.causes[0].title
 
 
-def test_an_extra_draw_is_measured_in_words(runs: dict[str, Manifest]) -> None:
+def test_an_extra_draw_is_measured_in_words(runs: Runs) -> None:
     """One random.random() before the model: other drawn seeds, two words further on."""
     (comparison,) = judged(runs, "tiny", "tiny-draw").comparisons
     assert comparison.verdict == "divergent"
-    assert comparison.first_difference is not None
-    assert comparison.first_difference.kind == "initial weights"
+    assert place(comparison)[0] == "initial weights"
     cause = comparison.causes[0]
     assert (cause.group, cause.certainty) == ("seeds", "certain")
     assert "2 words" in cause.title
     codes = {
-        name: {item.code for item in repro_audit.audit(runs[name]).manifests[0].findings}
-        for name in ("tiny", "tiny-draw")
+        name: {item.code for item in alone(runs, name).findings} for name in ("tiny", "tiny-draw")
     }
     assert "RA104" in codes["tiny-draw"] - codes["tiny"]
 
 
-def test_seeding_numpy_and_tensorflow_alone_is_found(runs: dict[str, Manifest]) -> None:
+def test_seeding_numpy_and_tensorflow_alone_is_found(runs: Runs) -> None:
     """The layers draw from Python's random, which nobody seeded."""
-    audited = repro_audit.audit(runs["tiny-numpy-tf"]).manifests[0]
+    audited = alone(runs, "tiny-numpy-tf")
     assert "RA102" in {item.code for item in audited.findings}
     assert audited.verdict == "uncontrolled"
-    well = repro_audit.audit(runs["tiny"]).manifests[0]
+    well = alone(runs, "tiny")
     assert "RA102" not in {item.code for item in well.findings}
     assert well.verdict == "controlled"

@@ -234,11 +234,12 @@ def growing(seen: Seen) -> None:  # shapes that change: Keras traces the step mo
             x = generator.normal(size=(4, length, 4)).astype("float32")
             yield x, generator.integers(0, CLASSES, 4)
 
-    stack = [keras.Input((None, 4)), layers.GRU(5), layers.Dense(CLASSES, "softmax")]
-    model = compiled(keras.Sequential(stack))
-    with recording("growing"):
-        seen.fit(model, batches())
-    seen.model(model)
+    for eager in (False, True):
+        stack = [keras.Input((None, 4)), layers.GRU(5), layers.Dense(CLASSES, "softmax")]
+        model = compiled(keras.Sequential(stack), run_eagerly=eager)
+        with recording(f"growing-eager={eager}"):
+            seen.fit(model, batches())
+        seen.model(model)
 
 
 @case
@@ -253,6 +254,23 @@ def odd_batches(seen: Seen) -> None:  # a dictionary alone, with nothing in one 
     with recording("odd_batches"):
         seen.fit(model, tf.data.Dataset.from_tensor_slices(data).batch(BATCH))
     seen.model(model)
+
+
+@case
+def no_dtype_of_a_trace(seen: Seen) -> None:  # a batch of quantized integers
+    class Batch(Own):
+        def train_step(self, data: Any) -> Any:
+            return super().train_step((tf.cast(tf.bitcast(data[0], "int8"), "float32"), data[1]))
+
+    x = tf.data.Dataset.from_tensor_slices(X.astype("int8"))
+    labels = tf.data.Dataset.from_tensor_slices(Y)
+    data = tf.data.Dataset.zip((x.map(lambda row: tf.bitcast(row, tf.qint8)), labels)).batch(BATCH)
+    for eager in (False, True):
+        model = compiled(Batch(), metrics=None, run_eagerly=eager)
+        model.build((None, 8))
+        with recording(f"no_dtype-eager={eager}"):
+            seen.fit(model, data)
+        seen.model(model)
 
 
 @case

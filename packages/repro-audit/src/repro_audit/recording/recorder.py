@@ -196,6 +196,10 @@ class Recorder:
         """Trace a step."""
         self._trace.step(columns, lambda: self._backend.describe_state(model), arrays)
 
+    def step_failed(self, error: Exception) -> None:
+        """Give the trace up: a step cannot be recorded."""
+        self._trace.give_up(error)
+
     def epoch_began(self, epoch: int) -> None:
         """Take note of an epoch, from 1."""
         fit = self._draft.fits[-1]
@@ -344,7 +348,7 @@ class Recorder:
         try:
             columns, arrays = self._backend.loop_step(model, batch, loss)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            self._trace.give_up(error)
+            self.step_failed(error)
             return
         self.step(model, columns, arrays)
 

@@ -47,6 +47,9 @@ class StepObserver(Protocol):
     def wants(self) -> bool:
         """Return whether the step that has just run is to be recorded; called once a step."""
 
+    def step_failed(self, error: Exception) -> None:
+        """A step cannot be recorded."""
+
     def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
         """A step has run.
 
@@ -135,38 +138,45 @@ def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
 
     def observed_step(data: Any) -> Any:
         result = converted(data)
-        model = reference()
-        batch, batch_tensors = batch_columns(data)
-        loss, loss_tensors = loss_columns(result)
-        tensors = [*batch_tensors, *loss_tensors]
-        # Listed only now: a step may build layers and optimizer slots while it is traced.
-        columns = (*batch, *loss)
-        if tf.executing_eagerly():
-            observer = hook.observer
-            if observer is not None and observer.wants():
-                observer.step(
-                    model, columns, [np.asarray(item) for item in (*tensors, *read_state(model))]
-                )
-            return result
-        if hook.observer is not None:
-            with tf.init_scope():
-                hook.observer.built(model)
-            hook.observer.traced(model, tf.compat.v1.get_default_graph())
-
-        def host(*arrays: Any) -> Any:
-            observer = hook.observer
-            if observer is not None and observer.wants():
-                observer.step(reference(), columns, arrays)
-            return _NOTHING
-
-        done = [
-            item for item in tf.nest.flatten(result, expand_composites=True) if _is_tensor(item)
-        ]
-        with tf.control_dependencies(done):
-            tf.numpy_function(host, [*tensors, *read_state(model)], [tf.int32], stateful=True)
+        try:
+            _hand_over(data, result, reference, hook)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            if hook.observer is not None:
+                hook.observer.step_failed(error)
         return result
 
     return observed_step
+
+
+def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook) -> None:
+    """Tell the observer of a step now, or let the graph that is being made tell of each."""
+    model = reference()
+    batch, batch_tensors = batch_columns(data)
+    loss, loss_tensors = loss_columns(result)
+    # Listed only now: a step may build layers and optimizer slots while it is traced.
+    state = read_state(model)
+    columns, tensors = (*batch, *loss), [*batch_tensors, *loss_tensors, *state]
+    if tf.executing_eagerly():
+        observer = hook.observer
+        if observer is not None and observer.wants():
+            observer.step(model, columns, [np.asarray(item) for item in tensors])
+        return
+    for item in state:
+        _dtype(item)  # what no trace can hold is to fail here, not in the middle of training
+    if hook.observer is not None:
+        with tf.init_scope():
+            hook.observer.built(model)
+        hook.observer.traced(model, tf.compat.v1.get_default_graph())
+
+    def host(*arrays: Any) -> Any:
+        observer = hook.observer
+        if observer is not None and observer.wants():
+            observer.step(reference(), columns, arrays)
+        return _NOTHING
+
+    done = [item for item in tf.nest.flatten(result, expand_composites=True) if _is_tensor(item)]
+    with tf.control_dependencies(done):
+        tf.numpy_function(host, tensors, [tf.int32], stateful=True)
 
 
 def loop_step(
@@ -203,9 +213,7 @@ def batch_columns(data: Any) -> tuple[list[Column], list[Any]]:
     columns, tensors = [], []
     for name, part in parts:
         for path, tensor in _flat(part):
-            # The size of a batch is a fact of the batch, whose last one is often smaller.
-            shape = (None, *tensor.shape[1:]) if tensor.shape.rank else tensor.shape
-            columns.append(_column("batch", f"{name}/{path}" if path else name, tensor, shape))
+            columns.append(_column("batch", f"{name}/{path}" if path else name, tensor))
             tensors.append(tensor)
     return columns, tensors
 
@@ -220,7 +228,7 @@ def loss_columns(logs: Any) -> tuple[list[Column], list[Any]]:
     for path, tensor in _flat(logs):
         number = tensor.shape.rank == 0 and tensor.dtype.size <= _WORD_BYTES
         bits = number and tensor.dtype.is_floating
-        columns.append(_column("loss", path or "loss", tensor, tensor.shape, bits=bits))
+        columns.append(_column("loss", path or "loss", tensor, bits=bits))
         tensors.append(tensor)
     return columns, tensors
 
@@ -239,14 +247,32 @@ def _is_tensor(item: Any) -> bool:
     return isinstance(item, tf.Tensor) and item.dtype not in {tf.variant, tf.resource}
 
 
-def _column(kind: str, role: str, tensor: Any, shape: Any, *, bits: bool = False) -> Column:
-    sizes = [None] if getattr(shape, "rank", 0) is None else shape
+def _column(kind: str, role: str, tensor: Any, *, bits: bool = False) -> Column:
     return Column(
         kind=kind,
         role=role,
         layer=None,
         position=None,
-        dtype=dtype_name(np.dtype(tensor.dtype.as_numpy_dtype)),
-        shape=tuple(None if size is None else int(size) for size in sizes),
+        dtype=_dtype(tensor),
+        shape=_sizes(kind, tensor.shape),
         bits=bits,
     )
+
+
+def _dtype(tensor: Any) -> str:
+    return dtype_name(np.dtype(tensor.dtype.as_numpy_dtype))
+
+
+def _sizes(kind: str, shape: Any) -> tuple[int | None, ...]:
+    """Return the sizes that every step has in common.
+
+    The size of a batch is a fact of the batch, whose last one is often smaller. A step run
+    eagerly knows the sizes of this one alone.
+    """
+    rank: int | None = shape.rank
+    if rank is None:
+        return (None,)
+    if tf.executing_eagerly():
+        return (None,) * rank
+    varies = kind == "batch"
+    return tuple(None if varies and axis == 0 else size for axis, size in enumerate(shape))
