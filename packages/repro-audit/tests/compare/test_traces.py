@@ -122,6 +122,13 @@ def test_a_missing_step_is_no_difference_of_every_later_one(tmp_path, only, plac
     assert result.rows == STEPS * EPOCHS - len(places)
 
 
+def test_missing_steps_with_others_between_them_are_counted_and_not_named_as_one_stretch(tmp_path):
+    result = compared(tmp_path, rows(), without(rows(), (1, 3), (1, 5), (1, 7)))
+    (missing,) = result.order
+    text = "3 steps from step 3 of epoch 1 to step 7 of epoch 1 are in the expected run only"
+    assert (missing.steps, missing.text) == (3, text)
+
+
 def test_steps_behind_a_missing_one_are_compared_with_their_own(tmp_path):
     result = compared(tmp_path, rows(), without(rows([((2, 3), WEIGHT, 1)]), (1, 5), (1, 6)))
     assert [item.steps for item in result.order] == [2]
@@ -184,6 +191,16 @@ def test_batches_in_another_order_are_told_from_other_batches(tmp_path):
     assert compared(tmp_path, table, swapped).batches == "other"
 
 
+def test_batches_of_which_not_all_were_seen_are_neither(tmp_path):
+    sides = []
+    for name, table in (("a", rows()), ("b", rows([((1, 1), X, 7)]))):
+        content = [line(start(setting=2)), line(block(0, COLUMNS, stride=2))]
+        content += [row(0, (0, *at), words) for at, words in table.items() if at[1] % 2]
+        sides.append(trace(tmp_path / name, b"".join(content)).parts())
+    result = compare_traces(*sides)
+    assert (result.step.stride, result.batches) == (2, None)
+
+
 # Distance.
 
 
@@ -226,6 +243,38 @@ def test_every_floating_dtype_is_counted_in_its_own_ulps(tmp_path, dtype):
     )
     (found,) = compare_traces(one, two).distances
     assert found.largest_ulps == 3
+
+
+def doubles(tmp_path, name, value):
+    """Return a trace whose one probe holds one float64."""
+    column = KERNEL._replace(dtype="float64", shape=(1,))
+    columns = (*COLUMNS[:WEIGHT], column, SLOT)
+    return parts(tmp_path, name, rows(), columns, [((1, 1), struct.pack("<d", value))])
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0, 0.0, 1e300])
+def test_neighbours_of_float64_are_one_ulp_apart_wherever_they_lie(tmp_path, value):
+    """Their patterns are larger than a float64 counts one by one."""
+    sides = (
+        doubles(tmp_path, "a", value),
+        doubles(tmp_path, "b", np.nextafter(value, np.inf)),
+    )
+    (found,) = compare_traces(*sides).distances
+    assert (found.differing, found.median_ulps) == (1, 1)
+
+
+def test_the_ends_of_float64_are_apart_by_almost_all_patterns(tmp_path):
+    most = float(np.finfo(np.float64).max)
+    (found,) = compare_traces(doubles(tmp_path, "a", -most), doubles(tmp_path, "b", most)).distances
+    assert found.largest_ulps == 2 * 0x7FEFFFFFFFFFFFFF + 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_whose_norm_no_float64_holds_have_no_relative_distance(tmp_path):
+    (found,) = compare_traces(
+        doubles(tmp_path, "a", 1e200), doubles(tmp_path, "b", -1.7e308)
+    ).distances
+    assert (found.differing, found.relative) == (1, None)
 
 
 def test_very_many_probes_are_thinned_and_the_memory_stays(tmp_path):

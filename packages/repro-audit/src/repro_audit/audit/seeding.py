@@ -192,7 +192,8 @@ def unseeded_generator(manifest: Manifest) -> Iterator[Seen]:
     for index, item in enumerate(conditions.seeds.generators if conditions.seeds else ()):
         if item.given is False:
             yield Seen(
-                f"{printable(item.where)} was made without a seed.",
+                f"{printable(item.where)} has a seed that stands neither in the code nor among the "
+                "arguments.",
                 f"$.conditions.seeds.generators[{index}].given",
             )
     for path, source in random_sources(manifest):

@@ -30,6 +30,7 @@ class Batches:
         self._place: int | None = None
         self._mine: list[bytes] = []
         self._theirs: list[bytes] = []
+        self._in_part = False
 
     def begin(
         self,
@@ -50,7 +51,10 @@ class Batches:
         second: np.ndarray[Any, Any],
     ) -> None:
         """Take further rows of the same epoch."""
-        if self._place is None or block.stride != 1 or len(self._mine) > _MOST:
+        if self._place is None:
+            return
+        if block.stride != 1 or len(self._mine) > _MOST:
+            self._in_part = True
             return
         batch = [index for index, column in enumerate(mapping.columns) if column.kind == "batch"]
         here = first[:, 1] == self._place
@@ -61,8 +65,8 @@ class Batches:
             kept.extend(row.tobytes() for row in rows[here][:, places[batch]])
 
     def relation(self) -> str | None:
-        """Return ``reordered`` or ``other``; None where no batch differs."""
-        if self._place is None:
+        """Return ``reordered`` or ``other``; None where no batch differs, or not all were seen."""
+        if self._place is None or self._in_part:
             return None
         reordered = len(self._mine) > 1 and sorted(self._mine) == sorted(self._theirs)
         return "reordered" if reordered else "other"

@@ -31,7 +31,9 @@ __all__ = ["GROUPS", "diagnose"]
 
 GROUPS = ("data", "seeds", "training", "determinism", "packages", "environment", "code")
 _CERTAINTIES = ("certain", "likely", "possible")
-_TRAINED_ON = r"data\W+train\w*\W+digest"
+_SEEDS = frozenset({"seed", "drawn_seeds", "python_seed", "given_seeds"})
+_TRAIN = r"data\W+train\w*"
+_TRAINED_ON = _TRAIN + r"\W+digest"
 
 
 class _Case(NamedTuple):
@@ -132,7 +134,10 @@ def _kinds(
         unknown = difference.path.endswith(".racing_ops") and None in difference[1:]
         if kind is not None and not unknown:
             by_name.setdefault(kind.name, []).append(difference)
-    if {"seed", "drawn_seeds"} <= by_name.keys():
+    if "drawn_seeds" in by_name and _are_given(expected, actual, by_name["drawn_seeds"]):
+        by_name["given_seeds"] = by_name.pop("drawn_seeds")
+    seed = [item.path for item in by_name.get("seed", ())]
+    if "drawn_seeds" in by_name and kind_named("seed").is_effective(seed):
         # The layers drew other seeds because the seed is another: one cause.
         by_name["seed"] += by_name.pop("drawn_seeds")
     if "drawn_seeds" in by_name and not _from_a_seed(expected, actual):
@@ -153,6 +158,24 @@ def _from_a_seed(expected: Manifest, actual: Manifest) -> bool:
         if seed is None or (drawn and not replay(seed, drawn).found):
             return False
     return True
+
+
+def _are_given(
+    expected: Manifest, actual: Manifest, differences: Sequence[ConditionDifference]
+) -> bool:
+    """Whether every seed that differs is one that the user gave to its layer."""
+    found = [
+        re.fullmatch(DRAWN_SEED, item.path.removeprefix("$.conditions.")) for item in differences
+    ]
+    layers = [(match["part"], int(match["layer"])) for match in found if match]
+    return bool(layers) and all(
+        _is_given(manifest, *layer) for manifest in (expected, actual) for layer in layers
+    )
+
+
+def _is_given(manifest: Manifest, part: str, layer: int) -> bool:
+    of_part = getattr(manifest.conditions, part)
+    return of_part is not None and len(of_part.layers) > layer and bool(of_part.layers[layer].given)
 
 
 def _only_order(expected: Manifest, actual: Manifest) -> bool:
@@ -179,13 +202,14 @@ def _judge(case: _Case, kind: Kind) -> _Judgement:
         return _in_random_state(case, kind)
     if where in {"loss", "weight", "optimizer"}:
         return _in_computation(case, kind)
-    return _unlocated(case, kind)
+    if where in {"between", "epoch"}:
+        return _in_epoch(case, kind)
+    return _in_outcome(case, kind)
 
 
 def _at_start(case: _Case, kind: Kind) -> _Judgement:
     """Judge where the initial weights differ: nothing was trained yet."""
-    drew = kind.name in {"seed", "drawn_seeds", "python_seed"} and case.differs(kind, DRAWN_SEED)
-    if drew and case.symptom.resumed_at is None:
+    if kind.name in _SEEDS and case.differs(kind, DRAWN_SEED):
         return _Judgement("certain", fit=2)
     strength = case.strength(kind)
     if strength == "seeds" or kind.name == "numeric_packages":
@@ -200,8 +224,11 @@ def _in_batch(case: _Case, kind: Kind) -> _Judgement:
         upstream = case.has_hash_seed() and symptom.labels_only
         if upstream:
             return _Judgement("likely", "it may follow from the hash seed")
+        rival = case.has(*_SEEDS) or any(
+            other.acts_on == "batch" for other in case.kinds if other is not kind
+        )
         trained_on = case.differs(kind, _TRAINED_ON)
-        return _Judgement("certain" if trained_on else "likely", fit=3)
+        return _Judgement("certain" if trained_on and not rival else "likely", fit=3)
     if kind.name == "hash_seed":
         if symptom.labels_only:
             return _Judgement(
@@ -228,7 +255,7 @@ def _in_random_state(case: _Case, kind: Kind) -> _Judgement:
     if case.strength(kind) == "bits":
         return _excluded("a generator's state is made of integers, which rounding cannot change")
     if kind.name in {"data", "sample_order"}:
-        return _excluded(_BATCHES_EQUAL)
+        return _excluded("a generator's state does not follow from what a batch holds")
     if kind.name == "optimizer":
         return _excluded("no update can move a generator's state")
     return _Judgement("likely" if case.strength(kind) == "seeds" else "possible")
@@ -241,7 +268,7 @@ def _in_computation(case: _Case, kind: Kind) -> _Judgement:
     """Judge where batch and random state are equal, and what is computed from them is not."""
     symptom, strength = case.symptom, case.strength(kind)
     if kind.acts_on == "batch" or kind.name in {"data", "sample_order"}:
-        return _excluded(_BATCHES_EQUAL)
+        return _excluded(_BATCHES_EQUAL) if symptom.batches_equal else _in_epoch(case, kind)
     if kind.name == "optimizer":
         if symptom.where == "loss":
             return _excluded("the loss differs first, and is computed before the update")
@@ -266,12 +293,22 @@ def _by_rounding(symptom: Symptom) -> _Judgement:
     return _Judgement("likely", fit=1)
 
 
-def _unlocated(case: _Case, kind: Kind) -> _Judgement:
-    """Judge where only the epoch is known, by the weights at its end."""
+def _in_outcome(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where the weights after every epoch are equal, and another outcome is not."""
+    if kind.name in {"data", "sample_order"}:
+        if all(re.match(rf"\$\.conditions\.{_TRAIN}", item.path) for item in case.kinds[kind]):
+            return _excluded("every epoch ends in the same weights")
+        return _Judgement("likely")
+    judgement = _in_epoch(case, kind)
+    return judgement._replace(certainty="likely") if judgement.certainty == "certain" else judgement
+
+
+def _in_epoch(case: _Case, kind: Kind) -> _Judgement:
+    """Judge where only the epoch is known, or a step that others before it may have led to."""
     strength = case.strength(kind)
     if kind.name in {"data", "sample_order"} and case.symptom.resumed_at is None:
-        trained_on = case.differs(kind, _TRAINED_ON)
-        return _Judgement("certain" if trained_on else "likely")
+        whole = case.symptom.where == "epoch"  # every sample was trained on by its end
+        return _Judgement("certain" if whole and case.differs(kind, _TRAINED_ON) else "likely")
     if strength in {"seeds", "inputs"}:
         return _Judgement("likely")
     if strength == "bits":
@@ -298,7 +335,8 @@ def _cause(case: _Case, kind: Kind, judgement: _Judgement) -> Cause:
         title, reason = extra_draws(case.expected, case.actual) or (title, reason)
     if judgement.reason:
         reason += f"; {judgement.reason}"
-    if case.symptom.where != "start" and len(case.kinds) == 1:
+    alone = len(case.kinds) == 1 and case.symptom.resumed_at is None
+    if case.symptom.where != "start" and alone:
         reason += "; no other condition that could do so differs"
     return Cause(
         kind=kind.name,
@@ -317,11 +355,8 @@ def _resumed(case: _Case) -> list[tuple[_Judgement, Cause]]:
     if symptom.resumed_at is None or symptom.where == "batch":
         return []
     kind = kind_named("resume")
-    seeds = case.actual.conditions.seeds
-    generators = 0 if seeds is None else len(seeds.layers)
-    judgement = _Judgement(
-        "certain" if symptom.where == "random" and generators else "likely", fit=9
-    )
+    begun_anew = symptom.where == "random" and not case.has(*_SEEDS)
+    judgement = _Judgement("certain" if begun_anew else "likely", fit=9)
     cause = Cause(
         kind=kind.name,
         group=kind.group,

@@ -118,6 +118,8 @@ class StepDifference(NamedTuple):
         step: The step within the epoch, from 1.
         columns: All that differs there, in execution order.
         equal: Kinds of column of which nothing differs there.
+        stride: Every which step was traced: above 1, an earlier one may be the first. 0 where
+            only each epoch's end was.
     """
 
     fit: int
@@ -125,6 +127,13 @@ class StepDifference(NamedTuple):
     step: int
     columns: tuple[ColumnDifference, ...]
     equal: tuple[str, ...]
+    stride: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no step before it can differ: every one was traced, or there is none."""
+        place = self.fit, self.epoch, self.step
+        return self.stride == 1 or (self.stride > 1 and place == (0, 1, 1))
 
 
 class Parting(NamedTuple):

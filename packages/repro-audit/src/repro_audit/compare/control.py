@@ -55,6 +55,7 @@ def judge_control(
     after = _compare(_first_epoch(run), _first_epoch(control))
     if before == "match" and after == "differ":
         flip = control.control_run
+        # A step of the fit and one of its epoch are the same: a control run ends with its first.
         step = _first_step(run, *traces)
         if step is not None and step.step <= flip.step:
             return _not_caught("differ", after, f"step {step.step} differs before the flip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.compare.comparison import Distance
@@ -99,10 +100,10 @@ class _Layout(NamedTuple):
         return cls(parts=told, sampled=sampled)
 
     def read(self, samples: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Return samples as float64, and their places among the values of their dtype."""
+        """Return samples as float64, and as int64 their places among the values of their dtype."""
         import numpy as np
 
-        values, ordinals = [np.empty(0)], [np.empty(0)]
+        values, ordinals = [np.empty(0)], [np.empty(0, np.int64)]
         offset = 0
         for dtype, size in self.parts:
             raw = samples[offset : offset + size]
@@ -117,8 +118,7 @@ class _Layout(NamedTuple):
                 value = np.frombuffer(raw, "<" + integer.replace("i", "f"))
             values.append(value.astype(np.float64))
             # Negative values count downwards from -1, so that -0.0 and 0.0 are neighbours.
-            wide = bits.astype(np.float64)
-            lowest = -(2.0 ** (8 * int(integer[1]) - 1))
+            lowest, wide = np.iinfo(bits.dtype).min, bits.astype(np.int64)
             ordinals.append(np.where(wide < 0, lowest - wide - 1, wide))
         return np.concatenate(values), np.concatenate(ordinals)
 
@@ -133,25 +133,39 @@ def _distance(
     theirs, others = layout.read(actual.samples)
     finite = np.isfinite(mine) & np.isfinite(theirs)
     differing = ordinals != others
-    apart = np.abs(others - ordinals)[differing & finite]
-    norm = float(np.linalg.norm(mine[finite]))
-    gap = float(np.linalg.norm((theirs - mine)[finite]))
+    # Unsigned, so that the two ends of float64 are not too far apart for a word.
+    further, nearer = np.maximum(ordinals, others), np.minimum(ordinals, others)
+    apart = (further.astype(np.uint64) - nearer.astype(np.uint64))[differing & finite]
+    norm, gap = _norm(mine[finite]), _norm(theirs[finite], mine[finite])
     step_size = None
     if before is not None:
         earlier, _ = layout.read(before.samples)
         both = np.isfinite(mine) & np.isfinite(earlier)
-        step_size = float(np.linalg.norm((mine - earlier)[both])) / since
+        step_size = _norm(mine[both], earlier[both]) / since
     return Distance(
         fit=expected.fit,
         epoch=expected.epoch,
         step=expected.step,
         sampled=layout.sampled,
         differing=int(np.count_nonzero(differing)),
-        relative=gap / norm if norm else None,
+        relative=_ratio(gap, norm),
         median_ulps=int(np.median(apart)) if apart.size else None,
         largest_ulps=int(apart.max()) if apart.size else None,
-        step_size=step_size / norm if norm and step_size is not None else None,
+        step_size=None if step_size is None else _ratio(step_size, norm),
     )
+
+
+def _norm(values: np.ndarray[Any, Any], origin: np.ndarray[Any, Any] | float = 0.0) -> float:
+    """Return the Euclidean distance from an origin; infinity where float64 cannot hold it."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return float(np.linalg.norm(values - origin))
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    """Return a quotient where it is a number."""
+    return part / whole if whole and math.isfinite(part) and math.isfinite(whole) else None
 
 
 def _sampled(block: Block) -> list[tuple[Any, ...]]:

@@ -41,7 +41,7 @@ class Kind(NamedTuple):
         )
 
 
-DRAWN_SEED = r"(seeds|initializers)\.layers\[\d+\]\.seed"
+DRAWN_SEED = r"(?P<part>seeds|initializers)\.layers\[(?P<layer>\d+)\]\.seed"
 """JSONPath, below ``$.conditions``, of a seed that a layer holds."""
 
 _EVERY_UPDATE = "every update follows from it"
@@ -107,6 +107,15 @@ KINDS = (
         "Python's random is not seeded: the layers drew other seeds",
         "seeds",
         "a layer without a seed draws one from Python's random when it is constructed",
+        (),
+        DRAWN_SEED,
+    ),
+    Kind(
+        "given_seeds",
+        "seeds",
+        "seeds given to layers",
+        "seeds",
+        "what a layer draws follows from the seed it was given",
         (),
         DRAWN_SEED,
     ),

@@ -194,6 +194,7 @@ def _while_metrics_agree(
         if not later:
             return ", while the running loss never differs"
         until = step_name(later[0].fit, later[0].epoch, later[0].step)
+        until += "" if trace.step.stride == 1 else ", where steps are traced"
         return f", while {printable(later[0].column.name)} agrees to the last bit until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""

@@ -144,6 +144,7 @@ REMEDIES: dict[str, _Remedy] = {
     "seed": _control,
     "drawn_seeds": _control,
     "python_seed": _python_seed,
+    "given_seeds": _fixed("layer = Dropout(..., seed=...)  # the expected run's: conditions.seeds"),
     "generators": _generators,
     "sample_order": _fixed("files = sorted(files)  # and nothing that orders by hash or by disk"),
     "pipeline_order": _fixed(

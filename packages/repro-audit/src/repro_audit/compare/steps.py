@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import TraceSetting
 
 __all__ = ["compare_steps", "resumed_at", "step_name", "traces_comparable"]
 
@@ -16,11 +17,24 @@ _FIELD = "trace"
 
 def traces_comparable(expected: Manifest, actual: Manifest) -> bool:
     """Return whether two runs were traced in the same way."""
-    return (
-        expected.trace is not None
-        and actual.trace is not None
-        and expected.trace.setting == actual.trace.setting
-    )
+    if expected.trace is None or actual.trace is None:
+        return False
+    return _other_way(expected.trace, actual.trace) is None and _unseen(expected) == _unseen(actual)
+
+
+def _other_way(expected: TraceSetting, actual: TraceSetting) -> str | None:
+    """Say in what way two runs were traced differently, or return None."""
+    if expected.setting != actual.setting:
+        return f"{expected.setting} against {actual.setting}"
+    for mine, theirs in zip(expected.strides, actual.strides, strict=False):
+        if None not in (mine, theirs) and mine != theirs:
+            return f"one step in {mine} against one in {theirs}"
+    return None
+
+
+def _unseen(manifest: Manifest) -> bool:
+    """Whether steps of some epoch could not be seen."""
+    return any(None in fit.trace for fit in manifest.outcomes.fits)
 
 
 def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
@@ -53,8 +67,12 @@ def compare_steps(
     if expected.trace is None or actual.trace is None:
         who = "expected" if expected.trace is None else "actual"
         return [_result("missing", f"in the {who} run")]
-    if not traces_comparable(expected, actual):
-        return [_result("not_compared", f"{expected.trace.setting} against {actual.trace.setting}")]
+    other_way = _other_way(expected.trace, actual.trace)
+    if other_way is not None:
+        return [_result("not_compared", other_way)]
+    if _unseen(expected) != _unseen(actual):
+        who = "expected" if _unseen(expected) else "actual"
+        return [_result("missing", f"in the {who} run, whose steps could not be seen")]
     mine, theirs = expected.outcomes.digests.trace, actual.outcomes.digests.trace
     if mine is None or theirs is None:
         return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
@@ -62,7 +80,7 @@ def compare_steps(
         rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
         return [_result("match", _count(rows, "row"))]
     if trace is not None:
-        return [_located(trace)]
+        return [_located(trace, _is_expected(trace, expected, actual))]
     if resumed_at(expected, actual) is not None:
         return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
@@ -77,8 +95,13 @@ def _extent(manifest: Manifest) -> tuple[object, ...]:
     return outcomes.digests.trace, outcomes.trace, chains
 
 
-def _located(trace: TraceComparison) -> _Result:
-    """Return what two traces that were read show."""
+def _located(trace: TraceComparison, expected_order: bool) -> _Result:
+    """Return what two traces that were read show.
+
+    Args:
+        trace: What they show.
+        expected_order: Whether the steps that one run lacks are those it must lack.
+    """
     compared = f"{_count(trace.rows, 'row')} of {_count(trace.columns, 'column')}"
     order = f"; {printable(trace.order[0].text)}" if trace.order else ""
     if trace.step is not None:
@@ -87,9 +110,12 @@ def _located(trace: TraceComparison) -> _Result:
         text = f"{where}: {printable(first.kind)} {printable(first.name)}"
         more = len(trace.step.columns) - 1
         text += f" and {more} more" if more else ""
+        since = f"from {where} on" if trace.step.is_first else f"by {where}"
+        if trace.step.stride > 1:
+            since += f", of which one step in {trace.step.stride} is traced"
         return _result(
             "differ",
-            f"from {where} on{order}",
+            f"{since}{order}",
             FirstDifference(
                 kind="step",
                 text=text,
@@ -113,7 +139,7 @@ def _located(trace: TraceComparison) -> _Result:
             ),
         )
     lone = [item for item in trace.order if item.what == "column" or item.steps]
-    if lone and not _only_before(trace):
+    if lone and not expected_order:
         text = printable(lone[0].text)
         return _result(
             "differ",
@@ -125,9 +151,15 @@ def _located(trace: TraceComparison) -> _Result:
     return _result("match", f"{compared}{order}")
 
 
-def _only_before(trace: TraceComparison) -> bool:
-    """Whether one run merely begins later: a resumed one, whose other steps all have a partner."""
-    return len(trace.order) == 1 and trace.order[0].what == "steps" and trace.rows > 0
+def _is_expected(trace: TraceComparison, expected: Manifest, actual: Manifest) -> bool:
+    """Whether one run lacks only the steps before it was resumed, or after it ended early."""
+    if len(trace.order) != 1 or trace.order[0].what != "steps" or not trace.rows:
+        return False
+    lone = trace.order[0]
+    resumed = resumed_at(expected, actual)
+    if resumed is not None and lone.epoch < resumed:
+        return True
+    return not (actual if lone.only == "expected" else expected).complete
 
 
 def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:
@@ -136,7 +168,7 @@ def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:
     for number, (a, b) in enumerate(zip(mine, theirs, strict=False)):
         first = a.first_epoch or 1
         for epoch, (one, other) in enumerate(zip(a.trace, b.trace, strict=False), start=first):
-            if one != other:
+            if one != other and None not in (one, other):
                 of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
                 text = f"the steps of epoch {epoch}{of_fit}"
                 return _result(

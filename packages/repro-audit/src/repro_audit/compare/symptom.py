@@ -22,27 +22,27 @@ class Symptom(NamedTuple):
     Attributes:
         where: ``start`` (initial weights), ``batch``, ``random``, ``loss``, ``weight`` or
             ``optimizer``: the first kind of column that differs in the first step that does;
-            ``unknown`` where only an epoch is known.
+            ``between`` where steps that were not traced may differ before that one; ``epoch``
+            where only an epoch is known; ``outcome`` where the weights after every epoch are equal.
         size: ``rounding``, ``large``, or None where it cannot be told.
         ratio: Distance of the weights over the size of one step; None where not known.
-        apart: The first probe whose samples differ.
         roles: Roles of the columns of that kind that differ.
-        reordered: Whether the batches are the same in another order.
+        batches_equal: Whether every batch is known to be equal up to and in that step.
         resumed_at: The epoch at which one of the runs was resumed.
     """
 
     where: str
     size: str | None = None
     ratio: float | None = None
-    apart: Distance | None = None
     roles: tuple[str, ...] = ()
-    reordered: bool = False
+    batches_equal: bool = False
     resumed_at: int | None = None
 
     @property
     def labels_only(self) -> bool:
         """Whether the targets differ and the inputs do not."""
-        return self.where == "batch" and not any(role.startswith("x") for role in self.roles)
+        parts = {role.partition("/")[0] for role in self.roles}
+        return self.where == "batch" and "y" in parts and "x" not in parts
 
 
 def read_symptom(
@@ -59,11 +59,16 @@ def read_symptom(
     resumed = resumed_at(expected, actual)
     if first.kind == "initial weights":
         return Symptom(where="start")
-    if trace is None or trace.step is None or first.kind != "step":
-        return Symptom(where="unknown", resumed_at=resumed)
-    where = trace.step.columns[0].kind
-    roles = tuple(item.role for item in trace.step.columns if item.kind == where)
-    ratio, apart = _ratio(trace)
+    if first.kind not in {"step", "trace", "epoch weights"}:
+        return Symptom(where="outcome", resumed_at=resumed)
+    step = None if trace is None else trace.step
+    if trace is None or step is None or first.kind != "step":
+        return Symptom(where="epoch", resumed_at=resumed)
+    where = step.columns[0].kind
+    if where not in {"batch", "random"} and not step.is_first:
+        return Symptom(where="between", resumed_at=resumed)
+    roles = tuple(item.role for item in step.columns if item.kind == where)
+    ratio = _ratio(trace)
     size = None
     if ratio is not None:
         size = "rounding" if ratio < _ROUNDING else "large" if ratio > _LARGE else None
@@ -71,26 +76,23 @@ def read_symptom(
         where=where,
         size=size,
         ratio=ratio,
-        apart=apart,
         roles=roles,
-        reordered=trace.batches == "reordered",
+        batches_equal=step.is_first and "batch" in step.equal,
         resumed_at=resumed,
     )
 
 
-def _ratio(trace: TraceComparison) -> tuple[float | None, Distance | None]:
-    """Return the first distance over the size of one step, and where it was taken."""
+def _ratio(trace: TraceComparison) -> float | None:
+    """Return the first distance over the size of one step, where both are known."""
     for index, item in enumerate(trace.distances):
         if not item.differing:
             continue
         # The first probe has none before it: the next one tells how large a step is.
         sizes = [later.step_size for later in trace.distances[index:] if later.step_size]
-        if not sizes or item.relative is None:
-            return None, item
-        if not _is_early(trace, item):
-            return None, item
-        return item.relative / sizes[0], item
-    return None, None
+        if not sizes or item.relative is None or not _is_early(trace, item):
+            return None
+        return item.relative / sizes[0]
+    return None
 
 
 def _is_early(trace: TraceComparison, distance: Distance) -> bool:

@@ -283,9 +283,9 @@ class _Pair:
         rows = np.argmax(differ[:, columns], axis=0)
         if self._step is None:
             row = int(rows.min())
-            here = [mapping.columns[pending[index]] for index in np.flatnonzero(differ[row])]
+            here = [pending[index] for index in np.flatnonzero(differ[row])]
             self._step = self._step_difference(block, mapping, here, first[row], second[row])
-            if any(column.kind == "batch" for column in here):
+            if any(column.kind == "batch" for column in self._step.columns):
                 self._batches.begin(block, mapping, first[row:], second[row:])
         for index, row in zip(columns, rows, strict=True):
             column = mapping.columns[pending[index]]
@@ -301,24 +301,25 @@ class _Pair:
         self,
         block: Block,
         mapping: Mapping,
-        here: Sequence[Column],
+        here: Sequence[int],
         first: np.ndarray[Any, Any],
         second: np.ndarray[Any, Any],
     ) -> StepDifference:
         fit, epoch, step = _place(first)
         found = []
-        for column in here:
-            index = mapping.columns.index(column)
+        for index in here:
+            column = mapping.columns[index]
             words = int(first[mapping.expected[index]]), int(second[mapping.actual[index]])
             found.append(_with_values(self._described(block, column), column, *words))
         kinds = {column.kind for column in mapping.columns}
-        differing = {column.kind for column in here}
+        differing = {column.kind for column in found}
         return StepDifference(
             fit=fit,
             epoch=epoch,
             step=step,
             columns=tuple(found),
             equal=tuple(kind for kind in KINDS if kind in kinds - differing),
+            stride=block.stride,
         )
 
     def _described(self, block: Block, column: Column) -> ColumnDifference:
@@ -380,7 +381,7 @@ def _range(only: str, start: tuple[int, int, int], end: tuple[int, int, int], co
     where = f"in the {only} run only"
     if count == 1:
         return f"step {start[2]:,} of epoch {start[1]:,} is {where}"
-    if start[:2] == end[:2]:
+    if start[:2] == end[:2] and count == end[2] - start[2] + 1:
         return f"steps {start[2]:,} to {end[2]:,} of epoch {start[1]:,} are {where}"
     return (
         f"{count:,} steps from step {start[2]:,} of epoch {start[1]:,} to step {end[2]:,} of "

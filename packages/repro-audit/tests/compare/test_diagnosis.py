@@ -1,0 +1,241 @@
+"""What a trace lets the diagnosis say, and what it must not say without one."""
+
+import pytest
+from manifests import OTHER_DIGEST, changed, document, parted, record, rerun
+
+from repro_audit.compare import compare
+from repro_audit.compare.causes import diagnose
+from repro_audit.compare.comparison import (
+    ColumnDifference,
+    FirstDifference,
+    OrderDifference,
+    StepDifference,
+    TraceComparison,
+)
+from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.steps import compare_steps
+
+KINDS = ("batch", "random", "loss", "weight", "optimizer")
+ROLES = {"batch": "x", "random": "seed_generator_state", "loss": "loss"}
+SEEDS = "conditions/seeds"
+DATA = {
+    "conditions/data/train/digest": OTHER_DIGEST,
+    "conditions/data/train/unordered_digest": OTHER_DIGEST,
+    "conditions/data/train/arrays/0/digest": OTHER_DIGEST,
+}
+LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}
+THREADS = {"conditions/determinism/threads/intra_op/in_force": 7}
+SHUFFLE = {"conditions/training/fits/0/arguments/shuffle": True}
+
+
+def column(kind, role=None):
+    return ColumnDifference(
+        kind=kind,
+        role=role or ROLES.get(kind, "kernel"),
+        layer=None,
+        model=0,
+        position=None,
+        label="",
+        dtype="float32",
+    )
+
+
+def traced(*columns, place=(0, 1, 5), stride=1, recorded=KINDS):
+    """Return what traces show that first differ in some columns of one step."""
+    differing = {item.kind for item in columns}
+    equal = tuple(kind for kind in recorded if kind not in differing)
+    step = StepDifference(*place, columns=columns, equal=equal, stride=stride)
+    return TraceComparison(
+        rows=9, columns=9, order=(), step=step, partings=(), distances=(), batches=None
+    )
+
+
+def diagnosed(changes, trace=None, kind="step"):
+    """Return the causes by their kinds, and the excluded ones, where conditions differ so."""
+    expected, actual = record(document()), record(changed(rerun(), changes))
+    step = None if trace is None else trace.step
+    first = FirstDifference(
+        kind=kind,
+        text="",
+        fit=0 if step is None else step.fit,
+        epoch=1 if step is None else step.epoch,
+        step=None if step is None else step.step,
+    )
+    differences = condition_differences(expected, actual)
+    causes, excluded = diagnose(expected, actual, differences, first, trace)
+    return {item.kind: item for item in causes}, {item.kind: item.reason for item in excluded}
+
+
+# What is ruled out, and by what.
+
+
+def test_equal_batches_rule_the_data_out():
+    causes, excluded = diagnosed(DATA | THREADS, traced(column("weight")))
+    assert "the batches are equal" in excluded["data"]
+    assert causes["threads"].certainty == "likely"
+
+
+def test_batches_that_nobody_recorded_rule_nothing_out():
+    """A hand-written loop may keep its batches to itself."""
+    trace = traced(column("weight"), recorded=KINDS[1:])
+    causes, excluded = diagnosed(DATA, trace)
+    assert excluded == {}
+    assert causes["data"].certainty == "likely"
+
+
+@pytest.mark.parametrize("stride", [0, 16])
+def test_steps_that_nobody_recorded_rule_nothing_out(stride):
+    """One of them may have had another batch, and led to what differs at the next traced one."""
+    trace = traced(column("loss"), place=(0, 1, 17), stride=stride)
+    causes, excluded = diagnosed(DATA | LEARNING_RATE, trace)
+    assert excluded == {}
+    assert {item.certainty for item in causes.values()} == {"likely"}
+
+
+def test_the_very_first_step_is_the_first_at_any_stride():
+    _, excluded = diagnosed(DATA, traced(column("weight"), place=(0, 1, 1), stride=16))
+    assert "data" in excluded
+
+
+def test_a_loss_that_differs_first_rules_the_optimizer_out_only_where_every_step_was_seen():
+    _, excluded = diagnosed(LEARNING_RATE, traced(column("loss")))
+    assert "optimizer" in excluded
+    _, excluded = diagnosed(LEARNING_RATE, traced(column("loss"), place=(0, 1, 17), stride=16))
+    assert excluded == {}
+
+
+# What is certain.
+
+
+def test_other_data_is_certain_where_the_batches_differ_and_nothing_else_reaches_them():
+    causes, _ = diagnosed(DATA, traced(column("batch")))
+    assert causes["data"].certainty == "certain"
+
+
+def test_other_data_is_not_certain_where_they_are_shuffled_otherwise_too():
+    causes, _ = diagnosed(DATA | SHUFFLE, traced(column("batch")))
+    assert causes["data"].certainty == "likely"
+
+
+@pytest.mark.parametrize("kind", ["history", "evaluation", "final state"])
+def test_other_training_data_is_ruled_out_where_every_epoch_ends_in_the_same_weights(kind):
+    causes, excluded = diagnosed(DATA, kind=kind)
+    assert causes == {}
+    assert excluded == {"data": "every epoch ends in the same weights"}
+
+
+def test_other_test_data_may_be_why_an_evaluation_differs():
+    digests = "digest", "unordered_digest"
+    other = {f"conditions/data/test/{name}": OTHER_DIGEST for name in digests}
+    causes, _ = diagnosed(other, kind="evaluation")
+    assert causes["data"].certainty == "likely"
+
+
+def other_layer_seeds(*, given):
+    value = document()
+    changes = {}
+    for part in ("initializers", "seeds"):
+        for index, item in enumerate(value["conditions"][part]["layers"]):
+            if item["seed"] is not None:
+                changes["conditions", part, "layers", index, "seed"] = item["seed"] + 1
+                changes["conditions", part, "layers", index, "given"] = given
+    return changes
+
+
+def test_seeds_that_the_user_gave_are_not_blamed_on_a_generator():
+    """The remedy is the seeds themselves; seeding anything else does not help."""
+    mine = changed(
+        document(), {place: True for place in other_layer_seeds(given=True) if place[-1] == "given"}
+    )
+    theirs = changed(rerun(mine), other_layer_seeds(given=True))
+    expected, actual = record(mine), record(theirs)
+    first = FirstDifference(kind="initial weights", text="")
+    differences = condition_differences(expected, actual)
+    (cause, *_), _ = diagnose(expected, actual, differences, first, None)
+    assert (cause.kind, cause.certainty) == ("given_seeds", "certain")
+    assert "seed=..." in cause.remedy
+
+
+def test_equal_seeds_are_no_cause_though_the_backend_stands_elsewhere():
+    """An extra draw is: another digest of the backend's generator does not hide it."""
+    changes = {(SEEDS + "/backend/digest"): OTHER_DIGEST} | other_layer_seeds(given=False)
+    causes, _ = diagnosed(changes, kind="initial weights")
+    assert "drawn_seeds" in causes or "python_seed" in causes
+    assert all(item.certainty != "certain" for name, item in causes.items() if name == "seed")
+
+
+def test_a_resumed_run_is_certain_only_where_the_seeds_agree():
+    resumed = {"outcomes/fits/0/first_epoch": 2}
+    trace = traced(column("random"), place=(0, 2, 1))
+    causes, _ = diagnosed(resumed, trace)
+    assert causes["resume"].certainty == "certain"
+    seed = {SEEDS + "/declared": 7, SEEDS + "/backend/seed": 7} | other_layer_seeds(given=False)
+    causes, _ = diagnosed(resumed | seed, trace)
+    assert {item.certainty for item in causes.values()} <= {"likely", "possible"}
+    assert not any("no other condition" in item.reason for item in causes.values())
+
+
+def test_sample_weights_are_no_labels():
+    """A set that numbers labels changes targets; PYTHONHASHSEED explains nothing else."""
+    hashed = {SEEDS + "/hash_seed/probe": "other"}
+    causes, _ = diagnosed(hashed, traced(column("batch", "y")))
+    assert "numbers them" in causes["hash_seed"].reason
+    causes, _ = diagnosed(hashed, traced(column("batch", "sample_weight")))
+    assert "numbers them" not in causes["hash_seed"].reason
+
+
+# What is compared at all.
+
+
+def test_steps_that_one_run_could_not_see_are_missing_and_no_difference():
+    value = document()
+    unseen = {("outcomes", "fits", 0, "trace"): [None] * len(value["outcomes"]["fits"][0]["trace"])}
+    for one, other in ((value, changed(rerun(), unseen)), (changed(rerun(), unseen), value)):
+        result = compare(record(one), record(other))
+        assert result.verdict == "identical"
+        assert result.evidence == "weights"
+        (field,) = [item for item in result.fields if item.field == "trace"]
+        assert field.verdict == "missing"
+        assert "could not be seen" in field.detail
+
+
+def test_other_strides_are_not_compared_and_no_difference():
+    other = changed(rerun(), {("trace", "strides"): [2], "outcomes/digests/trace": OTHER_DIGEST})
+    result = compare(record(document()), record(other))
+    (field,) = [item for item in result.fields if item.field == "trace"]
+    assert (field.verdict, field.detail) == ("not_compared", "one step in 1 against one in 2")
+    assert result.verdict == "identical"
+
+
+def lone_steps(epoch):
+    """Return what traces show of which one has a step that the other lacks."""
+    lone = OrderDifference(
+        only="expected", what="steps", text="one step", fit=0, epoch=epoch, step=1, steps=1
+    )
+    return traced(column("batch"))._replace(order=(lone,), step=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "epoch", "verdict"),
+    [
+        ({}, 1, "differ"),
+        ({"status": "running"}, 1, "match"),
+        ({"outcomes/fits/0/first_epoch": 3}, 2, "match"),
+        ({"outcomes/fits/0/first_epoch": 3}, 3, "differ"),
+    ],
+)
+def test_a_step_that_one_run_lacks_is_a_difference_unless_it_must_lack_it(changes, epoch, verdict):
+    """As one does that was killed, or resumed behind it."""
+    other = changed(rerun(), {"outcomes/digests/trace": OTHER_DIGEST, **changes})
+    ((field, first),) = compare_steps(record(document()), record(other), lone_steps(epoch), ())
+    assert field.verdict == verdict
+    assert (first is None) == (verdict == "match")
+
+
+def test_where_only_one_step_in_some_was_traced_the_first_is_not_claimed():
+    trace = traced(column("weight"), place=(0, 1, 17), stride=16)
+    other = changed(rerun(parted(document(), "epoch 1")), {"outcomes/digests/trace": OTHER_DIGEST})
+    ((field, _),) = compare_steps(record(document()), record(other), trace, ())
+    assert field.detail == "by step 17 of epoch 1, of which one step in 16 is traced"
+    ((field, _),) = compare_steps(record(document()), record(other), traced(column("weight")), ())
+    assert field.detail == "from step 5 of epoch 1 on"
