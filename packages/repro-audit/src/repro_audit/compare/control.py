@@ -59,12 +59,14 @@ def judge_control(
         step = _first_step(run, *traces)
         if step is not None and step.step <= flip.step:
             return _not_caught("differ", after, f"step {step.step} differs before the flip")
-        seen = "" if step is None else f" in step {step.step}: {printable(step.columns[0].name)}"
+        seen = "seen in the weights after the first epoch"
+        if step is not None:
+            seen = f"seen in step {step.step}: {printable(step.columns[0].name)}"
         return ControlVerdict(
             caught=True,
             before=before,
             after=after,
-            text=f"bit {flip.bit} of one weight was flipped after step {flip.step}, and seen{seen}",
+            text=f"bit {flip.bit} of one weight was flipped after step {flip.step}, and {seen}",
         )
     if before == "differ":
         return _not_caught(before, after, "its initial weights differ before any bit was flipped")
