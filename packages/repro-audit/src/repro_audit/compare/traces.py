@@ -70,7 +70,7 @@ class _Cursor:
 
     def rows(self) -> Rows | None:
         """Return the rows that come next, or None at the end."""
-        while self._rows is None or not len(self._rows.words):
+        while self._rows is None:
             part = next(self._parts, None)
             if part is None:
                 return None
@@ -82,8 +82,9 @@ class _Cursor:
 
     def advance(self, count: int) -> None:
         """Pass so many rows."""
-        if self._rows is not None:
-            self._rows = self._rows._replace(words=self._rows.words[count:])
+        if self._rows is not None and count:
+            left = self._rows.words[count:]
+            self._rows = Rows(self._rows.block, left) if len(left) else None
             self.passed += count
 
 
@@ -144,12 +145,15 @@ class _Pair:
         first, second = mine.words[:count], theirs.words[:count]
         mapping = self._mapping(mine, theirs)
         pending = self._pending[mine.block.number, theirs.block.number]
-        if pending and mapping.whole and np.array_equal(first, second):
+        # Behind the first difference most rows differ, and only what has not yet is looked at.
+        if self._step is None and mapping.whole and np.array_equal(first, second):
             self._passed(count, count)
             self._rows += count
             return
-        same = (first[:, 1] == second[:, 1]) & (first[:, 2] == second[:, 2])
-        paired = count if same.all() else int(np.argmin(same))
+        paired = count
+        if not _are_of_the_same_steps(first, second):
+            same = (first[:, 1] == second[:, 1]) & (first[:, 2] == second[:, 2])
+            paired = count if same.all() else int(np.argmin(same))
         if paired:
             self._content(mine.block, mapping, pending, first[:paired], second[:paired])
             self._passed(paired, paired)
@@ -364,6 +368,13 @@ def _with_values(
     return described._replace(
         expected=values[0], actual=values[1], ulps=ulps(values[0], values[1], column.dtype)
     )
+
+
+def _are_of_the_same_steps(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
+    """Whether rows are known to be of the same steps by their ends: no step between is missing."""
+    start, end = _key(first[0]), _key(first[-1])
+    consecutive = end[1] - start[1] == len(first) - 1
+    return consecutive and start == _key(second[0]) and end == _key(second[-1])
 
 
 def _key(row: np.ndarray[Any, Any]) -> Key:

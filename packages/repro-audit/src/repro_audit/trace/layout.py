@@ -119,7 +119,7 @@ class Block(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Consecutive rows of one block.
+    """Consecutive rows of one block, fit and epoch.
 
     Attributes:
         block: Their block.

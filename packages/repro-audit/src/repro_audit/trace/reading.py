@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Trace", "find_trace", "trace_path"]
 
-_CHUNK_BYTES = 2**18
+_CHUNK_BYTES = 2**20
 _LONGEST_LINE = 2**22
 _MOST_LINE_BYTES = 2**26
-_FIRST_WINDOW = 1024
+_FIRST_WINDOW = 64
 _LINE = ord("{")
+_HEAD = struct.Struct("<3Q")
 
 
 def trace_path(manifest: Path) -> Path:
@@ -199,6 +201,7 @@ class _Parser:
         self._blocks: list[Block] = []
         self._sizes: list[dict[int, int]] = []
         self._last: tuple[int, int] = (0, 0)
+        self._window = _FIRST_WINDOW
 
     def parts(self) -> Iterator[Block | Rows | Probe]:
         """Yield everything in the file."""
@@ -308,7 +311,7 @@ class _Parser:
         if not self._has(HEAD_WORDS * WORD):
             self._end_torn()
             return None
-        word = self._word(0)
+        word, place, step = _HEAD.unpack_from(self._buffer, self._at)
         kind, number = word & 0xFF, word >> 8
         if kind not in {ROW, PROBE} or number >= len(self._blocks):
             self._refuse("expected a row or a probe of a block above, received something else")
@@ -318,42 +321,41 @@ class _Parser:
             self._end_torn()
             return None
         if kind == ROW:
-            return self._rows(block, word, size)
-        place, step = self._word(1), self._word(2)
+            return self._rows(block, (word, place, step), size)
         self._follows(place, step, again=True)
         self._last = place, step
         samples = self._take(size)[HEAD_WORDS * WORD :]
         return Probe(block, place >> 32, place & 0xFFFFFFFF, step, samples)
 
-    def _word(self, index: int) -> int:
-        start = self._at + index * WORD
-        return int.from_bytes(self._buffer[start : start + WORD], "little")
-
-    def _rows(self, block: Block, word: int, size: int) -> Rows:
-        """Return all the rows in the buffer that have the same first word."""
+    def _rows(self, block: Block, head: tuple[int, int, int], size: int) -> Rows:
+        """Return all the rows in the buffer that are of the same block, fit and epoch."""
         import numpy as np
 
         count = self._left() // size
         words = np.frombuffer(self._buffer, "<u8", count * size // WORD, self._at)
         words = words.reshape(count, -1)
-        # In growing windows: where blocks alternate, every row is a group of its own.
-        window, others = _FIRST_WINDOW, np.flatnonzero(words[:_FIRST_WINDOW, 0] != word)
-        while not len(others) and window < count:
-            window *= 4
-            others = np.flatnonzero(words[:window, 0] != word)
-        if len(others):
-            words = words[: others[0]]
+        word, place, step = head
+        # In growing windows, the first as long as the last group was: where blocks alternate,
+        # every row is a group of its own.
+        start, window = 0, self._window
+        while start < count:
+            part = words[start : start + window]
+            others = (part[:, 0] != word) | (part[:, 1] != place)
+            first = int(others.argmax())
+            if others[first]:
+                words = words[: start + first]
+                break
+            start, window = start + window, 4 * window
+        self._window = max(len(words) + 1, _FIRST_WINDOW)
         if sys.byteorder != "little":
             words = words.astype(np.uint64)
-        places, steps = words[:, 1], words[:, 2]
-        self._follows(int(places[0]), int(steps[0]))
+        steps = words[:, 2]
+        self._follows(place, step)
         later = steps[1:] > steps[:-1]
-        if not (places == places[0]).all():
-            later = (places[1:] > places[:-1]) | ((places[1:] == places[:-1]) & later)
         if not later.all():
-            wrong = int(np.argmin(later)) + 1
+            wrong = int(later.argmin()) + 1
             self._refuse("expected records in the order of steps", wrong * size)
-        self._last = int(places[-1]), int(steps[-1])
+        self._last = place, int(steps[-1])
         self._skip(len(words) * size)
         return Rows(block, words)
 
