@@ -195,6 +195,8 @@ def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
         env=environment,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         text=True,
     )
     child = tmp_path / "out/run-2/child"
