@@ -196,7 +196,7 @@ def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
         stderr=subprocess.PIPE,
         start_new_session=True,
         # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - one thread
         text=True,
     )
     child = tmp_path / "out/run-2/child"
