@@ -17,7 +17,9 @@ HOSTILE = {
         "a\x7fb \t\x07\x08\x00"
     ),
     "new lines": "first\nsecond\r\u2028third\u2029\x0b\x0c\x85fourth",
-    "invisible characters": "\u202eevil\u202c\u2066x\u2069\u200f a\u200bb\ufeffc\U000e0041 \ue000",
+    "invisible characters": (
+        "\u202eevil\u202c\u2066x\u2069\u200f a\u200bb\ufeffc\U000e0041 \ue000\xa0\u3000"
+    ),
     "rich": "[bold red]x[/] [link=http://x]y[/link] [/] :smile:",
     "markdown": "`x` ```\n# x\n![i](http://x) <script>alert(1)</script> | a | b | <img src=x>",
     "a directive": "::error::x\n::set-output name=a::b",
@@ -100,8 +102,9 @@ def parted(value, text):
 
 def raw(out):
     """Return the characters of an output that could steer what shows it."""
-    steering = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    return {char for char in out if char != "\n" and unicodedata.category(char) in steering}
+    steering = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
+    plain = {"\n", " "}
+    return {char for char in out if char not in plain and unicodedata.category(char) in steering}
 
 
 @pytest.fixture(params=HOSTILE)

@@ -17,8 +17,6 @@ A difference between runs is a result, never an exception.
 
 from __future__ import annotations
 
-import unicodedata
-
 __all__ = [
     "CaptureError",
     "ManifestError",
@@ -68,20 +66,17 @@ class RecordingWarning(UserWarning):
 def printable(text: str) -> str:
     """Return `text` with everything that could steer a terminal written as an escape.
 
-    Control characters, and the invisible format characters that reorder or hide text
-    (Unicode categories Cc, Cf, Cs, Co, Zl, Zp), become ``\\x1b``-style escapes. Newlines and
-    tabs become escapes too: what is quoted stays on its line.
+    Control characters, the invisible format characters that reorder or hide text, and spaces
+    that are not the space become ``\\x1b``-style escapes. So do newlines and tabs: what is
+    quoted stays on its line.
 
-    >>> printable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
+    >>> printable("a\\x1b[31mb\\xa0c")
+    'a\\\\x1b[31mb\\\\xa0c'
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(
-        character
-        if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-        else ascii(character)[1:-1]
-        for character in text
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
 
 
