@@ -116,7 +116,7 @@ KINDS = {
     "augmenting pipeline": (convolutional, pipeline, {}),
     "PyDataset": (flat, sequence, {}),
     "class weights": (flat, weighted, {}),
-    "custom step": (CustomStep, arrays, {"metrics": []}),
+    "custom step": (CustomStep, arrays, {"metrics": None}),
     "four steps a call": (convolutional, arrays, {"steps_per_execution": 4}),
 }
 
