@@ -65,8 +65,8 @@ def test_three_runs_are_three_runs_and_a_control(
 @pytest.mark.parametrize(
     ("wish", "reason"),
     [
-        ("nothing", "run-1 left no manifest"),
-        ("untrained", "run-1 trained nothing"),
+        ("nothing", "run-1: no training seen"),
+        ("untrained", "run-1: no training seen"),
         ("exit3", "run-1 ended with exit code 3"),
         ("raise", "run-1 ended with exit code 1"),
     ],
@@ -210,7 +210,8 @@ def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert errors.splitlines()[-1] == "repro-audit: interrupted"
+    kept = "repro-audit: interrupted; the finished runs are kept in out: run-1"
+    assert errors.splitlines()[-1] == kept
     deadline = time.monotonic() + 10
     while _alive(grandchild) and time.monotonic() < deadline:
         time.sleep(0.05)

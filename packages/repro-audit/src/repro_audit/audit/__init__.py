@@ -4,7 +4,15 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 `determinism`, RA3xx `data`, RA4xx `environment`, RA5xx `evidence`, RA6xx `contradictions`.
 """
 
-from repro_audit.audit.judging import Audit, AuditedManifest, Control, RunSummary, audit, exit_code
+from repro_audit.audit.judging import (
+    Audit,
+    AuditedManifest,
+    Control,
+    Observation,
+    RunSummary,
+    audit,
+    exit_code,
+)
 from repro_audit.audit.rules import Finding, Rule, all_rules
 
 __all__ = [
@@ -12,6 +20,7 @@ __all__ = [
     "AuditedManifest",
     "Control",
     "Finding",
+    "Observation",
     "Rule",
     "RunSummary",
     "all_rules",

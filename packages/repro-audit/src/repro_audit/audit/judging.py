@@ -13,7 +13,7 @@ from repro_audit.manifest import Manifest
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
 
-__all__ = ["Audit", "AuditedManifest", "Control", "RunSummary", "audit", "exit_code"]
+__all__ = ["Audit", "AuditedManifest", "Control", "Observation", "RunSummary", "audit", "exit_code"]
 
 SCHEMA = "repro-audit/audit-1"
 
@@ -60,11 +60,23 @@ class Control(NamedTuple):
     text: str
 
 
+class Observation(NamedTuple):
+    """Whether recording changes the run, as a run without any shows.
+
+    Attributes:
+        effect: ``none``, ``changes the run`` or ``not decided``.
+        text: The same in a sentence.
+    """
+
+    effect: str
+    text: str
+
+
 class RunSummary(NamedTuple):
     """One process that `repeat` started.
 
     Attributes:
-        name: ``run-1`` and so on, or ``control``.
+        name: ``run-1`` and so on, ``control`` or ``bare``.
         exit_code: Its exit code; negative for a signal.
         status: Status of its manifest, or ``no manifest``.
         steps: Training steps it recorded.
@@ -89,6 +101,7 @@ class Audit(NamedTuple):
         control: What the control run showed, after a `repeat`.
         runs: The processes started, after a `repeat`.
         shared_state: Files that one run left where the next could read them, after a `repeat`.
+        observer: Whether recording changes the run, after a ``repeat --bare``.
     """
 
     verdict: str
@@ -100,6 +113,7 @@ class Audit(NamedTuple):
     control: Control | None = None
     runs: tuple[RunSummary, ...] = ()
     shared_state: tuple[str, ...] = ()
+    observer: Observation | None = None
     schema: str = SCHEMA
 
 

@@ -16,13 +16,17 @@ import click
 from repro_audit.cli.output import ReaderGoneError
 from repro_audit.errors import ReproAuditError, printable
 
-__all__ = ["group", "run"]
+__all__ = ["InterruptedRunsError", "group", "run"]
 
-COMMANDS = ("audit", "repeat", "explain", "schema")
+COMMANDS = ("audit", "record", "repeat", "explain", "schema")
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
 }  # fmt: skip
 _FAILED, _INTERRUPTED = 2, 130
+
+
+class InterruptedRunsError(Exception):
+    """A command was interrupted that leaves something behind, which its text tells of."""
 
 
 class _Commands(click.Group):
@@ -55,6 +59,7 @@ def group() -> None:
     Examples:
       repro-audit manifest.json              audit one run
       repro-audit theirs.json mine.json      compare two runs
+      repro-audit record train.py            run a script and record it
       repro-audit repeat train.py            run a script twice and compare
     """
 
@@ -76,6 +81,8 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: C901 - one map 
     try:
         result: Any = group.main(_with_command(words), "repro-audit", standalone_mode=False)
         sys.stdout.flush()
+    except InterruptedRunsError as interrupt:
+        return _say(f"interrupted; {interrupt}", _INTERRUPTED)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", _INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:

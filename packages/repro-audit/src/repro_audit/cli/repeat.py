@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from repro_audit.audit import exit_code
+from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import RunError, printable
@@ -58,6 +59,16 @@ __all__ = ["command"]
     metavar="step|epoch|none|N",
     help="Which steps are traced.  [default: as the script says]",
 )
+@click.option(
+    "--bare", is_flag=True, help="Also run without recording: it must end in the same weights."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Runs at a time, each on cores of its own.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
 @output_options
@@ -77,9 +88,9 @@ def command(
 ) -> int:
     """Run a script twice or more in clean processes, and once with a bit flipped.
 
-    The script records itself with repro_audit.record. The last run is the control run: one
-    bit of its weights is flipped after the first step, and the evidence must show it. Each
-    run's manifest and log, and audit.json, go to the directory.
+    Any script will do: it is recorded as by repro-audit record. One more run is the control
+    run: a bit of its weights is flipped after the first step, and the evidence must show it.
+    Each run's manifest, trace and log, and audit.json, go to the directory.
 
     \b
     Examples:
@@ -95,7 +106,15 @@ def command(
     place = Path("repeat") / name if directory is None else directory
     plan = Plan(target=target, module=module, directory=place, **options)
     with Progress(quiet=quiet) as progress:
-        result = repeat(plan, progress)
+        try:
+            result = repeat(plan, progress)
+        except KeyboardInterrupt as interrupt:
+            kept = ", ".join(progress.finished)
+            raise InterruptedRunsError(
+                f"the finished runs are kept in {printable(str(place))}: {kept}"
+                if kept
+                else "no run had finished"
+            ) from interrupt
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
     deliver(result.audit, result.manifests, form=form, output=output, color=color)

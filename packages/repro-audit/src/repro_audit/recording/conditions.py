@@ -16,11 +16,13 @@ from repro_audit.capture.environment import capture_environment, environment_var
 from repro_audit.capture.generators import capture_generators
 from repro_audit.capture.initializers import capture_builtin_initializers
 from repro_audit.capture.packages import capture_packages
+from repro_audit.capture.privacy import scrub
 from repro_audit.capture.seeds import capture_seeds
 from repro_audit.capture.training import capture_model
-from repro_audit.manifest.conditions import DatasetOptions, Execution, Initializers
+from repro_audit.manifest.conditions import DatasetOptions, Execution, Initializers, Seeds
 from repro_audit.recording.control import controlled
 from repro_audit.recording.draft import Draft, DraftModel
+from repro_audit.recording.inputs import Inputs
 
 __all__ = ["ConditionReader"]
 
@@ -31,14 +33,25 @@ Failed = Callable[[str, Exception], None]
 class ConditionReader:
     """Reads conditions into a draft. One that cannot be read costs none of the others."""
 
-    def __init__(self, draft: Draft, backend: Backend, failed: Failed) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        backend: Backend,
+        failed: Failed,
+        seeds: Seeds | None,
+        inputs: Inputs | None,
+    ) -> None:
         """Take note of what later code could change: the environment and the backend's state.
 
         Args:
             draft: Where conditions go.
             backend: The framework.
             failed: Takes what could not be read.
+            seeds: The seeds, where they were read before; else they are read at the start.
+            inputs: Digests the arrays given to fits; None where the user tells of data.
         """
+        self._known_seeds = seeds
+        self._inputs = inputs
         self._draft = draft
         self._backend = backend
         self._failed = failed
@@ -65,14 +78,20 @@ class ConditionReader:
             outputs: Paths the run writes.
         """
         missed, backend, variables = self._draft.missed, self._backend, self._variables
-        self._read("seeds", lambda: capture_seeds(backend, variables, controlled.seed))
+        self._read(
+            "seeds",
+            lambda: self._known_seeds or capture_seeds(backend, variables, controlled.seed),
+        )
         self._read("environment", lambda: capture_environment(backend, variables, None, missed))
         self.project = project = project_folder()
         self._read("packages", lambda: capture_packages(project, missed))
         self.code(arguments, outputs)
         for part in ("training", "determinism", "initializers"):
             missed(f"$.conditions.{part}", "no training has begun")
-        missed("$.conditions.data", "run.data was not called")
+        missed(
+            "$.conditions.data",
+            "run.data was not called" if self._inputs is None else "no arrays were given to a fit",
+        )
 
     def code(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
         """Read the code; at the end again, when all of it has been imported."""
@@ -83,6 +102,21 @@ class ConditionReader:
         known = self._draft.conditions.get("data") or {}
         self._draft.conditions["data"] = {**known, role: capture_data(arrays)}
         self._draft.found("$.conditions.data")
+
+    def given(self, call: str, arguments: Mapping[str, Any]) -> None:
+        """Digest the arrays that a fit or an evaluate was given, unless the user tells of data."""
+        if self._inputs is None:
+            return
+        path = "$.conditions.data"
+        try:
+            known = self._inputs.given(call, arguments)
+        except Exception as error:  # noqa: BLE001 - a loader is none that can be read: no failure
+            if not self._draft.conditions.get("data"):
+                self._draft.missed(path, scrub(f"{error}")[:500])
+            return
+        if known:
+            self._draft.conditions["data"] = known
+            self._draft.found(path)
 
     def compiled(self, model: Any, jit_requested: Any) -> None:
         """Take note of what a model's compile was asked for; Keras keeps only what came of it."""

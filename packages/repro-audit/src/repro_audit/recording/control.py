@@ -70,6 +70,7 @@ def control(*, seed: int, op_determinism: bool = True, threads: int | None = Non
         message = f"Expected threads to be 1 or more, received {threads}."
         raise CaptureError(message)
     backend = TensorFlow()
+    keras = backend.keras
     import tensorflow as tf
 
     if threads is not None:
@@ -86,7 +87,7 @@ def control(*, seed: int, op_determinism: bool = True, threads: int | None = Non
         controlled.op_determinism = "later" if backend.in_use() else "before_first_op"
         controlled.functions_traced_before = backend.functions_traced()
         tf.config.experimental.enable_op_determinism()
-    backend.keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)
     controlled.seed = seed
     in_use = backend.in_use()
     # Before its first operation TensorFlow's getters would list, and so initialise, the GPUs.

@@ -60,6 +60,7 @@ class DraftFit:
     history: dict[str, list[float | None]] = field(default_factory=dict)
     dtypes: dict[str, str | None] = field(default_factory=dict)
     ended: bool = False
+    loop: bool = False
 
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
         """Add one epoch's logs; a metric that an epoch lacks is None there.

@@ -19,7 +19,7 @@ from repro_audit.recording.steps import observe_steps
 if TYPE_CHECKING:
     from repro_audit.recording.recorder import Recorder
 
-__all__ = ["observe"]
+__all__ = ["inside_call", "observe"]
 
 
 @contextlib.contextmanager
@@ -28,8 +28,8 @@ def observe(keras: Any, run: Recorder) -> Iterator[None]:
     model_class = keras.Model
     wrappers = {
         "compile": _compile(model_class.compile, run),
-        "fit": _fit(model_class.fit, run, keras, outermost := _Outermost()),
-        "evaluate": _evaluate(model_class.evaluate, run, keras, outermost),
+        "fit": _fit(model_class.fit, run, keras),
+        "evaluate": _evaluate(model_class.evaluate, run, keras),
     }
     before = {name: vars(model_class).get(name) for name in wrappers}
     for name, wrapper in wrappers.items():
@@ -58,6 +58,14 @@ class _Outermost(threading.local):
             self.inside = False
 
 
+_outermost = _Outermost()
+
+
+def inside_call() -> bool:
+    """Whether this thread is in an observed fit or evaluate."""
+    return _outermost.inside
+
+
 def _compile(original: Any, run: Recorder) -> Any:
     signature = inspect.signature(original)
 
@@ -72,17 +80,17 @@ def _compile(original: Any, run: Recorder) -> Any:
     return compile
 
 
-def _fit(original: Any, run: Recorder, keras: Any, outermost: _Outermost) -> Any:
+def _fit(original: Any, run: Recorder, keras: Any) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if outermost.inside:
+        if _outermost.inside:
             return original(self, *args, **kwargs)
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         with contextlib.ExitStack() as stack:
-            stack.enter_context(outermost.enter())
+            stack.enter_context(_outermost.enter())
             stack.enter_context(_callback_added(bound, _fit_callback(keras, run)))
             run.fit_begins(self, bound.arguments)
             obstacle = stack.enter_context(observe_steps(self, run))
@@ -93,17 +101,17 @@ def _fit(original: Any, run: Recorder, keras: Any, outermost: _Outermost) -> Any
     return fit
 
 
-def _evaluate(original: Any, run: Recorder, keras: Any, outermost: _Outermost) -> Any:
+def _evaluate(original: Any, run: Recorder, keras: Any) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def evaluate(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if outermost.inside:
+        if _outermost.inside:
             return original(self, *args, **kwargs)
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
-        with outermost.enter(), _callback_added(bound, _evaluate_callback(keras, run)):
-            run.model_found(self)
+        with _outermost.enter(), _callback_added(bound, _evaluate_callback(keras, run)):
+            run.evaluate_begins(self, bound.arguments)
             return original(*bound.args, **bound.kwargs)
 
     return evaluate

@@ -29,6 +29,8 @@ from repro_audit.recording.tracing import Tracer
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend
+    from repro_audit.manifest.conditions import Seeds
+    from repro_audit.recording.inputs import Inputs
     from repro_audit.trace import Column
 
 __all__ = ["Recorder"]
@@ -69,6 +71,9 @@ class Recorder:
         path: Path,
         request: Request | None,
         tracer: Tracer | None,
+        *,
+        seeds: Seeds | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         """Read what later code could change.
 
@@ -77,13 +82,15 @@ class Recorder:
             path: Where the manifest goes.
             request: What the process that started this one asks for.
             tracer: Writes the trace, if there is to be one.
+            seeds: The seeds, where they were read before; else they are read now.
+            inputs: Digests the arrays given to fits; None where the user tells of data.
         """
         self._backend = backend
         self._path = path
         self._request = request
         self._draft = Draft()
         self._trace = SafeTracer(tracer, self._draft, self._failed)
-        self._conditions = ConditionReader(self._draft, backend, self._failed)
+        self._conditions = ConditionReader(self._draft, backend, self._failed, seeds, inputs)
         self._epoch_began = time.monotonic()
 
     # The life of a recording.
@@ -101,6 +108,10 @@ class Recorder:
         self._conditions.at_start(arguments, outputs)
         self._trace.tell()
         write(self._draft.manifest(), self._path)
+
+    def discard(self) -> None:
+        """Leave no trace; the manifest is another recording's to write."""
+        self._trace.discard()
 
     def end(
         self, error: BaseException | None, arguments: Sequence[str], outputs: Sequence[str]
@@ -147,11 +158,33 @@ class Recorder:
         self._trace_loop_step(model, batch, loss)
         self._flip_if_requested(model, fit)
 
+    def loop_steps(self, model: Any, steps: int) -> None:
+        """Count steps that were made in one go, of which only the last can be seen."""
+        if steps > 0:
+            self._skip_loop_steps(model, steps - 1)
+            self.loop_step(model, None, None)
+
+    @_guarded("$.outcomes.initial_weights")
+    def loop_found(self, model: Any) -> None:
+        """Take note of a model that a hand-written loop is about to train."""
+        item = self._seen(model)
+        if item.initial is None and _built(model):
+            self._read_initial_weights(item, model)
+
+    def close_loops(self) -> None:
+        """End the hand-written loops that nobody has closed an epoch of."""
+        for fit in self._draft.fits:
+            model = self._draft.models[fit.model].reference()
+            if fit.loop and not fit.epochs and model is not None:
+                self._take_epoch(model, {}, self._loop(model))
+
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a hand-written loop."""
-        self._loop_epoch_ends(model)
-        self.epoch_ended(model, logs)
-        self._trace.epoch_begins(len(self._draft.fits[-1].epochs) + 1)
+        fit = self._loop_epoch_ends(model)
+        if fit is not None:
+            self._take_epoch(model, logs, fit)
+            self._trace.epoch_begins(len(fit.epochs) + 1)
+            self._epoch_taken()
 
     # What the observer tells.
 
@@ -164,6 +197,7 @@ class Recorder:
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of a fit."""
         item = self._seen(model)
+        self._conditions.given("fit", arguments)
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
         callbacks = arguments["callbacks"]
@@ -223,11 +257,15 @@ class Recorder:
 
     def epoch_ended(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the epoch's history and state, and write the manifest."""
-        self._take_epoch(model, logs)
+        self._take_epoch(model, logs, self._draft.fits[-1])
+        self._epoch_taken()
+
+    def _epoch_taken(self) -> None:
+        """Write the manifest, and end a control run that has shown what it can."""
         self.write()
         epochs = sum(len(fit.epochs) for fit in self._draft.fits)
         if self._request is not None and epochs == self._request.stop_after_epoch:
-            # A control run has shown what it can; the user's code after it would only cost time.
+            # The user's code after it would only cost time.
             raise SystemExit(0)
 
     @_guarded("$.outcomes.final_state")
@@ -242,6 +280,11 @@ class Recorder:
         item = self._seen(model)
         if item.initial is None and _built(model):
             self._read_initial_weights(item, model)
+
+    def evaluate_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
+        """Take note of an evaluate outside any fit."""
+        self.model_found(model)
+        self._conditions.given("evaluate", arguments)
 
     @_guarded("$.outcomes.evaluations")
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
@@ -294,23 +337,34 @@ class Recorder:
         """Return the hand-written loop that trains `model`, taking note of it at its first step."""
         item = self._seen(model)
         fits = self._draft.fits
-        if fits and not fits[-1].ended and fits[-1].model == item.index:
-            return fits[-1]
+        for index in reversed(range(len(fits))):
+            # Two models may be trained in turn: a loop goes on where its model's last fit is one.
+            if fits[index].model == item.index and (fits[index].loop or not fits[index].ended):
+                self._trace.fit_continues(index)
+                return fits[index]
+            if fits[index].model == item.index:
+                break
         self._read_training(model)
         if item.initial is None:
             self._draft.missed(
                 f"$.outcomes.initial_weights[{item.index}]",
                 "run.watch(model) was not called before the first step",
             )
-        fits.append(fit := DraftFit(model=item.index))
+        fits.append(fit := DraftFit(model=item.index, loop=True))
         self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
         fit.first_epoch = 1
         self._trace.fit_begins(item.index)
         return fit
 
     @_guarded("$.outcomes.fits")
-    def _loop_epoch_ends(self, model: Any) -> None:
-        self._loop(model)
+    def _loop_epoch_ends(self, model: Any) -> DraftFit:
+        return self._loop(model)
+
+    @_guarded("$.outcomes.fits")
+    def _skip_loop_steps(self, model: Any, steps: int) -> None:
+        self._loop(model).steps += steps
+        for _ in range(steps):
+            self._trace.wants()
 
     @_guarded("$.conditions.training")
     def _read_training(self, model: Any) -> None:
@@ -330,8 +384,7 @@ class Recorder:
         self._draft.found(f"$.outcomes.final_state[{item.index}]")
 
     @_guarded("$.outcomes.fits")
-    def _take_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
-        fit = self._draft.fits[-1]
+    def _take_epoch(self, model: Any, logs: Mapping[str, Any], fit: DraftFit) -> None:
         numbers = {name: value for name, value in logs.items() if _is_number(value)}
         fit.add_epoch(numbers, self._metric_dtypes(model) or {})
         tensors = self._backend.state(model)

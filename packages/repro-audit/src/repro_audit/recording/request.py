@@ -27,12 +27,22 @@ class Request:
         flip: Whether to flip one bit after the first step, as a control run does.
         stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
         trace: Which steps are traced, ``none`` for none; None is whatever the script says.
+        bare: Whether to record nothing but the state that each model ends with.
+        seed_shift: Added to every seed that the script sets.
+        op_determinism: Turns op determinism on or off, whatever the script says.
+        jit: Turns XLA compilation on or off, whatever the script says.
+        reverse_folders: Whether folders are listed in the reverse order.
     """
 
     manifest: str
     flip: bool = False
     stop_after_epoch: int | None = None
     trace: str | int | None = None
+    bare: bool = False
+    seed_shift: int = 0
+    op_determinism: bool | None = None
+    jit: bool | None = None
+    reverse_folders: bool = False
 
     def encode(self) -> str:
         """Return the value of the environment variable."""

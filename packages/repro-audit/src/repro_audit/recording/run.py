@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from repro_audit.errors import CaptureError
 from repro_audit.recording.request import Request
@@ -16,6 +16,9 @@ from repro_audit.recording.tracing import Tracer, TraceSettings, check_setting
 from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
+    from repro_audit.manifest.conditions import Seeds
+    from repro_audit.recording.bare import Bare
+    from repro_audit.recording.inputs import Inputs
     from repro_audit.recording.recorder import Recorder
 
 __all__ = ["Run", "record"]
@@ -51,13 +54,29 @@ def record(
     return Run(path, outputs=outputs, trace=trace)
 
 
+class Automatic(Protocol):
+    """What records a script that does not record itself."""
+
+    def give_way(self) -> None:
+        """Leave the recording to the script."""
+
+
 class Run:
     """A recording. `record` makes one."""
 
-    _active: Run | None = None
-    _started_in_process = 0
+    automatic: ClassVar[Automatic | None] = None
+    """What records this process as long as it does not record itself."""
+
+    bare: ClassVar[Bare | None] = None
+    """What takes the place of a recorder where nothing is to be recorded."""
+
+    _active: ClassVar[Run | None] = None
+    _started_in_process: ClassVar[int] = 0
 
     _recorder: Recorder
+    _told: Recorder | Bare
+    _seeds: Seeds | None = None
+    _inputs: Inputs | None = None
 
     def __init__(
         self,
@@ -84,6 +103,12 @@ class Run:
             CaptureError: Another recording is open, Keras is absent or on another backend.
             OutputError: The manifest or the trace cannot be written to its path.
         """
+        if Run.bare is not None:
+            self._told = Run.bare
+            Run.bare.start()
+            return self
+        if Run.automatic is not None and self._inputs is None:
+            Run.automatic.give_way()
         if Run._active is not None:
             message = f"A recording to {Run._active.path} is open. Stop it before another begins."
             raise CaptureError(message)
@@ -97,15 +122,18 @@ class Run:
             self.path = request.path(Run._started_in_process + 1)
             setting = request.trace_setting(setting)
         backend = TensorFlow()
+        keras = backend.keras
         tracer = None if setting is None else Tracer(trace_path(self.path), setting)
-        self._recorder = Recorder(backend, self.path, request, tracer)
+        self._told = self._recorder = Recorder(
+            backend, self.path, request, tracer, seeds=self._seeds, inputs=self._inputs
+        )
         try:
             self._recorder.begin(self._arguments, self._outputs)
         except BaseException:
             if tracer is not None:
                 tracer.discard()
             raise
-        self._observing.enter_context(observe(backend.keras, self._recorder))
+        self._observing.enter_context(observe(keras, self._recorder))
         Run._active = self
         Run._started_in_process += 1
         return self
@@ -116,11 +144,24 @@ class Run:
         Args:
             error: The exception that ended the run, if any: its status is then ``failed``.
         """
+        if Run.bare is not None:
+            Run.bare.stop()
         if Run._active is not self:
             return
         Run._active = None
         self._observing.close()
         self._recorder.end(error, self._arguments, self._outputs)
+
+    def discard(self) -> None:
+        """End the recording and leave nothing of it; another one takes its place."""
+        self.abandon()
+        Run._started_in_process -= 1
+        self._recorder.discard()
+
+    def abandon(self) -> None:
+        """See nothing more, and write nothing: in a process that was forked from this one."""
+        Run._active = None
+        self._observing.close()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -143,14 +184,14 @@ class Run:
             arrays: Arrays, tensors, data frames, or paths of files. Not a loader: reading
                 one would move it.
         """
-        self._recorder.data(role, arrays)
+        self._told.data(role, arrays)
 
     def watch(self, model: Any) -> None:
         """Read the initial weights of a model that a hand-written loop will train.
 
         Call it before the first step. A model that is only fitted needs no call.
         """
-        self._recorder.watch(model)
+        self._told.watch(model)
 
     def step(self, model: Any, batch: Any = None, loss: Any = None) -> None:
         """Record one step of a hand-written loop, after its update.
@@ -161,7 +202,7 @@ class Run:
                 structure. Without it the trace does not tell one batch from another.
             loss: The step's loss, a scalar.
         """
-        self._recorder.loop_step(model, batch, loss)
+        self._told.loop_step(model, batch, loss)
 
     def epoch(self, model: Any, logs: Mapping[str, Any] | None = None) -> None:
         """Close an epoch of a hand-written loop.
@@ -170,4 +211,4 @@ class Run:
             model: The model that was trained.
             logs: Metrics of this epoch by name, numbers.
         """
-        self._recorder.loop_epoch(model, logs or {})
+        self._told.loop_epoch(model, logs or {})

@@ -37,6 +37,11 @@ class SafeTracer:
         if self._tracer is not None:
             self._tracer.fit_begins(len(self._draft.fits) - 1, model)
 
+    def fit_continues(self, fit: int) -> None:
+        """Take note that a fit goes on which another has interrupted."""
+        if self._tracer is not None:
+            self._tracer.fit_continues(fit)
+
     def unseen(self, reason: str) -> None:
         """Take note that the steps of the fit that begins cannot be seen."""
         # An epoch's end can be traced all the same.
@@ -66,7 +71,8 @@ class SafeTracer:
         if self._tracer is None:
             return
         try:
-            digest = self._draft.fits[-1].trace[-1] = self._tracer.epoch_ends(tensors)
+            digest = self._tracer.epoch_ends(tensors)
+            self._draft.fits[self._tracer.fit].trace[-1] = digest
         except Exception as error:  # noqa: BLE001 - as above
             self.give_up(error)
             return
@@ -93,6 +99,11 @@ class SafeTracer:
             fit.trace = [None] * len(fit.trace)
         self._failed("$.outcomes.digests.trace", error)
 
+    def discard(self) -> None:
+        """Take the trace away: another recording takes the place of this one."""
+        if self._tracer is not None:
+            self._tracer.discard()
+
     def tell(self) -> None:
         """Tell the draft how far the trace has come."""
         tracer, draft = self._tracer, self._draft
@@ -105,4 +116,5 @@ class SafeTracer:
 
     @property
     def _path(self) -> str:
-        return f"$.outcomes.fits[{len(self._draft.fits) - 1}].trace"
+        fit = len(self._draft.fits) - 1 if self._tracer is None else self._tracer.fit
+        return f"$.outcomes.fits[{fit}].trace"

@@ -6,6 +6,7 @@ used in one method here, so that a release that moves one costs one field of the
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -83,13 +84,29 @@ def _context() -> Any:
     return context.context()
 
 
+def in_use() -> bool:
+    """Return whether TensorFlow has been initialised; it is imported already."""
+    return bool(_context()._initialized)
+
+
+def functions_traced() -> int:
+    """Return how many functions have been traced; 0 while TensorFlow is not in use."""
+    # An eager operation registers a function too; its name starts with "__wrapped__".
+    if not in_use():
+        return 0
+    names = (str(name) for name in _context().list_function_names())
+    return sum("__wrapped__" not in name for name in names)
+
+
 class TensorFlow:
     """Keras on TensorFlow. Reads and never sets, but for `flip_bit`."""
 
     name = "tensorflow"
 
-    def __init__(self) -> None:
-        self.keras = import_keras()
+    @functools.cached_property
+    def keras(self) -> Any:
+        """Keras, imported when it is first asked for."""
+        return import_keras()
 
     def build(self) -> str:
         import tensorflow as tf
@@ -113,7 +130,7 @@ class TensorFlow:
         return None if generator is None else generator.getstate()
 
     def in_use(self) -> bool:
-        return bool(_context()._initialized)
+        return in_use()
 
     def op_determinism(self) -> bool:
         from tensorflow.python.framework import config
@@ -121,11 +138,7 @@ class TensorFlow:
         return bool(config.is_op_determinism_enabled())
 
     def functions_traced(self) -> int:
-        # An eager operation registers a function too; its name starts with "__wrapped__".
-        if not self.in_use():
-            return 0
-        names = (str(name) for name in _context().list_function_names())
-        return sum("__wrapped__" not in name for name in names)
+        return functions_traced()
 
     def threads_requested(self) -> tuple[int, int]:
         import tensorflow as tf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,6 +77,29 @@ class _Plan(NamedTuple):
     probed: tuple[tuple[int, list[int]], ...]
 
 
+@dataclass(kw_only=True)
+class _Progress:
+    """How far one fit has come.
+
+    Attributes:
+        fit: The fit, from 0.
+        model: The model, from 0.
+        stride: Every which step is traced; None until the first one is.
+        epoch: The epoch, from 1.
+        step: Steps of the epoch.
+        step_of_fit: Steps of the fit.
+        plan: How the last step became a row.
+    """
+
+    fit: int
+    model: int
+    stride: int | None
+    epoch: int = 1
+    step: int = 0
+    step_of_fit: int = 0
+    plan: _Plan | None = None
+
+
 class Tracer:
     """Turns steps and epochs into the rows and probes of one trace file."""
 
@@ -93,11 +117,8 @@ class Tracer:
         self.strides: list[int | None] = []
         self._writer = TraceWriter(path, setting)
         self._plans: dict[tuple[int, tuple[Column, ...]], _Plan] = {}
-        self._plan: _Plan | None = None
-        self._model = self._fit = 0
-        self._epoch = 1
-        self._step = self._step_of_fit = 0
-        self._stride: int | None = None
+        self._fits: dict[int, _Progress] = {}
+        self._now = _Progress(fit=0, model=0, stride=None)
 
     @property
     def rows(self) -> int:
@@ -110,31 +131,40 @@ class Tracer:
         return self._writer.bytes
 
     @property
+    def fit(self) -> int:
+        """The fit that is traced now."""
+        return self._now.fit
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything written."""
         return self._writer.digest
 
     def fit_begins(self, fit: int, model: int) -> None:
         """Take note of a fit and of the model it trains."""
-        self._fit, self._model = fit, model
-        self._epoch, self._step, self._step_of_fit = 1, 0, 0
-        self._plans.clear()
-        self._plan = None
+        stride = 0 if self.setting == "epoch" else None
+        if isinstance(self.setting, int):
+            stride = self.setting
+        ended = [number for number, item in self._fits.items() if item.model == model]
+        self._plans = {key: plan for key, plan in self._plans.items() if key[0] not in ended}
+        self._now = self._fits[fit] = _Progress(fit=fit, model=model, stride=stride)
         while len(self.strides) <= model:
             self.strides.append(None)
-        self._stride = 0 if self.setting == "epoch" else None
-        if isinstance(self.setting, int):
-            self._stride = self.setting
+
+    def fit_continues(self, fit: int) -> None:
+        """Take note that a fit goes on which another one has interrupted."""
+        if fit in self._fits:
+            self._now = self._fits[fit]
 
     def epoch_begins(self, epoch: int) -> None:
         """Take note of an epoch, from 1."""
-        self._epoch, self._step = epoch, 0
+        self._now.epoch, self._now.step = epoch, 0
 
     def wants(self) -> bool:
         """Count a step, and return whether it is to be recorded."""
-        self._step += 1
-        self._step_of_fit += 1
-        return self._stride is None or self._has_row() or self._has_probe()
+        self._now.step += 1
+        self._now.step_of_fit += 1
+        return self._now.stride is None or self._has_row() or self._has_probe()
 
     def step(
         self, columns: tuple[Column, ...], state: State, arrays: Sequence[np.ndarray[Any, Any]]
@@ -150,7 +180,7 @@ class Tracer:
             OSError: The trace cannot be written.
             TypeError: An array has a dtype that a trace cannot hold.
         """
-        plan = self._plan = self._plan_for(columns, state, arrays)
+        plan = self._now.plan = self._plan_for(columns, state, arrays)
         if self._has_row():
             self._row(plan, arrays)
         if self._has_probe():
@@ -169,14 +199,14 @@ class Tracer:
             OSError: The trace cannot be written.
         """
         arrays = [tensor.array for tensor in tensors]
-        if self._stride == 0 and arrays:
-            self._step = max(self._step, 1)  # where steps cannot be seen, none was counted
-            self._plan = self._plan_for((), lambda: describe(tensors), arrays)
-            self._row(self._plan, arrays)
-        if self._plan is None:
+        if self._now.stride == 0 and arrays:
+            self._now.step = max(self._now.step, 1)  # where steps cannot be seen, none was counted
+            self._now.plan = self._plan_for((), lambda: describe(tensors), arrays)
+            self._row(self._now.plan, arrays)
+        if self._now.plan is None:
             return None
-        before = len(self._plan.block.columns) - len(arrays)
-        self._probe(self._plan, [*[None] * before, *arrays])
+        before = len(self._now.plan.block.columns) - len(arrays)
+        self._probe(self._now.plan, [*[None] * before, *arrays])
         self._writer.flush()
         return self._writer.digest
 
@@ -190,11 +220,11 @@ class Tracer:
         self._writer.path.unlink(missing_ok=True)
 
     def _has_row(self) -> bool:
-        return bool(self._stride) and (self._step - 1) % (self._stride or 1) == 0
+        return bool(self._now.stride) and (self._now.step - 1) % (self._now.stride or 1) == 0
 
     def _has_probe(self) -> bool:
-        step = self._step_of_fit
-        return self._stride != 0 and step & (step - 1) == 0
+        step = self._now.step_of_fit
+        return self._now.stride != 0 and step & (step - 1) == 0
 
     def _plan_for(
         self,
@@ -202,9 +232,9 @@ class Tracer:
         state: State,
         arrays: Sequence[np.ndarray[Any, Any]],
     ) -> _Plan:
-        plan = self._plan
+        plan = self._now.plan
         if plan is None or plan.columns is not columns:
-            plan = self._plans.get((self._model, columns))
+            plan = self._plans.get((self._now.fit, columns))
         if plan is not None and len(plan.readers) == len(arrays):
             return plan
         own = [
@@ -220,14 +250,14 @@ class Tracer:
                 zip(state(), arrays[len(columns) :], strict=True)
             )
         ]
-        if self._stride is None:
-            self._stride = stride_for(sum(array.nbytes for array in arrays[len(columns) :]))
-        self.strides[self._model] = self._stride
+        if self._now.stride is None:
+            self._now.stride = stride_for(sum(array.nbytes for array in arrays[len(columns) :]))
+        self.strides[self._now.model] = self._now.stride
         every = [*columns, *own]
         order = sorted(range(len(every)), key=lambda index: KINDS.index(every[index].kind))
         ordered = [every[index] for index in order]
         plan = _Plan(
-            block=self._writer.block(self._model, self._stride, ordered),
+            block=self._writer.block(self._now.model, self._now.stride, ordered),
             columns=columns,
             readers=tuple(
                 (index, _reader(column, arrays[index]))
@@ -239,18 +269,18 @@ class Tracer:
                 if column.probe_bytes
             ),
         )
-        self._plans[self._model, columns] = plan
+        self._plans[self._now.fit, columns] = plan
         return plan
 
     def _row(self, plan: _Plan, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         values = [read(arrays[index]) for index, read in plan.readers]
-        self._writer.row(plan.block, self._fit, self._epoch, self._step, values)
+        self._writer.row(plan.block, self._now.fit, self._now.epoch, self._now.step, values)
 
     def _probe(self, plan: _Plan, arrays: Sequence[Any]) -> None:
         samples = b"".join(
             arrays[index].reshape(-1)[positions].tobytes() for index, positions in plan.probed
         )
-        self._writer.probe(plan.block, self._fit, self._epoch, self._step, samples)
+        self._writer.probe(plan.block, self._now.fit, self._now.epoch, self._now.step, samples)
 
 
 def _reader(column: Column, array: np.ndarray[Any, Any]) -> Callable[[Any], int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from repro_audit.recording.request import VARIABLE, Request
+from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.request import Request
 
 __all__ = ["clean_environment"]
 
@@ -44,7 +46,11 @@ _PASSED_PREFIXES = (
 )
 
 
-def clean_environment(request: Request, passed: Sequence[str] = ()) -> dict[str, str]:
+def clean_environment(
+    request: Request,
+    passed: Sequence[str] = (),
+    changes: Mapping[str, str | None] = MappingProxyType({}),
+) -> dict[str, str]:
     """Return the environment of one run.
 
     PYTHONHASHSEED is fixed: as it is where it is a number, else to 0. PYTHONDONTWRITEBYTECODE
@@ -53,6 +59,7 @@ def clean_environment(request: Request, passed: Sequence[str] = ()) -> dict[str,
     Args:
         request: What the run is asked to record.
         passed: Names of further variables to pass on.
+        changes: Variables to set beside those; None takes one away.
     """
     environment = {
         name: value
@@ -62,5 +69,9 @@ def clean_environment(request: Request, passed: Sequence[str] = ()) -> dict[str,
     hash_seed = os.environ.get("PYTHONHASHSEED", "0")
     environment["PYTHONHASHSEED"] = hash_seed if hash_seed.isdigit() else "0"
     environment["PYTHONUNBUFFERED"] = "1"
-    environment[VARIABLE] = request.encode()
-    return environment
+    for name, value in changes.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return recording_environment(environment, request)

@@ -24,7 +24,7 @@ __all__ = [
 
 AUDIT, MANIFEST, LOG = "audit.json", "manifest.json", "log.txt"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
-_OURS = re.compile(r"run-\d+|control|audit\.json|\.gitignore")
+_OURS = re.compile(r"run-\d+|control|bare|vary-[a-z-]+|seed-\d+|audit\.json|\.gitignore")
 _NOT_COPIED = (".git", ".hg", ".venv", "venv", ".nox", ".tox", "node_modules", "__pycache__")
 _MOST_FILES = 50_000
 
@@ -60,13 +60,22 @@ def prepare_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def working_directory(kind: str, directory: Path) -> Iterator[Path]:
+def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) -> Iterator[Path]:
     """Give the folder a run is started in, and take it away again where it was made for it.
 
     Args:
         kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
         directory: Where the evidence goes; never part of a copy.
+        elsewhere: Whether to give a folder of another path, which shows the same files.
     """
+    if elsewhere:
+        with tempfile.TemporaryDirectory(prefix="repro-audit-") as made:
+            folder = Path(made) / "elsewhere"
+            folder.mkdir()
+            for entry in Path.cwd().iterdir() if kind != "empty" else ():
+                (folder / entry.name).symlink_to(entry)
+            yield folder
+        return
     if kind == "here":
         yield Path.cwd()
         return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def launch(
     log: Path,
     timeout_s: float | None,
     tick: Callable[[float], None],
+    stop: threading.Event,
+    cores: Collection[int] | None = None,
 ) -> Ended:
     """Run a command in a process group of its own until it ends.
 
@@ -49,9 +52,11 @@ def launch(
         log: Takes its output and its errors.
         timeout_s: Seconds after which it is ended; None waits for ever.
         tick: Is called about ten times a second with the seconds elapsed.
+        stop: Ends it when it is set.
+        cores: The cores it may use; None is all.
 
     Raises:
-        RunError: It cannot be started.
+        RunError: It cannot be started, or was stopped.
     """
     started = time.monotonic()
     with log.open("wb") as output:
@@ -70,7 +75,13 @@ def launch(
             raise RunError(message) from error
         timed_out = False
         try:
+            if cores is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(process.pid, cores)
             while process.poll() is None:
+                if stop.is_set():
+                    message = "the run was stopped"
+                    raise RunError(message)
                 elapsed = time.monotonic() - started
                 if timeout_s is not None and elapsed > timeout_s:
                     timed_out = True
@@ -119,8 +130,3 @@ def log_tail(log: Path, lines: int = 20) -> list[str]:
         return []
     # A progress bar rewrites its line by carriage returns: the last state counts.
     return [printable(line.rpartition("\r")[2]) for line in text.rstrip().split("\n")[-lines:]]
-
-
-def python_command(target: Sequence[str], *, module: bool) -> list[str]:
-    """Return the command that runs a script or a module in a fresh interpreter."""
-    return [sys.executable, *(["-m"] if module else []), *target]

@@ -34,6 +34,8 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
     if result.control is not None:
         caught = "caught" if result.control.caught else "**not caught**"
         lines += ["", f"Control run: {caught}: {_plain(result.control.text)}."]
+    if result.observer is not None:
+        lines += ["", f"Observer: {result.observer.effect}: {_plain(result.observer.text)}."]
     if result.shared_state:
         names = ", ".join(_code(name) for name in result.shared_state[:5])
         lines += ["", f"Shared state: one run left files where the next could read them: {names}."]

@@ -73,6 +73,10 @@ def render_text(
         page.blank()
         page.verdict("match" if result.control.caught else "missing", "", word="control")
         page.prose(result.control.text, indent=2)
+    if result.observer is not None:
+        page.blank()
+        page.line(("bold", "observer: "), ("", result.observer.effect))
+        page.prose(result.observer.text, indent=2)
     if result.shared_state:
         page.blank()
         files = ", ".join(printable(name) for name in result.shared_state[:5])

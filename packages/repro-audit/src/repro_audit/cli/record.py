@@ -1,0 +1,115 @@
+"""`repro-audit record SCRIPT ARGS`: run it as it is, and record it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from repro_audit.cli.options import TraceSetting
+from repro_audit.errors import OutputError, RunError, printable
+
+__all__ = ["command"]
+
+_WHAT_IS_SEEN = (
+    "Seen are fit, evaluate, train_on_batch and loops that call optimizer.apply or "
+    "apply_gradients of a keras.Model, in the process that was started."
+)
+
+
+@click.command(
+    "record",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option("-m", "module", is_flag=True, help="The target is a module, as with python -m.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="manifest.json",
+    show_default=True,
+    metavar="FILE",
+    help="Where the manifest goes; the trace goes beside it.",
+)
+@click.option(
+    "--trace",
+    type=TraceSetting(),
+    metavar="step|epoch|none|N",
+    help="Which steps are traced.  [default: step]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.argument(
+    "target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."
+)
+def command(
+    target: tuple[str, ...], module: bool, output: Path, trace: str | int | None, quiet: bool
+) -> int:
+    """Run a script or a module as it is, and record its training into a manifest.
+
+    No line of it changes: it has its own arguments, input, output and exit code. A script that
+    uses repro_audit.record itself is left to record itself, into the same manifest.
+
+    \b
+    Exit codes: the script's own; 2 where it ended well and trained nothing; 128 and the
+    number of the signal that ended it.
+
+    \b
+    Examples:
+      repro-audit record train.py --epochs 2
+      repro-audit record -o run.json -m mypackage.train
+    """
+    from repro_audit.recording.launcher import (
+        how_it_ended,
+        python_command,
+        recording_environment,
+        run_in_foreground,
+        settle,
+    )
+    from repro_audit.recording.request import Request
+
+    name = printable(target[0])
+    if not module and not Path(target[0]).is_file():
+        message = f"{name}: there is no such script."
+        raise RunError(message)
+    if not output.resolve().parent.is_dir():
+        message = f"{printable(str(output))}: cannot be written: there is no such folder."
+        raise OutputError(message)
+    before = _identity(output)
+    request = Request(manifest=str(output.resolve()), trace=trace)
+    environment = recording_environment(os.environ, request)
+    code = run_in_foreground(python_command(target, module=module), environment)
+    manifest = settle(output, code) if _identity(output) != before else None
+    trained = manifest is not None and manifest.outcomes.fits
+    if code:
+        _say(f"{name} {how_it_ended(code)}" + ("." if trained else "; no training seen."))
+    elif not trained:
+        _say(f"{name}: no training seen. {_WHAT_IS_SEEN}")
+        return 2
+    if manifest is not None and trained and not quiet:
+        fits, evidence = len(manifest.outcomes.fits), manifest.evidence
+        steps = f"{manifest.steps:,} step{'' if manifest.steps == 1 else 's'}"
+        recorded = f"{fits} fit{'' if fits == 1 else 's'}, {steps}, evidence: {evidence}"
+        shown = printable(str(output))
+        _say(f"{shown}: {manifest.status}: {recorded}. Read it: repro-audit {shown}")
+    return _shell_code(code)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells whether a file was replaced."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _shell_code(code: int) -> int:
+    """Return the exit code by which a shell tells of a signal."""
+    return 130 if code == -signal.SIGINT else 128 - code if code < 0 else code
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"repro-audit: {message}\n")

@@ -1,0 +1,49 @@
+"""See calls of functions that scripts import under any name.
+
+A function is replaced in the module that defines it, the moment that module has been imported
+and before any other copies the name. What replaces it is a plain function, which can be
+pickled and copied like the one it stands for.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import wrapt
+
+__all__ = ["Around", "see_calls"]
+
+Around = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""Takes a function and its arguments; calls it, and returns what the caller is to get."""
+
+
+def see_calls(module: str, name: str, around: Around) -> None:
+    """Have `around` called in place of a function, from the moment its module is imported.
+
+    Args:
+        module: Name of the module that defines the function.
+        name: The function's name there, or ``Class.method``.
+        around: What is called in its place.
+    """
+
+    def replace(loaded: types.ModuleType) -> None:
+        owner: Any = loaded
+        *path, attribute = name.split(".")
+        for part in path:
+            owner = getattr(owner, part)
+        original = vars(owner).get(attribute, getattr(owner, attribute))
+        static = isinstance(original, staticmethod)
+        function = original.__func__ if static else original
+
+        @functools.wraps(function)
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            return around(function, args, kwargs)
+
+        # By these it is found again when it is unpickled.
+        seen.__module__, seen.__qualname__ = module, name
+        setattr(owner, attribute, staticmethod(seen) if static else seen)
+
+    wrapt.when_imported(module)(replace)

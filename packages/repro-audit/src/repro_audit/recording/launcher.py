@@ -1,0 +1,135 @@
+"""Start a script so that it is recorded, though it does not ask for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from repro_audit.errors import RunError, printable
+from repro_audit.manifest import Manifest, load
+from repro_audit.manifest.records import Failure
+from repro_audit.manifest.writing import write
+from repro_audit.recording.request import VARIABLE, Request
+
+__all__ = [
+    "how_it_ended",
+    "python_command",
+    "recording_environment",
+    "run_in_foreground",
+    "settle",
+]
+
+_SIGKILL = 9
+_STARTUP = Path(__file__).with_name("startup")
+
+
+def recording_environment(environment: Mapping[str, str], request: Request) -> dict[str, str]:
+    """Return the environment of a process that records what it runs.
+
+    Args:
+        environment: The environment that the script is to find.
+        request: How it is to be recorded.
+    """
+    paths = [str(_STARTUP), *filter(None, [environment.get("PYTHONPATH")])]
+    return {
+        **environment,
+        "PYTHONPATH": os.pathsep.join(paths),
+        VARIABLE: request.encode(),
+    }
+
+
+def python_command(target: Sequence[str], *, module: bool) -> list[str]:
+    """Return the command that runs a script or a module in a fresh interpreter."""
+    return [sys.executable, *(["-m"] if module else []), *target]
+
+
+def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command with our own input, output and terminal, and pass signals on to it.
+
+    Args:
+        command: Arguments of the process.
+        environment: Its whole environment.
+
+    Returns:
+        Its exit code; negative for the signal that ended it.
+
+    Raises:
+        RunError: It cannot be started.
+    """
+    try:
+        process = subprocess.Popen(command, env=dict(environment))
+    except OSError as error:
+        message = f"{printable(command[0])}: cannot be started: {error.strerror}."
+        raise RunError(message) from error
+
+    def pass_on(number: int, frame: object) -> None:
+        # Ctrl-C reaches every process of a terminal by itself: passed on, it would come twice.
+        if number != signal.SIGINT or not _in_foreground():
+            process.send_signal(number)
+
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, pass_on)
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_foreground() -> bool:
+    """Whether this process belongs to the job that the terminal talks to."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Return in words how a process ended.
+
+    Args:
+        exit_code: Its exit code; negative for a signal.
+
+    >>> how_it_ended(3), how_it_ended(-15)
+    ('ended with exit code 3', 'was ended by signal 15 (SIGTERM)')
+    """
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = f" ({signal.Signals(-exit_code).name})"
+    except ValueError:
+        name = ""
+    memory = ", as the system does when memory runs out" if exit_code == -_SIGKILL else ""
+    return f"was ended by signal {-exit_code}{name}{memory}"
+
+
+def settle(path: Path, exit_code: int) -> Manifest | None:
+    """Return the manifest of a process that has ended, and have it say so if it did not.
+
+    A process that was killed could not; one that called ``sys.exit(3)`` did not know.
+
+    Args:
+        path: The manifest.
+        exit_code: Exit code of the process; negative for a signal.
+
+    Raises:
+        ManifestError: It cannot be read or is not valid.
+        OutputError: It cannot be written.
+    """
+    if not path.exists():
+        return None
+    manifest = load(path)
+    if manifest.status == "failed" or (manifest.complete and exit_code == 0):
+        return manifest
+    how = how_it_ended(exit_code) if exit_code else "ended without Python's own end"
+    failure = Failure(type="SystemExit" if exit_code > 0 else "Ended", message=f"the process {how}")
+    information = manifest.information._replace(failure=failure)
+    manifest = manifest._replace(status="failed", information=information)
+    write(manifest, path)
+    return load(path)

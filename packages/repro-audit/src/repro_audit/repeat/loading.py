@@ -1,0 +1,32 @@
+"""Keep the machine busy, so that a run is disturbed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+__all__ = ["machine_busy"]
+
+# Ends by itself when the process that started it is gone, whatever became of that.
+_BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+
+
+@contextlib.contextmanager
+def machine_busy(*, on: bool) -> Iterator[None]:
+    """Let as many processes compute as there are cores, until the block ends.
+
+    Args:
+        on: Whether to do so.
+    """
+    command = [sys.executable, "-I", "-c", _BUSY]
+    processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)] if on else []
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()

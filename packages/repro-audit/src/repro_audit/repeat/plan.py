@@ -1,0 +1,71 @@
+"""What to repeat, and how one run may differ from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CONTROL", "Plan", "Setting"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to repeat, and how.
+
+    Attributes:
+        target: The script, or the module's name, and its arguments.
+        module: Whether `target` begins with a module's name.
+        directory: Where the evidence goes.
+        runs: Ordinary runs, 2 or more.
+        timeout_s: Seconds after which a run is ended; None waits for ever.
+        working_directory: ``here``, ``copy`` or ``empty``.
+        pass_environment: Further environment variables to pass on.
+        trace: Which steps are traced, as `repro_audit.record` takes it, or ``none``; None is
+            whatever the script says.
+        bare: Whether to make one more run without any recording.
+        jobs: Runs at a time.
+        rtol: Relative tolerance of history values.
+        atol: Absolute tolerance of history values.
+        ignore_metrics: Metrics that are not compared.
+        require: The least evidence.
+    """
+
+    target: Sequence[str]
+    module: bool
+    directory: Path
+    runs: int = 2
+    timeout_s: float | None = None
+    working_directory: str = "here"
+    pass_environment: Sequence[str] = ()
+    trace: str | int | None = None
+    bare: bool = False
+    jobs: int = 1
+    rtol: float | None = None
+    atol: float | None = None
+    ignore_metrics: Sequence[str] = ()
+    require: str = "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How one run differs from an ordinary one.
+
+    Attributes:
+        name: Its folder below the directory of the plan.
+        request: Fields of its `Request`.
+        environment: Variables that are set; None takes one away.
+        elsewhere: Whether it starts in a folder of another path that shows the same files.
+        load: Whether the machine is kept busy beside it.
+    """
+
+    name: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    elsewhere: bool = False
+    load: bool = False
+
+
+CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
+"""The run in which one bit is flipped, and which ends when that must have been seen."""

@@ -1,0 +1,230 @@
+"""Run a plan's script in clean processes, one or several at a time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Protocol
+
+from repro_audit.audit import RunSummary
+from repro_audit.errors import ManifestError, ReproAuditError
+from repro_audit.manifest import Manifest
+from repro_audit.recording.launcher import how_it_ended, python_command, settle
+from repro_audit.recording.request import Request
+from repro_audit.repeat.environment import clean_environment
+from repro_audit.repeat.folders import LOG, MANIFEST, snapshot, working_directory
+from repro_audit.repeat.launching import Ended, launch
+from repro_audit.repeat.loading import machine_busy
+from repro_audit.repeat.plan import Plan, Setting
+from repro_audit.trace import Trace, find_trace
+
+__all__ = ["Done", "Observer", "Runner"]
+
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+class Observer(Protocol):
+    """Is told how far a repeat has come; by several runs at a time where several run."""
+
+    def begins(self, name: str, expected_s: float | None) -> None:
+        """Run `name` begins; it may take `expected_s` seconds."""
+
+    def elapsed(self, name: str, seconds: float) -> None:
+        """Run `name` has gone on for so long."""
+
+    def ended(self, name: str, ended: Ended, manifest: Manifest | None) -> None:
+        """Run `name` has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A run that has ended.
+
+    Attributes:
+        setting: How it differed from an ordinary one.
+        folder: Where its evidence is.
+        ended: How it ended.
+        manifest: Its manifest, if it left one.
+        problem: What went wrong with it, in a sentence; None where all is well.
+        left: Files that it made or changed in the folder it started in.
+    """
+
+    setting: Setting
+    folder: Path
+    ended: Ended
+    manifest: Manifest | None
+    problem: str | None
+    left: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name: that of its folder."""
+        return self.setting.name
+
+    @property
+    def log(self) -> Path:
+        """Its output and errors."""
+        return self.folder / LOG
+
+    def trace(self) -> Trace | None:
+        """Return the trace it left."""
+        if self.manifest is None:
+            return None
+        return find_trace(self.folder / MANIFEST, self.manifest)
+
+    def summary(self) -> RunSummary:
+        """Return what an audit says of it."""
+        return RunSummary(
+            name=self.name,
+            exit_code=self.ended.exit_code,
+            status="no manifest" if self.manifest is None else self.manifest.status,
+            steps=0 if self.manifest is None else self.manifest.steps,
+        )
+
+
+class Runner:
+    """Runs settings of a plan, at most as many at a time as it says."""
+
+    def __init__(self, plan: Plan, observer: Observer) -> None:
+        self._plan = plan
+        self._observer = observer
+        self._stop = threading.Event()
+        self._slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(plan.jobs):
+            self._slots.put(slot)
+        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._order: list[str] = []
+        self.done: list[Done] = []
+
+    def run(self, settings: Sequence[Setting], *, stop_at_failure: bool = True) -> list[Done]:
+        """Run every setting and return those that ran, in the order of `settings`.
+
+        Args:
+            settings: The runs.
+            stop_at_failure: Whether no other run begins once one has failed.
+
+        Raises:
+            RunError: A process cannot be started.
+        """
+        stopped = threading.Event()
+        self._order += [setting.name for setting in settings]
+
+        def one(setting: Setting) -> Done | None:
+            if stopped.is_set() or self._stop.is_set():
+                return None
+            done = self._run(setting)
+            self.done.append(done)
+            if stop_at_failure and done.problem is not None:
+                stopped.set()
+            return done
+
+        with ThreadPoolExecutor(self._plan.jobs) as workers:
+            futures: list[Future[Done | None]] = [workers.submit(one, item) for item in settings]
+            try:
+                ran = [done for future in futures if (done := future.result()) is not None]
+            except BaseException:
+                # Ends the processes: the workers must not outlive them.
+                self._stop.set()
+                raise
+        self.done.sort(key=lambda done: self._order.index(done.name))
+        return ran
+
+    def _run(self, setting: Setting) -> Done:
+        """Start one run and wait for it."""
+        plan = self._plan
+        own = (plan.directory / setting.name).resolve()
+        own.mkdir()
+        request = Request(manifest=str(own / MANIFEST), **{"trace": plan.trace, **setting.request})
+        target = list(plan.target)
+        if not plan.module:
+            target[0] = str(Path(target[0]).resolve()) if self._moves(setting) else target[0]
+        self._observer.begins(setting.name, self._expected(setting))
+        slot = self._slots.get()
+        try:
+            with (
+                working_directory(
+                    plan.working_directory, plan.directory, elsewhere=setting.elsewhere
+                ) as folder,
+                machine_busy(on=setting.load),
+            ):
+                before = snapshot(folder, plan.directory)
+                ended = launch(
+                    python_command(target, module=plan.module),
+                    environment=self._environment(setting, request),
+                    folder=folder,
+                    log=own / LOG,
+                    timeout_s=plan.timeout_s,
+                    tick=lambda seconds: self._observer.elapsed(setting.name, seconds),
+                    stop=self._stop,
+                    cores=self._cores_of(slot),
+                )
+                after = snapshot(folder, plan.directory) if self._shares_files() else before
+        finally:
+            self._slots.put(slot)
+        manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)
+        self._observer.ended(setting.name, ended, manifest)
+        left = tuple(sorted(path for path in after if after[path] != before.get(path)))
+        return Done(
+            setting=setting, folder=own, ended=ended, manifest=manifest, problem=problem, left=left
+        )
+
+    def _moves(self, setting: Setting) -> bool:
+        """Whether a run starts in another folder than this one."""
+        return setting.elsewhere or self._plan.working_directory != "here"
+
+    def _shares_files(self) -> bool:
+        """Whether one run finds what another has left."""
+        return self._plan.working_directory == "here"
+
+    def _environment(self, setting: Setting, request: Request) -> dict[str, str]:
+        changes = dict(setting.environment)
+        if self._plan.jobs > 1:
+            # Fewer cores must not mean fewer threads: their number decides the bits.
+            for name in _THREADS:
+                changes.setdefault(name, os.environ.get(name) or str(len(self._cores)))
+        return clean_environment(request, self._plan.pass_environment, changes)
+
+    def _cores_of(self, slot: int) -> list[int] | None:
+        """Return the cores of one of the runs at a time: its own, so that none disturbs another."""
+        if self._plan.jobs == 1 or not self._cores:
+            return None
+        size = max(1, len(self._cores) // self._plan.jobs)
+        first = slot * size % len(self._cores)
+        return self._cores[first : first + size]
+
+    def _expected(self, setting: Setting) -> float | None:
+        """Guess how long a run takes: as the last one; a control run, one epoch of it."""
+        before = next((item for item in reversed(self.done) if item.problem is None), None)
+        if before is None:
+            return None
+        if "stop_after_epoch" not in setting.request or before.manifest is None:
+            return before.ended.duration_s
+        epochs = before.manifest.information.epoch_durations_s
+        return before.ended.duration_s - sum(epochs[1:])
+
+
+def _read(
+    path: Path, setting: Setting, ended: Ended, timeout_s: float | None
+) -> tuple[Manifest | None, str | None]:
+    """Return the manifest a run left, and what went wrong with the run."""
+    name = setting.name
+    manifest = unreadable = None
+    try:
+        manifest = settle(path, ended.exit_code)
+    except ManifestError as error:
+        unreadable = str(error)
+    except ReproAuditError as error:
+        return None, str(error)
+    if ended.timed_out:
+        return manifest, f"{name} was ended after {timeout_s:g} seconds"
+    if ended.exit_code != 0:
+        return manifest, f"{name} {how_it_ended(ended.exit_code)}"
+    if unreadable is not None:
+        return None, unreadable
+    trained = manifest is not None and (manifest.outcomes.fits or setting.request.get("bare"))
+    return manifest, None if trained else f"{name}: no training seen"
