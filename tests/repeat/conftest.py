@@ -76,3 +76,9 @@ def command() -> list[str]:
 def trained() -> str:
     """Return the script that trains a tiny model."""
     return str(SCRIPTS / "trained.py")
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> str:
+    """Return the script that begins from a checkpoint if there is one."""
+    return str(SCRIPTS / "checkpoint.py")

@@ -132,7 +132,8 @@ def test_files_that_a_run_leaves_for_the_next_are_reported(
     """Shared state is named in the audit and the report; without any, neither says so."""
     done = repeat("-d", "out", stand_in, example, "leave", cwd=tmp_path)
     assert done.returncode == 0
-    assert audit_of(tmp_path)["shared_state"] == ["left-behind.txt"]
+    (file,) = audit_of(tmp_path)["shared_state"]
+    assert file == {"path": "left-behind.txt", "left_by": "run-1", "read_by": []}
     assert "left-behind.txt" in done.stdout
     (tmp_path / "left-behind.txt").unlink()
     assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
@@ -154,7 +155,8 @@ def test_runs_start_in_the_folder_that_was_asked_for(
         said = json.loads((tmp_path / f"out/{run}/said.json").read_text(encoding="utf-8"))
         assert said["here"] == sorted({*seen, "left-behind.txt"})
     assert (tmp_path / "left-behind.txt").exists() is (kind == "here")
-    assert audit_of(tmp_path)["shared_state"] == (["left-behind.txt"] if kind == "here" else [])
+    left = [file["path"] for file in audit_of(tmp_path)["shared_state"]]
+    assert left == (["left-behind.txt"] if kind == "here" else [])
 
 
 def test_a_run_sees_only_the_environment_on_the_list(

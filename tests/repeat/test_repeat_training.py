@@ -21,11 +21,14 @@ TARGETS = {
     "seeded": ("trained.py", "seeded"),
     "unseeded": ("trained.py", "unseeded"),
     "forgetful": ("trained.py", "forgetful"),
+    **{f"checkpoint {how}": ("checkpoint.py", how) for how in ("h5", "npz", "tf", "written")},
 }
 
 
 @pytest.fixture(scope="module")
-def repeated(repeat: Any, trained: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def repeated(
+    repeat: Any, trained: str, checkpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """Repeat every target, two at a time."""
     generator = np.random.default_rng(3)
     digits = {
@@ -37,7 +40,8 @@ def repeated(repeat: Any, trained: str, tmp_path_factory: pytest.TempPathFactory
     def one(name: str) -> tuple[Any, Path]:
         folder = folders[name]
         np.savez(folder / "digits.npz", **digits)
-        target = [trained if word == "trained.py" else word for word in TARGETS[name]]
+        scripts = {"trained.py": trained, "checkpoint.py": checkpoint}
+        target = [scripts.get(word, word) for word in TARGETS[name]]
         return repeat("-d", "out", *target, cwd=folder), folder
 
     folders = {name: tmp_path_factory.mktemp(name) for name in TARGETS}
@@ -127,3 +131,30 @@ def test_agreement_without_a_caught_control_is_inconclusive(repeated: Any) -> No
     assert said["control"]["caught"] is False
     assert "the control was not caught" in said["reason"]
     assert said["comparisons"][0]["verdict"] == "identical"
+
+
+@pytest.mark.parametrize(
+    ("how", "file"), [("h5", "begin.weights.h5"), ("npz", "begin.npz"), ("tf", "begin.index")]
+)
+def test_runs_that_read_what_another_left_are_no_evidence(
+    repeated: Any, how: str, file: str
+) -> None:
+    """An unseeded script that begins from the first run's weights is not passed as identical."""
+    done, folder = repeated[f"checkpoint {how}"]
+    assert done.returncode == 2, done.stderr
+    said = audit_of(folder)
+    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    assert said["verdict"] == "inconclusive"
+    assert said["reason"].startswith(f"run-2 read {file}, which run-1 left")
+    (shared,) = (item for item in said["shared_state"] if item["path"] == file)
+    assert shared == {"path": file, "left_by": "run-1", "read_by": ["run-2", "control"]}
+
+
+def test_a_file_that_each_run_writes_before_it_reads_it_is_harmless(repeated: Any) -> None:
+    """It is named as left behind, and nothing more."""
+    done, folder = repeated["checkpoint written"]
+    assert done.returncode == 0, done.stderr
+    said = audit_of(folder)
+    assert said["verdict"] == "identical"
+    assert said["shared_state"] == [{"path": "begin.weights.h5", "left_by": "run-1", "read_by": []}]
+    assert "None of them was seen" in done.stdout

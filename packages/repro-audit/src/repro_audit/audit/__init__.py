@@ -10,6 +10,7 @@ from repro_audit.audit.judging import (
     Control,
     Observation,
     RunSummary,
+    SharedFile,
     audit,
     exit_code,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Observation",
     "Rule",
     "RunSummary",
+    "SharedFile",
     "all_rules",
     "audit",
     "exit_code",

@@ -13,7 +13,16 @@ from repro_audit.manifest import Manifest
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
 
-__all__ = ["Audit", "AuditedManifest", "Control", "Observation", "RunSummary", "audit", "exit_code"]
+__all__ = [
+    "Audit",
+    "AuditedManifest",
+    "Control",
+    "Observation",
+    "RunSummary",
+    "SharedFile",
+    "audit",
+    "exit_code",
+]
 
 SCHEMA = "repro-audit/audit-1"
 
@@ -72,6 +81,20 @@ class Observation(NamedTuple):
     text: str
 
 
+class SharedFile(NamedTuple):
+    """A file that one run left where later ones could read it.
+
+    Attributes:
+        path: Its path below the folder that runs start in.
+        left_by: The run that made or changed it first.
+        read_by: Other runs that read it before they could have written it.
+    """
+
+    path: str
+    left_by: str
+    read_by: tuple[str, ...]
+
+
 class RunSummary(NamedTuple):
     """One process that `repeat` started.
 
@@ -112,7 +135,7 @@ class Audit(NamedTuple):
     groups: tuple[tuple[int, ...], ...] = ()
     control: Control | None = None
     runs: tuple[RunSummary, ...] = ()
-    shared_state: tuple[str, ...] = ()
+    shared_state: tuple[SharedFile, ...] = ()
     observer: Observation | None = None
     schema: str = SCHEMA
 

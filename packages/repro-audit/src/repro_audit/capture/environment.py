@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import platform
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -83,8 +85,17 @@ def capture_environment(
         ),
         backend=backend.name,
         backend_build=backend.build(),
+        timezone=_timezone(),
+        locale=locale.setlocale(locale.LC_ALL),
+        file_order=None,
         variables=variables,
     )
+
+
+def _timezone() -> str:
+    """Return the names of the time zone in force and its distance from UTC without summer time."""
+    minutes = -time.timezone // 60
+    return f"{'/'.join(time.tzname)} {minutes // 60:+03d}:{minutes % 60:02d}"
 
 
 def _cpu(missed: Missed) -> Cpu:

@@ -226,6 +226,9 @@ class Environment(NamedTuple):
     python: Python
     backend: str | None
     backend_build: str | None
+    timezone: str | None
+    locale: str | None
+    file_order: str | None
     variables: dict[str, str]
 
 

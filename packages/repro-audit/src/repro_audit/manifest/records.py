@@ -122,6 +122,7 @@ class Information(NamedTuple):
     peak_memory_bytes: int | None = None
     labels: tuple[tuple[str, ...], ...] = ()
     failure: Failure | None = None
+    files_read: tuple[str, ...] | None = None
 
 
 class Manifest(NamedTuple):

@@ -97,6 +97,12 @@ class ConditionReader:
         """Read the code; at the end again, when all of it has been imported."""
         self._read("code", lambda: capture_code(arguments, outputs, self._draft.missed))
 
+    def file_order(self, order: str | None) -> None:
+        """Take note of the order in which folders were listed, which the end knows."""
+        environment = self._draft.conditions.get("environment")
+        if environment is not None:
+            self._draft.conditions["environment"] = environment._replace(file_order=order)
+
     def data(self, role: str, arrays: tuple[Any, ...]) -> None:
         """Digest the content of a data set."""
         known = self._draft.conditions.get("data") or {}

@@ -108,6 +108,7 @@ class Draft:
         self.trace_outcome: TraceOutcome | None = None
         self.trace_digest: str | None = None
         self.epoch_durations_s: list[float] = []
+        self.files_read: tuple[str, ...] | None = None
         self._missing: dict[str, str] = {}
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
@@ -178,4 +179,5 @@ class Draft:
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
             labels=tuple(item.labels for item in self.models),
             failure=self.failure,
+            files_read=self.files_read,
         )

@@ -22,6 +22,7 @@ from repro_audit.errors import RecordingWarning, ReproAuditError
 from repro_audit.recording.bare import Bare
 from repro_audit.recording.calls import see_calls
 from repro_audit.recording.control import controlled
+from repro_audit.recording.files import Files
 from repro_audit.recording.inputs import Inputs
 from repro_audit.recording.loops import Loops
 from repro_audit.recording.request import Request
@@ -51,6 +52,8 @@ def install() -> None:
     request = Request.from_environment()
     if request is None:
         return
+    Run.files = Files(reverse=request.reverse_folders)
+    Run.files.install()
     if request.bare:
         Run.bare = Bare(request)
         Run.bare.install()

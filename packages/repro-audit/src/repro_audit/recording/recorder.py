@@ -30,6 +30,7 @@ from repro_audit.recording.tracing import Tracer
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend
     from repro_audit.manifest.conditions import Seeds
+    from repro_audit.recording.files import Files
     from repro_audit.recording.inputs import Inputs
     from repro_audit.trace import Column
 
@@ -74,6 +75,7 @@ class Recorder:
         *,
         seeds: Seeds | None = None,
         inputs: Inputs | None = None,
+        files: Files | None = None,
     ) -> None:
         """Read what later code could change.
 
@@ -84,10 +86,12 @@ class Recorder:
             tracer: Writes the trace, if there is to be one.
             seeds: The seeds, where they were read before; else they are read now.
             inputs: Digests the arrays given to fits; None where the user tells of data.
+            files: Notes the files that are read, where a launcher has started the process.
         """
         self._backend = backend
         self._path = path
         self._request = request
+        self._files = files
         self._draft = Draft()
         self._trace = SafeTracer(tracer, self._draft, self._failed)
         self._conditions = ConditionReader(self._draft, backend, self._failed, seeds, inputs)
@@ -135,6 +139,9 @@ class Recorder:
             if model is not None:
                 self._read_final_state(item, model)
         self._conditions.code(arguments, outputs)
+        if self._files is not None:
+            self._conditions.file_order(self._files.order)
+            self._draft.files_read = self._files.read
         self._trace.end()
         self.write()
 

@@ -31,7 +31,8 @@ class Request:
         seed_shift: Added to every seed that the script sets.
         op_determinism: Turns op determinism on or off, whatever the script says.
         jit: Turns XLA compilation on or off, whatever the script says.
-        reverse_folders: Whether folders are listed in the reverse order.
+        reverse_folders: Whether folders are listed in the reverse order; None does not even
+            look whether any is.
     """
 
     manifest: str
@@ -42,7 +43,7 @@ class Request:
     seed_shift: int = 0
     op_determinism: bool | None = None
     jit: bool | None = None
-    reverse_folders: bool = False
+    reverse_folders: bool | None = None
 
     def encode(self) -> str:
         """Return the value of the environment variable."""

@@ -18,6 +18,7 @@ from repro_audit.trace import trace_path
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.bare import Bare
+    from repro_audit.recording.files import Files
     from repro_audit.recording.inputs import Inputs
     from repro_audit.recording.recorder import Recorder
 
@@ -69,6 +70,9 @@ class Run:
 
     bare: ClassVar[Bare | None] = None
     """What takes the place of a recorder where nothing is to be recorded."""
+
+    files: ClassVar[Files | None] = None
+    """What notes the files that this process reads, where a launcher has started it."""
 
     _active: ClassVar[Run | None] = None
     _started_in_process: ClassVar[int] = 0
@@ -125,7 +129,13 @@ class Run:
         keras = backend.keras
         tracer = None if setting is None else Tracer(trace_path(self.path), setting)
         self._told = self._recorder = Recorder(
-            backend, self.path, request, tracer, seeds=self._seeds, inputs=self._inputs
+            backend,
+            self.path,
+            request,
+            tracer,
+            seeds=self._seeds,
+            inputs=self._inputs,
+            files=Run.files,
         )
         try:
             self._recorder.begin(self._arguments, self._outputs)

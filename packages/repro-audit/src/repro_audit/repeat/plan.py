@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CONTROL", "Plan", "Setting"]
+__all__ = ["BARE", "CONTROL", "Plan", "Setting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,3 +69,6 @@ class Setting:
 
 CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
 """The run in which one bit is flipped, and which ends when that must have been seen."""
+
+BARE = Setting(name="bare", request={"bare": True})
+"""The run of which nothing is recorded but the state it ends with."""

@@ -67,6 +67,16 @@ class Done:
         return self.setting.name
 
     @property
+    def is_ordinary(self) -> bool:
+        """Whether it differs from the others in nothing."""
+        return self.name.startswith("run-")
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Files older than it that it read in the folder it started in."""
+        return () if self.manifest is None else self.manifest.information.files_read or ()
+
+    @property
     def log(self) -> Path:
         """Its output and errors."""
         return self.folder / LOG

@@ -10,7 +10,14 @@ from repro_audit.compare import Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.steps import growth, step_facts
-from repro_audit.report.summary import NO_CAUSE, NO_CAUSE_MEANS, distance, number, summarize
+from repro_audit.report.summary import (
+    NO_CAUSE,
+    NO_CAUSE_MEANS,
+    distance,
+    number,
+    shared_state_read,
+    summarize,
+)
 
 __all__ = ["render_markdown"]
 
@@ -37,8 +44,9 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
     if result.observer is not None:
         lines += ["", f"Observer: {result.observer.effect}: {_plain(result.observer.text)}."]
     if result.shared_state:
-        names = ", ".join(_code(name) for name in result.shared_state[:5])
-        lines += ["", f"Shared state: one run left files where the next could read them: {names}."]
+        names = ", ".join(_code(file.path) for file in result.shared_state[:5])
+        left = f"one run left files where the next could read them: {names}."
+        lines += ["", f"Shared state: {left} {_plain(shared_state_read(result))}"]
     for judged, manifest in zip(result.manifests, manifests, strict=True):
         lines += ["", f"### {_code(judged.name)}: {judged.verdict}", ""]
         lines += ["| | |", "|---|---|"]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from repro_audit.audit import Audit
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism
 
-__all__ = ["NO_CAUSE", "NO_CAUSE_MEANS", "counted", "distance", "number", "summarize"]
+__all__ = [
+    "NO_CAUSE",
+    "NO_CAUSE_MEANS",
+    "counted",
+    "distance",
+    "number",
+    "shared_state_read",
+    "summarize",
+]
 
 _SINCE = {
     "before_first_op": "on before the first operation",
@@ -54,6 +63,18 @@ def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
     if relative is not None:
         parts.append(f"{relative:.2g} relative")
     return ", ".join(parts)
+
+
+def shared_state_read(result: Audit) -> str:
+    """Say which files that one run left another has read."""
+    read = [
+        f"{printable(file.path)} was left by {file.left_by} and read by {', '.join(file.read_by)}"
+        for file in result.shared_state
+        if file.read_by
+    ]
+    if not read:
+        return "None of them was seen to be read by another run."
+    return "; ".join(read[:3]) + "."
 
 
 def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:

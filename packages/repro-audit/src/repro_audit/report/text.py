@@ -25,6 +25,7 @@ from repro_audit.report.summary import (
     counted,
     distance,
     number,
+    shared_state_read,
     summarize,
 )
 
@@ -79,12 +80,13 @@ def render_text(
         page.prose(result.observer.text, indent=2)
     if result.shared_state:
         page.blank()
-        files = ", ".join(printable(name) for name in result.shared_state[:5])
+        files = ", ".join(printable(file.path) for file in result.shared_state[:5])
         page.line(("warning", "warning"), ("", "  shared state between the runs"))
         page.prose(
             f"One run left files where the next could read them: {files}"
             + (", …" if len(result.shared_state) > 5 else "")
-            + ". Use --cwd empty or --cwd copy to keep the runs apart.",
+            + f". {shared_state_read(result)} "
+            "Use --cwd empty or --cwd copy to keep the runs apart.",
             indent=2,
         )
     return page.text()
