@@ -4,6 +4,7 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 `determinism`, RA3xx `data`, RA4xx `environment`, RA5xx `evidence`, RA6xx `contradictions`.
 """
 
+from repro_audit.audit.experiments import Confirmation, Envelope, Factor, Spread, SpreadMetric
 from repro_audit.audit.judging import (
     Audit,
     AuditedManifest,
@@ -19,12 +20,17 @@ from repro_audit.audit.rules import Finding, Rule, all_rules
 __all__ = [
     "Audit",
     "AuditedManifest",
+    "Confirmation",
     "Control",
+    "Envelope",
+    "Factor",
     "Finding",
     "Observation",
     "Rule",
     "RunSummary",
     "SharedFile",
+    "Spread",
+    "SpreadMetric",
     "all_rules",
     "audit",
     "exit_code",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from repro_audit.audit.experiments import Confirmation, Envelope, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
@@ -125,6 +126,9 @@ class Audit(NamedTuple):
         runs: The processes started, after a `repeat`.
         shared_state: Files that one run left where the next could read them, after a `repeat`.
         observer: Whether recording changes the run, after a ``repeat --bare``.
+        envelope: Which conditions change the run, after a ``repeat --vary``.
+        spread: How far other seeds take it, after a ``repeat --spread``.
+        confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
     """
 
     verdict: str
@@ -137,6 +141,9 @@ class Audit(NamedTuple):
     runs: tuple[RunSummary, ...] = ()
     shared_state: tuple[SharedFile, ...] = ()
     observer: Observation | None = None
+    envelope: Envelope | None = None
+    spread: Spread | None = None
+    confirmation: Confirmation | None = None
     schema: str = SCHEMA
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress"]
 
 _REDRAW_S = 0.5
-_NAME = 8
+_NAME = 18
 
 
 class Progress:

@@ -11,6 +11,7 @@ import click
 from repro_audit.audit import exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
+from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import RunError, printable
 
@@ -69,16 +70,30 @@ __all__ = ["command"]
     show_default=True,
     help="Runs at a time, each on cores of its own.",
 )
+@click.option(
+    "--vary",
+    metavar="list|all|FACTOR,…",
+    help="Vary these conditions once the runs were identical; list explains them.",
+)
+@click.option(
+    "--singly", is_flag=True, help="Vary each factor in a run of its own, however many that takes."
+)
+@click.option(
+    "--spread",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also train with N other seeds, and report how far the metrics scatter.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
 @output_options
-@click.argument(
-    "target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."
-)
+@click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]...")
 def command(
     target: tuple[str, ...],
     module: bool,
     directory: Path | None,
+    vary: str | None,
     quiet: bool,
     strict: bool,
     form: str,
@@ -97,14 +112,19 @@ def command(
       repro-audit repeat train.py --epochs 2
       repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
     """
+    if vary == "list":
+        return _list_factors()
     from repro_audit.repeat import Plan, repeat
 
+    if not target:
+        message = "Missing argument 'SCRIPT [ARGS]...'."
+        raise click.UsageError(message)
     if not module and not Path(target[0]).is_file():
         message = f"{printable(target[0])}: there is no such script."
         raise RunError(message)
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
-    plan = Plan(target=target, module=module, directory=place, **options)
+    plan = Plan(target=target, module=module, directory=place, vary=_factors(vary), **options)
     with Progress(quiet=quiet) as progress:
         try:
             result = repeat(plan, progress)
@@ -119,3 +139,34 @@ def command(
         sys.stderr.write(f"  | {line}\n")
     deliver(result.audit, result.manifests, form=form, output=output, color=color)
     return exit_code(result.audit, strict=strict)
+
+
+def _list_factors() -> int:
+    """Print what each factor is."""
+    from repro_audit.repeat import FACTORS
+
+    width = max(len(factor.name) for factor in FACTORS)
+    write_output("".join(f"{item.name:<{width}}  {item.text}\n" for item in FACTORS), "-")
+    return 0
+
+
+def _factors(value: str | None) -> list[str]:
+    """Return the names that --vary asks for, in the order of the factors.
+
+    Raises:
+        click.BadParameter: One of them is no factor.
+    """
+    if value is None:
+        return []
+    from repro_audit.repeat import FACTORS
+
+    names = [factor.name for factor in FACTORS]
+    asked = names if value == "all" else [name.strip() for name in value.split(",")]
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        message = (
+            f"{printable(unknown[0])!r} is no factor. "
+            f"Expected list, all, or some of {', '.join(names)}."
+        )
+        raise click.BadParameter(message, param_hint="--vary")
+    return [name for name in names if name in asked]

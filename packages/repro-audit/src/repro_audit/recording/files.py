@@ -18,6 +18,7 @@ from repro_audit.recording.calls import see_calls
 __all__ = ["Files"]
 
 _MOST = 1000
+_SEARCHERS = ("repro_audit.capture", "importlib.metadata", "pkg_resources")
 _READERS = {
     ("h5py._hl.files", "File.__init__"): "",
     ("tensorflow.python.lib.io.file_io", "FileIO.__init__"): "",
@@ -111,7 +112,9 @@ class Files:
         return _Reversed(entries) if self._reverse else entries
 
     def _list(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take note of a folder that is listed, if it is none of Python's own."""
+        """Take note of a folder that the script lists, if it is none of Python's own."""
+        if self.listed or _is_looking_for_packages():
+            return
         path = args[0] if args else kwargs.get("path", ".")
         if isinstance(path, int) or path is None:
             self.listed = True
@@ -122,6 +125,16 @@ class Files:
         elsewhere = is_installed(whole + os.sep) or whole.startswith((sys.prefix, sys.base_prefix))
         if not elsewhere and not whole.startswith(("/proc", "/sys")):
             self.listed = True
+
+
+def _is_looking_for_packages() -> bool:
+    """Whether it is the recorder or Python itself that looks for what is installed."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith(_SEARCHERS):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 class _Reversed:

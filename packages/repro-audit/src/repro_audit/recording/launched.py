@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import inspect
 import os
 import sys
 import threading
@@ -106,6 +107,8 @@ class Launched:
             "tensorflow.python.data.ops.dataset_ops", "DatasetV2.from_tensor_slices", self._sliced
         )
         wrapt.when_imported(_MODEL)(self._models_defined)
+        if self._request.op_determinism:
+            wrapt.when_imported("keras")(_turn_op_determinism_on)
         self._loops.install()
 
     def give_way(self) -> None:
@@ -162,6 +165,8 @@ class Launched:
     ) -> Any:
         from repro_audit.recording.tensorflow import functions_traced, in_use
 
+        if self._request.op_determinism is False:
+            return None
         if controlled.op_determinism is None:
             controlled.op_determinism = "later" if in_use() else "before_first_op"
             controlled.functions_traced_before = functions_traced()
@@ -183,6 +188,8 @@ class Launched:
     def _models_defined(self, module: Any) -> None:
         """Have the first compile, fit or evaluate begin the recording."""
         self._model_class = module.Model
+        if self._request.jit is not None:
+            module.Model.compile = _with_jit(module.Model.compile, jit=self._request.jit)
         for name in _FIRST:
             self._replaced[name] = vars(module.Model).get(name)
             setattr(module.Model, name, self._trigger(name, getattr(module.Model, name)))
@@ -246,6 +253,26 @@ class Launched:
         if self._run is not None:
             self._run.abandon()
             self._run = None
+
+
+def _turn_op_determinism_on(_: Any) -> None:
+    """Turn op determinism on, for a variation of a script that does not."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+def _with_jit(original: Callable[..., Any], *, jit: bool) -> Callable[..., Any]:
+    """Return a compile that turns XLA on or off, whatever it is asked for."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - the name it replaces
+        bound = signature.bind(*args, **kwargs)
+        bound.arguments["jit_compile"] = jit
+        return original(*bound.args, **bound.kwargs)
+
+    return compile
 
 
 def _called_by_keras() -> bool:

@@ -6,7 +6,9 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import psutil
 
 __all__ = ["machine_busy"]
 
@@ -15,16 +17,19 @@ _BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(ran
 
 
 @contextlib.contextmanager
-def machine_busy(*, on: bool) -> Iterator[None]:
+def machine_busy(*, on: bool) -> Iterator[Callable[[], float]]:
     """Let as many processes compute as there are cores, until the block ends.
 
     Args:
         on: Whether to do so.
+
+    Yields:
+        What returns the CPU time that they have taken so far, in seconds.
     """
     command = [sys.executable, "-I", "-c", _BUSY]
     processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)] if on else []
     try:
-        yield
+        yield lambda: sum(sum(psutil.Process(item.pid).cpu_times()[:2]) for item in processes)
     finally:
         for process in processes:
             process.kill()

@@ -26,6 +26,9 @@ class Plan:
             whatever the script says.
         bare: Whether to make one more run without any recording.
         jobs: Runs at a time.
+        vary: Names of the factors to vary once the runs were identical.
+        singly: Whether each of them gets a run of its own, whatever that costs.
+        spread: Further seeds to train with.
         rtol: Relative tolerance of history values.
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
@@ -42,6 +45,9 @@ class Plan:
     trace: str | int | None = None
     bare: bool = False
     jobs: int = 1
+    vary: Sequence[str] = ()
+    singly: bool = False
+    spread: int = 0
     rtol: float | None = None
     atol: float | None = None
     ignore_metrics: Sequence[str] = ()

@@ -8,11 +8,14 @@ from repro_audit.audit import Audit
 from repro_audit.audit.serializing import serialize
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
+from repro_audit.repeat.factors import combine, watching
 from repro_audit.repeat.folders import AUDIT, prepare_directory
 from repro_audit.repeat.judging import judge
 from repro_audit.repeat.launching import log_tail
 from repro_audit.repeat.plan import BARE, CONTROL, Plan, Setting
 from repro_audit.repeat.running import Observer, Runner
+from repro_audit.repeat.spreading import spread
+from repro_audit.repeat.varying import vary
 
 __all__ = ["Repeated", "repeat"]
 
@@ -49,10 +52,17 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
     prepare_directory(plan.directory)
     runner = Runner(plan, observer)
     ordinary = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
-    runner.run([*ordinary, CONTROL, *([BARE] if plan.bare else [])])
+    settings = [*ordinary, CONTROL, *([BARE] if plan.bare else [])]
+    runner.run([combine(item.name, [watching(plan.vary), item]) for item in settings])
     result = judge(plan, runner.done)
+    if plan.vary and result.verdict == "identical":
+        result = result._replace(envelope=vary(plan, runner, runner.done[0]))
+    if plan.spread and result.verdict in {"identical", "close"}:
+        result = result._replace(spread=spread(plan, runner, runner.done[0]))
+    result = result._replace(runs=tuple(run.summary() for run in runner.done))
     replace_file(plan.directory / AUDIT, serialize(result))
-    failed = next((run for run in runner.done if run.problem is not None), None)
+    asked = [run for run in runner.done if run.name in {item.name for item in settings}]
+    failed = next((run for run in asked if run.problem is not None), None)
     return Repeated(
         audit=result,
         manifests=tuple(run.manifest for run in runner.done if run.is_ordinary and run.manifest),

@@ -52,6 +52,7 @@ class Done:
         manifest: Its manifest, if it left one.
         problem: What went wrong with it, in a sentence; None where all is well.
         left: Files that it made or changed in the folder it started in.
+        load_s: CPU time that the processes beside it took to keep the machine busy, in seconds.
     """
 
     setting: Setting
@@ -60,6 +61,7 @@ class Done:
     manifest: Manifest | None
     problem: str | None
     left: tuple[str, ...]
+    load_s: float
 
     @property
     def name(self) -> str:
@@ -160,7 +162,7 @@ class Runner:
                 working_directory(
                     plan.working_directory, plan.directory, elsewhere=setting.elsewhere
                 ) as folder,
-                machine_busy(on=setting.load),
+                machine_busy(on=setting.load) as load,
             ):
                 before = snapshot(folder, plan.directory)
                 ended = launch(
@@ -173,6 +175,7 @@ class Runner:
                     stop=self._stop,
                     cores=self._cores_of(slot),
                 )
+                load_s = load()
                 after = snapshot(folder, plan.directory) if self._shares_files() else before
         finally:
             self._slots.put(slot)
@@ -180,7 +183,13 @@ class Runner:
         self._observer.ended(setting.name, ended, manifest)
         left = tuple(sorted(path for path in after if after[path] != before.get(path)))
         return Done(
-            setting=setting, folder=own, ended=ended, manifest=manifest, problem=problem, left=left
+            setting=setting,
+            folder=own,
+            ended=ended,
+            manifest=manifest,
+            problem=problem,
+            left=left,
+            load_s=load_s,
         )
 
     def _moves(self, setting: Setting) -> bool:

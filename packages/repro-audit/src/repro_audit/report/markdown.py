@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from repro_audit.audit import Audit
+from repro_audit.audit import Audit, Envelope, Spread
 from repro_audit.compare import Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.report.experiments import (
+    distances,
+    envelope_facts,
+    factor_states,
+    spread_line,
+    spread_summary,
+)
 from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
@@ -38,15 +45,7 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
             lines.append(f"- {names}")
     for comparison in result.comparisons:
         lines += ["", *_comparison(comparison, result)]
-    if result.control is not None:
-        caught = "caught" if result.control.caught else "**not caught**"
-        lines += ["", f"Control run: {caught}: {_plain(result.control.text)}."]
-    if result.observer is not None:
-        lines += ["", f"Observer: {result.observer.effect}: {_plain(result.observer.text)}."]
-    if result.shared_state:
-        names = ", ".join(_code(file.path) for file in result.shared_state[:5])
-        left = f"one run left files where the next could read them: {names}."
-        lines += ["", f"Shared state: {left} {_plain(shared_state_read(result))}"]
+    lines += _experiments(result)
     for judged, manifest in zip(result.manifests, manifests, strict=True):
         lines += ["", f"### {_code(judged.name)}: {judged.verdict}", ""]
         lines += ["| | |", "|---|---|"]
@@ -55,6 +54,52 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
             lines += ["", f"**{finding.code}** {finding.severity}: {finding.title}", ""]
             lines += [f"{_plain(finding.seen)} {_plain(finding.why)}", "", *_block(finding.remedy)]
     return "\n".join(lines) + "\n"
+
+
+def _experiments(result: Audit) -> list[str]:
+    """Return what a repeat showed beside the comparison."""
+    lines: list[str] = []
+    if result.control is not None:
+        caught = "caught" if result.control.caught else "**not caught**"
+        lines += ["", f"Control run: {caught}: {_plain(result.control.text)}."]
+    if result.observer is not None:
+        lines += ["", f"Observer: {result.observer.effect}: {_plain(result.observer.text)}."]
+    if result.confirmation is not None:
+        word = {True: "confirmed", False: "not confirmed", None: "not decided"}
+        confirmation = result.confirmation
+        lines += ["", f"Cause {word[confirmation.confirmed]}: {_plain(confirmation.text)}"]
+    if result.envelope is not None:
+        lines += ["", *_envelope(result.envelope)]
+    if result.spread is not None:
+        lines += ["", *_spread(result.spread)]
+    if result.shared_state:
+        names = ", ".join(_code(file.path) for file in result.shared_state[:5])
+        left = f"one run left files where the next could read them: {names}."
+        lines += ["", f"Shared state: {left} {_plain(shared_state_read(result))}"]
+    return lines
+
+
+def _envelope(envelope: Envelope) -> Iterator[str]:
+    """Show which conditions change the run."""
+    yield from ("### Envelope", "", "| factor | | in force | |", "|---|---|---|---|")
+    for factor in envelope.factors:
+        hidden = (f"may be hidden: {text}" for text in factor.hidden_by)
+        notes = (factor.reason, factor.first_difference, distances(factor), *hidden)
+        said = "; ".join(_plain(text) for text in notes if text)
+        yield f"| {factor.name} | {factor.verdict} | {_plain(factor_states(factor))} | {said} |"
+    yield from ("", " ".join(map(_plain, envelope_facts(envelope))))
+
+
+def _spread(spread: Spread) -> Iterator[str]:
+    """Show how far the metrics scatter over seeds."""
+    yield from (
+        "### Spread",
+        "",
+        f"{_plain(spread_summary(spread))}. {_plain(spread.text)}".strip(),
+    )
+    yield from ("", "| metric | mean ± standard deviation, range |", "|---|---|")
+    for metric in spread.metrics:
+        yield f"| {_code(metric.name)} | {_plain(spread_line(metric))} |"
 
 
 def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:

@@ -14,10 +14,17 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from repro_audit.audit import Audit, AuditedManifest, Finding
+from repro_audit.audit import Audit, AuditedManifest, Confirmation, Envelope, Finding, Spread
 from repro_audit.compare import Cause, Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.report.experiments import (
+    distances,
+    envelope_facts,
+    factor_states,
+    spread_line,
+    spread_summary,
+)
 from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
@@ -41,6 +48,9 @@ _VERDICTS = {
     "differ": "red",
     "inconclusive": "bold yellow",
     "missing": "yellow",
+    "no effect seen": "green",
+    "changes the run": "red",
+    "not varied": "yellow",
     "not_compared": "dim",
     "error": "bold red",
     "warning": "yellow",
@@ -78,6 +88,12 @@ def render_text(
         page.blank()
         page.line(("bold", "observer: "), ("", result.observer.effect))
         page.prose(result.observer.text, indent=2)
+    if result.confirmation is not None:
+        _confirmation(page, result.confirmation)
+    if result.envelope is not None:
+        _envelope(page, result.envelope)
+    if result.spread is not None:
+        _spread(page, result.spread)
     if result.shared_state:
         page.blank()
         files = ", ".join(printable(file.path) for file in result.shared_state[:5])
@@ -90,6 +106,47 @@ def render_text(
             indent=2,
         )
     return page.text()
+
+
+def _confirmation(page: _Page, confirmation: Confirmation) -> None:
+    page.blank()
+    word = {True: "confirmed", False: "not confirmed", None: "not decided"}[confirmation.confirmed]
+    page.line(("bold", f"{word}: "), ("", printable(confirmation.cause)))
+    page.prose(confirmation.text, indent=2)
+
+
+def _envelope(page: _Page, envelope: Envelope) -> None:
+    """Show which conditions change the run."""
+    page.blank()
+    page.line(("bold", "Envelope: "), ("", next(facts := envelope_facts(envelope))))
+    width = max(len(factor.name) for factor in envelope.factors)
+    for factor in envelope.factors:
+        page.line(
+            ("", f"  {factor.name:<{width}}  "),
+            (factor.verdict, f"{factor.verdict:<15}"),
+            ("dim", f"  {factor_states(factor)}"),
+        )
+        for text in (
+            factor.reason,
+            factor.first_difference,
+            distances(factor),
+            *(f"may be hidden: {hidden}" for hidden in factor.hidden_by),
+        ):
+            if text:
+                page.prose(text, indent=width + 4, style="dim")
+    for fact in facts:
+        page.prose(fact, indent=2)
+
+
+def _spread(page: _Page, spread: Spread) -> None:
+    """Show how far the metrics scatter over seeds."""
+    page.blank()
+    page.line(("bold", "Spread: "), ("", spread_summary(spread)))
+    if spread.text:
+        page.prose(spread.text, indent=2)
+    width = max((len(metric.name) for metric in spread.metrics), default=0)
+    for metric in spread.metrics:
+        page.labelled(printable(metric.name), spread_line(metric), width)
 
 
 def page_parts(result: Audit) -> list[str]:

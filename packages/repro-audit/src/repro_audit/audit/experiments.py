@@ -1,0 +1,103 @@
+"""What experiments beside a repeat showed: its envelope, its spread and a confirmation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Confirmation", "Envelope", "Factor", "Spread", "SpreadMetric"]
+
+
+class Factor(NamedTuple):
+    """One condition that was varied.
+
+    Attributes:
+        name: ``threads`` and so on.
+        verdict: ``no effect seen``, ``changes the run`` or ``not varied``.
+        expected: What was in force of it in the ordinary runs.
+        actual: What was in force of it where it was varied; None where it was not.
+        run: The run that decided; None where none was made.
+        reason: Why it was not varied, or what it needs to have its effect; else empty.
+        first_difference: Where the varied run parts from the ordinary ones.
+        first_distance: How far the weights are apart when they first are seen to differ, over
+            their norm.
+        last_distance: The same at the end.
+        hidden_by: What may hide an effect of it, in sentences.
+    """
+
+    name: str
+    verdict: str
+    expected: str | None
+    actual: str | None
+    run: str | None
+    reason: str
+    first_difference: str | None = None
+    first_distance: float | None = None
+    last_distance: float | None = None
+    hidden_by: tuple[str, ...] = ()
+
+
+class Envelope(NamedTuple):
+    """Under which conditions a run repeats.
+
+    Attributes:
+        factors: Each factor that was asked for.
+        runs: Runs that it took.
+        complete: Whether the factors found explain all that varying everything at once
+            changes; None where that was not to be asked.
+        text: What there is to say of all of them together; may be empty.
+    """
+
+    factors: tuple[Factor, ...]
+    runs: int
+    complete: bool | None
+    text: str
+
+
+class SpreadMetric(NamedTuple):
+    """One final metric over several seeds.
+
+    Attributes:
+        name: Its name, with the fit or evaluation where there are several.
+        values: Its value for each seed.
+        mean: Their mean.
+        deviation: Their standard deviation, as of a sample; None for fewer than two.
+        least: The smallest.
+        most: The largest.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    mean: float
+    deviation: float | None
+    least: float
+    most: float
+
+
+class Spread(NamedTuple):
+    """How far final metrics scatter over seeds.
+
+    Attributes:
+        seeds: The seed of each run, the one of the repeat first; None where none is declared.
+        metrics: Each metric that every run ends with.
+        text: What is to be said of them.
+    """
+
+    seeds: tuple[int | None, ...]
+    metrics: tuple[SpreadMetric, ...]
+    text: str
+
+
+class Confirmation(NamedTuple):
+    """Whether an experiment shows what was named as the first cause of a difference.
+
+    Attributes:
+        cause: Title of the cause.
+        factor: The factor that was varied for it; None where there is none.
+        confirmed: Whether it changes the run; None where that was not decided.
+        text: The same in a sentence.
+    """
+
+    cause: str
+    factor: str | None
+    confirmed: bool | None
+    text: str

@@ -1,0 +1,285 @@
+"""Find the factors that change a run, in as few runs as possible.
+
+All factors are varied at once. If that changes nothing, nothing does. Else those that are
+likely to are varied one by one, and the others together, in halves where that changes the run.
+Last, all that were found are varied together: that must give the bits of the first experiment,
+or something acts only in company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repro_audit.audit import Envelope
+from repro_audit.audit import Factor as Result
+from repro_audit.compare import Comparison, compare
+from repro_audit.repeat.factors import Factor, combine, factor_named, watching
+from repro_audit.repeat.plan import Plan, Setting
+from repro_audit.repeat.running import Done, Runner
+
+__all__ = ["vary"]
+
+_NO_EFFECT, _CHANGES, _NOT_VARIED = "no effect seen", "changes the run", "not varied"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Experiment:
+    """One run in which some factors were varied.
+
+    Attributes:
+        names: The factors.
+        done: The run.
+        comparison: It against an ordinary run; None where it failed.
+        shown: Those factors of which the run says that another state was in force.
+    """
+
+    names: tuple[str, ...]
+    done: Done
+    comparison: Comparison | None
+    shown: frozenset[str]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing changed."""
+        return self.comparison is not None and self.comparison.verdict == "identical"
+
+
+def vary(plan: Plan, runner: Runner, base: Done) -> Envelope:
+    """Vary the factors of a plan and say which of them change the run.
+
+    Args:
+        plan: What was repeated, and what is to be varied.
+        runner: Makes the runs.
+        base: An ordinary run, which others were identical to.
+    """
+    return _Search(plan, runner, base).envelope()
+
+
+class _Search:
+    """The experiments on one run."""
+
+    def __init__(self, plan: Plan, runner: Runner, base: Done) -> None:
+        self._plan = plan
+        self._runner = runner
+        self._base = base
+        self._watching = watching(plan.vary)
+        self._settings: dict[str, Setting] = {}
+        self._results: dict[str, Result] = {}
+        self._alone: dict[str, _Experiment] = {}
+        self._count = 0
+        for name in plan.vary:
+            setting = factor_named(name).vary(base)
+            if isinstance(setting, str):
+                self._results[name] = self._not_varied(name, None, setting)
+            else:
+                self._settings[name] = setting
+
+    def envelope(self) -> Envelope:
+        """Make the experiments and return what they showed."""
+        names = list(self._settings)
+        complete, text = None, ""
+        if self._plan.singly or len(names) <= 2:
+            self._one_by_one(names)
+        else:
+            complete, text = self._by_groups(names)
+        return Envelope(
+            factors=tuple(self._results[name] for name in self._plan.vary),
+            runs=self._count,
+            complete=complete,
+            text=text,
+        )
+
+    def _by_groups(self, names: list[str]) -> tuple[bool | None, str]:
+        """Vary all at once, and split what changes the run."""
+        everything = self._try("all", names)
+        if everything.same:
+            for name in names:
+                if name in everything.shown:
+                    self._cleared(name, everything)
+            self._one_by_one([name for name in names if name not in everything.shown])
+            return True, ""
+        self._one_by_one([name for name in names if factor_named(name).likely])
+        self._split([name for name in names if not factor_named(name).likely], known=False)
+        if everything.comparison is None:
+            return None, f"All at once could not be seen: {everything.done.problem}."
+        return self._complete(everything)
+
+    def _one_by_one(self, names: Sequence[str]) -> None:
+        """Vary each of some factors in a run of its own."""
+        for experiment in self._try_each([(name, [name]) for name in names]):
+            self._decide(experiment.names[0], experiment)
+
+    def _split(self, names: list[str], *, known: bool) -> None:
+        """Vary a group that is likely to change nothing; split it if it does.
+
+        Args:
+            names: The group.
+            known: Whether it is known to change the run, as the half of one whose other does not.
+        """
+        if not names:
+            return
+        if len(names) == 1:
+            self._one_by_one(names)
+            return
+        if not known:
+            experiment = self._try("-".join(names) if len(names) < 4 else "rest", names)
+            if experiment.same:
+                for name in names:
+                    self._decide(name, experiment)
+                return
+        middle = len(names) // 2
+        first, second = names[:middle], names[middle:]
+        self._split(first, known=False)
+        quiet = all(self._results[name].verdict == _NO_EFFECT for name in first)
+        self._split(second, known=quiet)
+
+    def _complete(self, everything: _Experiment) -> tuple[bool, str]:
+        """See whether what was found explains what all factors did together."""
+        # What did not come to act in that run, as XLA under op determinism, explains none of it.
+        found = [
+            name
+            for name in everything.names
+            if self._results[name].verdict == _CHANGES and not self._stayed(name, everything.done)
+        ]
+        together = self._together("found", found)
+        if together is not None and self._agree(everything, together):
+            return True, ""
+        # A factor that alone was refused may act where another has cleared the way.
+        refused = [
+            name
+            for name in everything.names
+            if name in everything.shown and self._results[name].verdict == _NOT_VARIED
+        ]
+        if refused:
+            wider = self._together("conditional", [*found, *refused])
+            if wider is not None and self._agree(everything, wider):
+                company = ", ".join(found)
+                for name in refused:
+                    self._changes(name, wider, f"seen only together with {company}")
+                return True, ""
+        return False, (
+            "What the factors do together is not the sum of what each does alone: some act only "
+            "in company."
+        )
+
+    def _together(self, label: str, names: list[str]) -> _Experiment | None:
+        """Return the run in which some factors were varied; made only if there is none yet."""
+        if not names:
+            return None
+        if len(names) == 1 and names[0] in self._alone:
+            return self._alone[names[0]]
+        return self._try(label, names)
+
+    def _agree(self, one: _Experiment, other: _Experiment) -> bool:
+        """Whether two experiments have the same bits."""
+        if one.done.manifest is None or other.done.manifest is None or other.comparison is None:
+            return False
+        return compare(one.done.manifest, other.done.manifest).verdict == "identical"
+
+    # Runs.
+
+    def _try(self, label: str, names: Sequence[str]) -> _Experiment:
+        return self._try_each([(label, names)])[0]
+
+    def _try_each(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[_Experiment]:
+        """Make one run for each group of factors."""
+        settings = [
+            combine(f"vary-{label}", [self._watching, *(self._settings[name] for name in names)])
+            for label, names in groups
+        ]
+        ran = self._runner.run(settings, stop_at_failure=False)
+        self._count += len(ran)
+        experiments = [
+            self._experiment(tuple(names), done)
+            for (_, names), done in zip(groups, ran, strict=True)
+        ]
+        self._alone |= {item.names[0]: item for item in experiments if len(item.names) == 1}
+        return experiments
+
+    def _experiment(self, names: tuple[str, ...], done: Done) -> _Experiment:
+        if done.problem is not None or done.manifest is None or self._base.manifest is None:
+            return _Experiment(names=names, done=done, comparison=None, shown=frozenset())
+        comparison = compare(
+            self._base.manifest,
+            done.manifest,
+            require=self._plan.require,
+            ignore_metrics=self._plan.ignore_metrics,
+            traces=(self._base.trace(), done.trace()),
+        )
+        shown = frozenset(name for name in names if self._shows(factor_named(name), done))
+        return _Experiment(names=names, done=done, comparison=comparison, shown=shown)
+
+    def _shows(self, factor: Factor, done: Done) -> bool:
+        """Whether a run says that another state was in force of a factor."""
+        before, after = factor.in_force(self._base), factor.in_force(done)
+        return before is not None and after is not None and before != after
+
+    def _stayed(self, name: str, done: Done) -> bool:
+        """Whether a run says that the state of a factor was the ordinary one."""
+        before = factor_named(name).in_force(self._base)
+        return before is not None and factor_named(name).in_force(done) == before
+
+    # Results.
+
+    def _decide(self, name: str, experiment: _Experiment) -> None:
+        """Take the result for one factor from the run that decides it."""
+        if experiment.comparison is None:
+            problem = str(experiment.done.problem)
+            self._results[name] = self._not_varied(name, experiment, f"under it {problem}")
+        elif name not in experiment.shown:
+            self._results[name] = self._not_varied(name, experiment, factor_named(name).stays)
+        elif experiment.same:
+            self._cleared(name, experiment)
+        else:
+            self._changes(name, experiment, "")
+
+    def _not_varied(self, name: str, experiment: _Experiment | None, reason: str) -> Result:
+        return Result(
+            name=name,
+            verdict=_NOT_VARIED,
+            expected=factor_named(name).in_force(self._base),
+            actual=None,
+            run=None if experiment is None else experiment.done.name,
+            reason=reason,
+            hidden_by=self._hidden(name, experiment),
+        )
+
+    def _cleared(self, name: str, experiment: _Experiment) -> None:
+        self._results[name] = self._result(name, _NO_EFFECT, experiment, "")
+
+    def _changes(self, name: str, experiment: _Experiment, reason: str) -> None:
+        result = self._result(name, _CHANGES, experiment, reason)
+        comparison = experiment.comparison
+        if comparison is not None and comparison.first_difference is not None:
+            result = result._replace(first_difference=comparison.first_difference.text)
+        if comparison is not None and comparison.trace is not None:
+            apart = [item.relative for item in comparison.trace.distances if item.differing]
+            if apart:
+                result = result._replace(first_distance=apart[0], last_distance=apart[-1])
+        self._results[name] = result
+
+    def _result(self, name: str, verdict: str, experiment: _Experiment, reason: str) -> Result:
+        factor = factor_named(name)
+        return Result(
+            name=name,
+            verdict=verdict,
+            expected=factor.in_force(self._base),
+            actual=factor.in_force(experiment.done),
+            run=experiment.done.name,
+            reason=reason,
+            hidden_by=self._hidden(name, experiment) if verdict == _NO_EFFECT else (),
+        )
+
+    def _hidden(self, name: str, experiment: _Experiment | None) -> tuple[str, ...]:
+        """Say what may hide an effect of a factor that showed none."""
+        run = self._base if experiment is None or experiment.comparison is None else experiment.done
+        others = () if experiment is None else experiment.names
+        found = []
+        if name == "jit" and factor_named("op-determinism").in_force(run) != "off":
+            found.append("op determinism refuses XLA: vary both")
+        if name == "load" and factor_named("threads").in_force(run) == "1":
+            found.append("one thread hides races")
+        if name == "onednn" and "isa" in others:
+            found.append("a narrower instruction set can hide what oneDNN does")
+        return tuple(found)

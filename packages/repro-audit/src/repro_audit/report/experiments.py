@@ -1,0 +1,49 @@
+"""What experiments beside a repeat showed, in lines for every renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro_audit.audit import Envelope, Factor, Spread, SpreadMetric
+from repro_audit.errors import printable
+
+__all__ = ["distances", "envelope_facts", "factor_states", "spread_line", "spread_summary"]
+
+
+def factor_states(factor: Factor) -> str:
+    """Return what was in force of a factor, in the ordinary runs and where it was varied."""
+    expected = printable(factor.expected or "unknown")
+    return expected if factor.actual is None else f"{expected} → {printable(factor.actual)}"
+
+
+def distances(factor: Factor) -> str:
+    """Say how far a factor takes the weights."""
+    if factor.first_distance is None or factor.last_distance is None:
+        return ""
+    return (
+        f"the weights are {factor.first_distance:.1e} of their norm apart at first, "
+        f"{factor.last_distance:.1e} at the end"
+    )
+
+
+def envelope_facts(envelope: Envelope) -> Iterator[str]:
+    """Yield what there is to say of all factors together."""
+    several = len(envelope.factors) != 1
+    made = f"{envelope.runs} run{'' if envelope.runs == 1 else 's'}"
+    yield f"{len(envelope.factors)} factor{'s' if several else ''}, {made} beyond the repeat."
+    if envelope.text:
+        yield envelope.text
+    elif envelope.complete and any(item.verdict == "changes the run" for item in envelope.factors):
+        yield "Together those found give the bits of the run in which everything was varied."
+
+
+def spread_summary(spread: Spread) -> str:
+    """Say over which seeds metrics were taken."""
+    seeds = ", ".join("none" if seed is None else str(seed) for seed in spread.seeds)
+    return f"{len(spread.seeds)} seeds: {seeds}"
+
+
+def spread_line(metric: SpreadMetric) -> str:
+    """Return mean, standard deviation and range of a metric."""
+    deviation = "" if metric.deviation is None else f" ± {metric.deviation:.2g}"
+    return f"{metric.mean:.4f}{deviation}, from {metric.least:.4f} to {metric.most:.4f}"
