@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro_audit.audit import exit_code
+from repro_audit.audit import audit, exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
 from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import RunError, printable
+from repro_audit.manifest import load
+
+if TYPE_CHECKING:
+    from repro_audit.repeat.confirming import Suspicion
 
 __all__ = ["command"]
 
@@ -79,6 +83,12 @@ __all__ = ["command"]
     "--singly", is_flag=True, help="Vary each factor in a run of its own, however many that takes."
 )
 @click.option(
+    "--confirm",
+    nargs=2,
+    metavar="A B",
+    help="Vary what is the first cause of the difference of manifests A and B, and nothing else.",
+)
+@click.option(
     "--spread",
     type=click.IntRange(min=0),
     default=0,
@@ -94,6 +104,7 @@ def command(
     module: bool,
     directory: Path | None,
     vary: str | None,
+    confirm: tuple[str, str] | None,
     quiet: bool,
     strict: bool,
     form: str,
@@ -108,8 +119,13 @@ def command(
     Each run's manifest, trace and log, and audit.json, go to the directory.
 
     \b
+    --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided.
+
+    \b
     Examples:
       repro-audit repeat train.py --epochs 2
+      repro-audit repeat --vary all --jobs 2 train.py
+      repro-audit repeat --confirm theirs.json mine.json train.py
       repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
     """
     if vary == "list":
@@ -124,7 +140,11 @@ def command(
         raise RunError(message)
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
-    plan = Plan(target=target, module=module, directory=place, vary=_factors(vary), **options)
+    suspected = None if confirm is None else _suspicion(confirm)
+    factors = _factors(vary) if suspected is None else [suspected.factor]
+    plan = Plan(
+        target=target, module=module, directory=place, vary=factors, suspicion=suspected, **options
+    )
     with Progress(quiet=quiet) as progress:
         try:
             result = repeat(plan, progress)
@@ -138,7 +158,24 @@ def command(
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
     deliver(result.audit, result.manifests, form=form, output=output, color=color)
-    return exit_code(result.audit, strict=strict)
+    code = exit_code(result.audit, strict=strict)
+    if result.audit.confirmation is not None:
+        code = max(code, {True: 0, False: 1, None: 2}[result.audit.confirmation.confirmed])
+    return code
+
+
+def _suspicion(files: tuple[str, str]) -> Suspicion:
+    """Return what is named as the first cause of the difference of two manifests.
+
+    Raises:
+        RunError: There is none that can be varied.
+    """
+    from repro_audit.repeat import suspicion
+    from repro_audit.trace import find_trace
+
+    manifests = [load(file) for file in files]
+    traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
+    return suspicion(audit(*manifests, traces=traces))
 
 
 def _list_factors() -> int:

@@ -23,6 +23,7 @@ class Kind(NamedTuple):
         effective: The one of them that must differ for the kind to have its strength; what
             was merely asked for changes nothing. None where every path counts.
         acts_on: ``batch`` where it can only change what a step is given.
+        factor: What `repro_audit.repeat` varies it by; empty where it cannot.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Kind(NamedTuple):
     paths: tuple[str, ...]
     effective: str | None = None
     acts_on: str = ""
+    factor: str = ""
 
     def is_effective(self, paths: Iterable[str]) -> bool:
         """Return whether a condition that has an effect is among those that differ."""
@@ -152,6 +154,7 @@ KINDS = (
         "rarely",
         "it orders sets of strings, which may order labels or files",
         (r"seeds\.hash_seed", _VARIABLE + "PYTHONHASHSEED"),
+        factor="hash-seed",
     ),
     Kind(
         "generator_state",
@@ -234,6 +237,7 @@ KINDS = (
         "sums are split among threads, and their order changes the rounding",
         (r"determinism\.threads", _VARIABLE + r"TF_NUM_INT(RA|ER)OP_THREADS"),
         r"determinism\.threads\.intra_op\.in_force",
+        factor="threads",
     ),
     Kind(
         "op_determinism",
@@ -247,6 +251,7 @@ KINDS = (
             _VARIABLE + "TF_DETERMINISTIC_OPS",
         ),
         r"determinism\.op_determinism",
+        factor="op-determinism",
     ),
     Kind(
         "jit",
@@ -256,6 +261,7 @@ KINDS = (
         "XLA rounds differently and draws other random numbers for one seed",
         (r"determinism\.execution\[\d+\]\.jit", r"determinism\.execution\[\d+\]\.jit_requested"),
         r"determinism\.execution\[\d+\]\.jit",
+        factor="jit",
     ),
     Kind(
         "onednn",
@@ -265,6 +271,7 @@ KINDS = (
         "its operations add in another order",
         (r"determinism\.onednn", _VARIABLE + "TF_ENABLE_ONEDNN_OPTS"),
         r"determinism\.onednn\.in_force",
+        factor="onednn",
     ),
     Kind(
         "isa",
@@ -273,6 +280,7 @@ KINDS = (
         "bits",
         "wider vectors add in another order",
         (r"determinism\.isa", _VARIABLE + "(ONEDNN|DNNL)_MAX_CPU_ISA"),
+        factor="isa",
     ),
     Kind(
         "xla_flags",

@@ -7,13 +7,11 @@ of the recorder becomes a `RecordingWarning` and a field marked missing; trainin
 
 from __future__ import annotations
 
-import functools
 import time
 import warnings
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import capture_tensors, digest_state
@@ -23,6 +21,8 @@ from repro_audit.manifest.records import Evaluation, Failure, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.conditions import ConditionReader
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
+from repro_audit.recording.guarding import guarded
+from repro_audit.recording.models import Models, is_built
 from repro_audit.recording.request import Request
 from repro_audit.recording.safe_tracing import SafeTracer
 from repro_audit.recording.tracing import Tracer
@@ -35,32 +35,6 @@ if TYPE_CHECKING:
     from repro_audit.trace import Column
 
 __all__ = ["Recorder"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _guarded(
-    path: str,
-) -> Callable[
-    [Callable[Concatenate[Recorder, P], R]], Callable[Concatenate[Recorder, P], R | None]
-]:
-    """Make a method of `Recorder` warn where it fails, and mark the field at `path` missing."""
-
-    def decorate(
-        method: Callable[Concatenate[Recorder, P], R],
-    ) -> Callable[Concatenate[Recorder, P], R | None]:
-        @functools.wraps(method)
-        def guarded(self: Recorder, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
-            try:
-                return method(self, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-                self._failed(path, error)
-                return None
-
-        return guarded
-
-    return decorate
 
 
 class Recorder:
@@ -93,8 +67,9 @@ class Recorder:
         self._request = request
         self._files = files
         self._draft = Draft()
-        self._trace = SafeTracer(tracer, self._draft, self._failed)
-        self._conditions = ConditionReader(self._draft, backend, self._failed, seeds, inputs)
+        self._models = Models(self._draft, backend)
+        self._trace = SafeTracer(tracer, self._draft, self.failed)
+        self._conditions = ConditionReader(self._draft, backend, self.failed, seeds, inputs)
         self._epoch_began = time.monotonic()
 
     # The life of a recording.
@@ -147,17 +122,17 @@ class Recorder:
 
     # What the user tells.
 
-    @_guarded("$.conditions.data")
+    @guarded("$.conditions.data")
     def data(self, role: str, arrays: tuple[Any, ...]) -> None:
         """Digest the content of a data set."""
         self._conditions.data(role, arrays)
 
-    @_guarded("$.outcomes.initial_weights")
+    @guarded("$.outcomes.initial_weights")
     def watch(self, model: Any) -> None:
         """Read the initial weights of a model that a hand-written loop will train."""
-        self._read_initial_weights(self._seen(model), model)
+        self._models.read_initial(self._models.seen(model), model)
 
-    @_guarded("$.outcomes.fits")
+    @guarded("$.outcomes.fits")
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Count one step of a hand-written loop, after its update."""
         fit = self._loop(model)
@@ -171,12 +146,12 @@ class Recorder:
             self._skip_loop_steps(model, steps - 1)
             self.loop_step(model, None, None)
 
-    @_guarded("$.outcomes.initial_weights")
+    @guarded("$.outcomes.initial_weights")
     def loop_found(self, model: Any) -> None:
         """Take note of a model that a hand-written loop is about to train."""
-        item = self._seen(model)
-        if item.initial is None and _built(model):
-            self._read_initial_weights(item, model)
+        item = self._models.seen(model)
+        if item.initial is None and is_built(model):
+            self._models.read_initial(item, model)
 
     def close_loops(self) -> None:
         """End the hand-written loops that nobody has closed an epoch of."""
@@ -195,15 +170,15 @@ class Recorder:
 
     # What the observer tells.
 
-    @_guarded("$.conditions.determinism.execution")
+    @guarded("$.conditions.determinism.execution")
     def compiled(self, model: Any, jit_requested: Any) -> None:
         """Take note of what a model's compile was asked for."""
         self._conditions.compiled(model, jit_requested)
 
-    @_guarded("$.conditions.training.fits")
+    @guarded("$.conditions.training.fits")
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of a fit."""
-        item = self._seen(model)
+        item = self._models.seen(model)
         self._conditions.given("fit", arguments)
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
@@ -213,17 +188,19 @@ class Recorder:
         self._draft.fit_arguments.append(capture_fit(item.index, arguments, user_callbacks))
         self._trace.fit_begins(item.index)
 
-    @_guarded("$.outcomes.initial_weights")
+    @guarded("$.outcomes.initial_weights")
     def built(self, model: Any) -> None:
         """Read the initial weights of a model that its first step has built."""
-        item = self._seen(model)
+        item = self._models.seen(model)
         if item.initial is None:
-            self._read_initial_weights(item, model)
+            self._models.read_initial(item, model)
 
-    @_guarded("$.conditions.determinism.execution")
+    @guarded("$.conditions.determinism.execution")
     def traced(self, model: Any, graph: Any) -> None:
         """Look for operations that race in a step that was traced."""
-        self._conditions.step_traced(self._seen(model).index, self._backend.racing_ops(graph))
+        self._conditions.step_traced(
+            self._models.seen(model).index, self._backend.racing_ops(graph)
+        )
 
     def unseen(self, reason: str) -> None:
         """Take note that the steps of the fit that begins cannot be seen."""
@@ -254,7 +231,7 @@ class Recorder:
         self._read_training(model)
         self._epoch_began = time.monotonic()
 
-    @_guarded("$.outcomes.fits")
+    @guarded("$.outcomes.fits")
     def batch_ended(self, model: Any, batch: int, steps: int | None) -> None:
         """Count the steps, and flip the bit of a control run after the first."""
         fit = self._draft.fits[-1]
@@ -275,32 +252,32 @@ class Recorder:
             # The user's code after it would only cost time.
             raise SystemExit(0)
 
-    @_guarded("$.outcomes.final_state")
+    @guarded("$.outcomes.final_state")
     def train_ended(self, model: Any) -> None:
         """Read the state a fit ends with; the model may be gone when recording stops."""
         self._draft.fits[-1].ended = True
-        self._read_final_state(self._seen(model), model)
+        self._read_final_state(self._models.seen(model), model)
 
-    @_guarded("$.outcomes.initial_weights")
+    @guarded("$.outcomes.initial_weights")
     def model_found(self, model: Any) -> None:
         """Take note of a model, and of what it holds if it has been built."""
-        item = self._seen(model)
-        if item.initial is None and _built(model):
-            self._read_initial_weights(item, model)
+        item = self._models.seen(model)
+        if item.initial is None and is_built(model):
+            self._models.read_initial(item, model)
 
     def evaluate_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of an evaluate outside any fit."""
         self.model_found(model)
         self._conditions.given("evaluate", arguments)
 
-    @_guarded("$.outcomes.evaluations")
+    @guarded("$.outcomes.evaluations")
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the results of an evaluate outside any fit."""
         self._read_training(model)
         dtypes = self._metric_dtypes(model) or {}
         self._draft.evaluations.append(
             Evaluation(
-                model=self._seen(model).index,
+                model=self._models.seen(model).index,
                 after_fits=len(self._draft.fits),
                 results={name: float(value) for name, value in logs.items()},
                 dtypes={name: dtypes.get(name) for name in logs},
@@ -309,7 +286,7 @@ class Recorder:
 
     # How it is read.
 
-    def _failed(self, path: str, error: Exception) -> None:
+    def failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
         reason = scrub(f"{type(error).__name__}: {error}")[:500]
         self._draft.missed(path, reason)
@@ -325,24 +302,9 @@ class Recorder:
             message = f"repro-audit could not write the manifest: {error}"
             warnings.warn(message, RecordingWarning, stacklevel=3)
 
-    def _seen(self, model: Any) -> DraftModel:
-        """Return what is known of a model, which from now on counts."""
-        for item in self._draft.models:
-            if item.reference() is model:
-                return item
-        index = len(self._draft.models)
-        item = DraftModel(reference=weakref.ref(model), index=index)
-        self._draft.models.append(item)
-        self._draft.missed(
-            f"$.outcomes.initial_weights[{index}]",
-            "the model was not built before its first step: give it an Input or call build",
-        )
-        self._draft.missed(f"$.outcomes.final_state[{index}]", "the run has not ended")
-        return item
-
     def _loop(self, model: Any) -> DraftFit:
         """Return the hand-written loop that trains `model`, taking note of it at its first step."""
-        item = self._seen(model)
+        item = self._models.seen(model)
         fits = self._draft.fits
         for index in reversed(range(len(fits))):
             # Two models may be trained in turn: a loop goes on where its model's last fit is one.
@@ -363,34 +325,25 @@ class Recorder:
         self._trace.fit_begins(item.index)
         return fit
 
-    @_guarded("$.outcomes.fits")
+    @guarded("$.outcomes.fits")
     def _loop_epoch_ends(self, model: Any) -> DraftFit:
         return self._loop(model)
 
-    @_guarded("$.outcomes.fits")
+    @guarded("$.outcomes.fits")
     def _skip_loop_steps(self, model: Any, steps: int) -> None:
         self._loop(model).steps += steps
         for _ in range(steps):
             self._trace.wants()
 
-    @_guarded("$.conditions.training")
+    @guarded("$.conditions.training")
     def _read_training(self, model: Any) -> None:
-        self._conditions.training(self._seen(model), model)
+        self._conditions.training(self._models.seen(model), model)
 
-    def _read_initial_weights(self, item: DraftModel, model: Any) -> None:
-        tensors = self._backend.weights(model)
-        item.initial = capture_tensors(tensors)
-        item.labels = tuple(tensor.label for tensor in tensors)
-        self._draft.found(f"$.outcomes.initial_weights[{item.index}]")
-
-    @_guarded("$.outcomes.final_state")
+    @guarded("$.outcomes.final_state")
     def _read_final_state(self, item: DraftModel, model: Any) -> None:
-        tensors = self._backend.state(model)
-        item.final = capture_tensors(tensors)
-        item.labels = tuple(tensor.label for tensor in tensors)
-        self._draft.found(f"$.outcomes.final_state[{item.index}]")
+        self._models.read_final(item, model)
 
-    @_guarded("$.outcomes.fits")
+    @guarded("$.outcomes.fits")
     def _take_epoch(self, model: Any, logs: Mapping[str, Any], fit: DraftFit) -> None:
         numbers = {name: value for name, value in logs.items() if _is_number(value)}
         fit.add_epoch(numbers, self._metric_dtypes(model) or {})
@@ -412,26 +365,21 @@ class Recorder:
             return
         self.step(model, columns, arrays)
 
-    @_guarded("$.outcomes.fits.dtypes")
+    @guarded("$.outcomes.fits.dtypes")
     def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
         return self._backend.metric_dtypes(model)
 
-    @_guarded("$.control_run")
+    @guarded("$.control_run")
     def _flip_if_requested(self, model: Any, fit: DraftFit) -> None:
         if self._request is not None and self._request.flip and self._draft.flip is None:
             position, element, bit = self._backend.flip_bit(model)
             self._draft.flip = Flip(
                 step=fit.steps,
-                model=self._seen(model).index,
+                model=self._models.seen(model).index,
                 position=position,
                 element=element,
                 bit=bit,
             )
-
-
-def _built(model: Any) -> bool:
-    """Whether every layer has its weights; Keras's own test before a symbolic build."""
-    return all(layer.built for layer in model._flatten_layers())
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repro_audit.repeat.confirming import Suspicion
+
 __all__ = ["BARE", "CONTROL", "Plan", "Setting"]
 
 
@@ -28,6 +30,7 @@ class Plan:
         jobs: Runs at a time.
         vary: Names of the factors to vary once the runs were identical.
         singly: Whether each of them gets a run of its own, whatever that costs.
+        suspicion: What is put to the test by varying it.
         spread: Further seeds to train with.
         rtol: Relative tolerance of history values.
         atol: Absolute tolerance of history values.
@@ -47,6 +50,7 @@ class Plan:
     jobs: int = 1
     vary: Sequence[str] = ()
     singly: bool = False
+    suspicion: Suspicion | None = None
     spread: int = 0
     rtol: float | None = None
     atol: float | None = None

@@ -8,6 +8,7 @@ from repro_audit.audit import Audit
 from repro_audit.audit.serializing import serialize
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
+from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.factors import combine, watching
 from repro_audit.repeat.folders import AUDIT, prepare_directory
 from repro_audit.repeat.judging import judge
@@ -57,6 +58,8 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
     result = judge(plan, runner.done)
     if plan.vary and result.verdict == "identical":
         result = result._replace(envelope=vary(plan, runner, runner.done[0]))
+    if plan.suspicion is not None:
+        result = result._replace(confirmation=confirm(plan.suspicion, result))
     if plan.spread and result.verdict in {"identical", "close"}:
         result = result._replace(spread=spread(plan, runner, runner.done[0]))
     result = result._replace(runs=tuple(run.summary() for run in runner.done))

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Envelope, Factor, Spread, SpreadMetric
 from repro_audit.errors import printable
 
-__all__ = ["distances", "envelope_facts", "factor_states", "spread_line", "spread_summary"]
+__all__ = [
+    "confirming",
+    "distances",
+    "envelope_facts",
+    "factor_states",
+    "spread_line",
+    "spread_summary",
+]
+
+
+def confirming(names: Sequence[str]) -> str:
+    """Return the command that puts the first cause of a difference to the test.
+
+    Args:
+        names: What the two manifests are called.
+    """
+    files = " ".join(shlex.quote(printable(name)) for name in names)
+    return f"repro-audit repeat --confirm {files} SCRIPT ARGS"
 
 
 def factor_states(factor: Factor) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Audit, Envelope, Spread
 from repro_audit.compare import Comparison, TraceComparison
+from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.experiments import (
+    confirming,
     distances,
     envelope_facts,
     factor_states,
@@ -125,6 +127,9 @@ def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
         if comparison.trace is not None:
             yield from _steps(comparison.trace)
         yield from _causes(comparison)
+        if comparison.causes and kind_named(comparison.causes[0].kind).factor:
+            names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
+            yield from ("", "To confirm the first by experiment:", "", *_block(confirming(names)))
 
 
 def _causes(comparison: Comparison) -> Iterator[str]:

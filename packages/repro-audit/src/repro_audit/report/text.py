@@ -6,25 +6,22 @@ paths never do, so that they can be copied.
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
 
 from repro_audit.audit import Audit, AuditedManifest, Confirmation, Envelope, Finding, Spread
 from repro_audit.compare import Cause, Comparison, TraceComparison
+from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.experiments import (
+    confirming,
     distances,
     envelope_facts,
     factor_states,
     spread_line,
     spread_summary,
 )
+from repro_audit.report.page import Page
 from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
@@ -38,28 +35,6 @@ from repro_audit.report.summary import (
 
 __all__ = ["render_text"]
 
-_VERDICTS = {
-    "controlled": "bold green",
-    "identical": "bold green",
-    "close": "bold green",
-    "match": "green",
-    "uncontrolled": "bold red",
-    "divergent": "bold red",
-    "differ": "red",
-    "inconclusive": "bold yellow",
-    "missing": "yellow",
-    "no effect seen": "green",
-    "changes the run": "red",
-    "not varied": "yellow",
-    "not_compared": "dim",
-    "error": "bold red",
-    "warning": "yellow",
-    "info": "cyan",
-    "certain": "bold",
-    "likely": "bold",
-    "possible": "default",
-}
-
 
 def render_text(
     result: Audit, manifests: Sequence[Manifest], *, width: int = 100, color: bool = False
@@ -72,7 +47,7 @@ def render_text(
         width: Columns to wrap prose to.
         color: Whether to use colours and weights.
     """
-    page = _Page(width, color=color)
+    page = Page(width, color=color)
     for part in page_parts(result):
         if part == "single":
             _single(page, result.manifests[0], manifests[0])
@@ -108,14 +83,14 @@ def render_text(
     return page.text()
 
 
-def _confirmation(page: _Page, confirmation: Confirmation) -> None:
+def _confirmation(page: Page, confirmation: Confirmation) -> None:
     page.blank()
     word = {True: "confirmed", False: "not confirmed", None: "not decided"}[confirmation.confirmed]
     page.line(("bold", f"{word}: "), ("", printable(confirmation.cause)))
     page.prose(confirmation.text, indent=2)
 
 
-def _envelope(page: _Page, envelope: Envelope) -> None:
+def _envelope(page: Page, envelope: Envelope) -> None:
     """Show which conditions change the run."""
     page.blank()
     page.line(("bold", "Envelope: "), ("", next(facts := envelope_facts(envelope))))
@@ -138,7 +113,7 @@ def _envelope(page: _Page, envelope: Envelope) -> None:
         page.prose(fact, indent=2)
 
 
-def _spread(page: _Page, spread: Spread) -> None:
+def _spread(page: Page, spread: Spread) -> None:
     """Show how far the metrics scatter over seeds."""
     page.blank()
     page.line(("bold", "Spread: "), ("", spread_summary(spread)))
@@ -157,73 +132,7 @@ def page_parts(result: Audit) -> list[str]:
     return ["single"] if len(result.manifests) == 1 and not result.runs else ["verdict"]
 
 
-class _Page:
-    """Lines of text, wrapped and coloured by rich."""
-
-    def __init__(self, width: int, *, color: bool) -> None:
-        self._file = io.StringIO()
-        self._console = Console(
-            file=self._file,
-            width=max(width, 20),
-            force_terminal=color,
-            color_system="standard" if color else None,
-            no_color=not color,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-
-    def text(self) -> str:
-        """Return everything, without spaces at the ends of lines."""
-        lines = (line.rstrip() for line in self._file.getvalue().splitlines())
-        # A line that begins with two colons is a command to GitHub's runner.
-        return "\n".join(re.sub(r"^(\s*):(?=:)", r"\1\\x3a", line) for line in lines) + "\n"
-
-    def blank(self) -> None:
-        """Add an empty line."""
-        self._console.print()
-
-    def line(self, *parts: tuple[str, str]) -> None:
-        """Add a line that is never wrapped, of pairs of a style's name and a text."""
-        text = Text()
-        for style, part in parts:
-            text.append(part, style=_VERDICTS.get(style, style))
-        self._console.print(text, soft_wrap=True)
-
-    def prose(self, text: str, indent: int, style: str = "") -> None:
-        """Add a text that wraps with its indentation."""
-        self._console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
-
-    def labelled(self, label: str, text: str, width: int, style: str = "") -> None:
-        """Add a label and a text that wraps beside it."""
-        columns = self._console.width
-        if columns < 2 * width + 20:
-            self.line(("dim", f"  {label}"))
-            self.prose(text, indent=4, style=style)
-            return
-        body = Text(text, style=style).wrap(self._console, columns - width - 4)
-        for index, wrapped in enumerate(body):
-            head = Text(f"  {label if index == 0 else '':<{width}}  ", style="dim")
-            self._console.print(head + wrapped, soft_wrap=True)
-
-    def code(self, text: str, indent: int) -> None:
-        """Add lines of code, never wrapped."""
-        for part in text.splitlines():
-            self._console.print(Text(" " * indent + part, style="bold cyan"), soft_wrap=True)
-
-    def verdict(self, verdict: str, reason: str, word: str | None = None) -> None:
-        """Add the line a reader looks for first."""
-        shown = word or verdict
-        if word is not None:
-            shown += ": caught" if verdict == "match" else ": not caught"
-        text = Text(shown, style=_VERDICTS[verdict])
-        if reason:
-            text.append(f"  {reason}", style="default")
-        self._console.print(text)
-
-
-def _single(page: _Page, judged: AuditedManifest, manifest: Manifest) -> None:
+def _single(page: Page, judged: AuditedManifest, manifest: Manifest) -> None:
     page.verdict(judged.verdict, f"{judged.reason} (evidence: {judged.evidence})")
     page.line(("", printable(judged.name)))
     page.blank()
@@ -236,7 +145,7 @@ def _single(page: _Page, judged: AuditedManifest, manifest: Manifest) -> None:
     page.prose(_count_findings(judged), indent=0)
 
 
-def _finding(page: _Page, finding: Finding) -> None:
+def _finding(page: Page, finding: Finding) -> None:
     page.line((finding.severity, f"{finding.code} {finding.severity}"), ("", f"  {finding.title}"))
     page.prose(finding.seen, indent=2)
     page.prose(finding.why, indent=2, style="dim")
@@ -257,7 +166,7 @@ def _count_findings(judged: AuditedManifest) -> str:
     return f"{', '.join(counts)}. More on one: repro-audit explain {judged.findings[0].code}"
 
 
-def _several(page: _Page, result: Audit, manifests: Sequence[Manifest]) -> None:
+def _several(page: Page, result: Audit, manifests: Sequence[Manifest]) -> None:
     page.verdict(result.verdict, f"{result.reason} (evidence: {result.evidence})")
     if len(result.manifests) > 2:
         _groups(page, result)
@@ -273,7 +182,7 @@ def _several(page: _Page, result: Audit, manifests: Sequence[Manifest]) -> None:
             page.line(("", f"  {printable(item.name)}  {item.verdict}: {codes}"))
 
 
-def _groups(page: _Page, result: Audit) -> None:
+def _groups(page: Page, result: Audit) -> None:
     page.blank()
     page.line(
         (
@@ -289,7 +198,7 @@ def _groups(page: _Page, result: Audit) -> None:
 
 
 def _comparison(
-    page: _Page, comparison: Comparison, result: Audit, manifests: Sequence[Manifest]
+    page: Page, comparison: Comparison, result: Audit, manifests: Sequence[Manifest]
 ) -> None:
     if len(result.comparisons) > 1:
         page.verdict(comparison.verdict, comparison.reason)
@@ -310,10 +219,10 @@ def _comparison(
             (field.verdict, f"{field.verdict:<7}"),
             ("dim", f"  {field.detail}"),
         )
-    _outcomes(page, comparison)
+    _outcomes(page, comparison, result)
 
 
-def _outcomes(page: _Page, comparison: Comparison) -> None:
+def _outcomes(page: Page, comparison: Comparison, result: Audit) -> None:
     """Show how the outcomes differ, where first, and why."""
     if comparison.metrics:
         page.blank()
@@ -329,7 +238,7 @@ def _outcomes(page: _Page, comparison: Comparison) -> None:
         if comparison.trace is not None:
             _steps(page, comparison.trace)
         page.blank()
-        _causes(page, comparison)
+        _causes(page, comparison, result)
     elif comparison.differences and comparison.verdict == "identical":
         page.blank()
         paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
@@ -339,7 +248,7 @@ def _outcomes(page: _Page, comparison: Comparison) -> None:
         )
 
 
-def _metrics(page: _Page, comparison: Comparison) -> None:
+def _metrics(page: Page, comparison: Comparison) -> None:
     for item in comparison.metrics:
         name = printable(item.metric)
         if item.fit is None:
@@ -354,7 +263,7 @@ def _metrics(page: _Page, comparison: Comparison) -> None:
         )
 
 
-def _tensors(page: _Page, comparison: Comparison) -> None:
+def _tensors(page: Page, comparison: Comparison) -> None:
     difference = comparison.first_difference
     if difference is None or not difference.tensors:
         return
@@ -365,7 +274,7 @@ def _tensors(page: _Page, comparison: Comparison) -> None:
         page.line(("dim", f"  and {len(difference.tensors) - 3} more tensors"))
 
 
-def _steps(page: _Page, trace: TraceComparison) -> None:
+def _steps(page: Page, trace: TraceComparison) -> None:
     """Show what the first step that differs was made of, and how the distance grows."""
     for label, text in step_facts(trace):
         page.labelled(label, text, 12)
@@ -380,12 +289,17 @@ def _steps(page: _Page, trace: TraceComparison) -> None:
             page.line(("dim", f"  {where:<{width}}  {far:>7}  "), ("cyan", bar))
 
 
-def _causes(page: _Page, comparison: Comparison) -> None:
+def _causes(page: Page, comparison: Comparison, result: Audit) -> None:
     if not comparison.causes:
         page.line(("bold", "Why: "), ("", NO_CAUSE))
         page.prose(NO_CAUSE_MEANS, indent=2)
     for index, cause in enumerate(comparison.causes):
         _cause(page, cause, "Why" if index == 0 else "Or")
+    if comparison.causes and kind_named(comparison.causes[0].kind).factor:
+        names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
+        page.blank()
+        page.line(("bold", "To confirm the first by experiment:"))
+        page.code(confirming(names), indent=4)
     if comparison.excluded:
         page.blank()
         page.line(("bold", "Ruled out:"))
@@ -393,7 +307,7 @@ def _causes(page: _Page, comparison: Comparison) -> None:
             page.prose(f"{item.title}: {item.reason}", indent=2, style="dim")
 
 
-def _cause(page: _Page, cause: Cause, word: str) -> None:
+def _cause(page: Page, cause: Cause, word: str) -> None:
     page.line(("bold", f"{word}, {cause.certainty}: "), ("", cause.title))
     page.prose(cause.reason, indent=2, style="dim")
     page.code(cause.remedy, indent=4)

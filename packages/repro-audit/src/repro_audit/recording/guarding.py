@@ -1,0 +1,43 @@
+"""Let what cannot be recorded cost one field of the manifest, and never the training."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+__all__ = ["guarded"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Recording(Protocol):
+    def failed(self, path: str, error: Exception) -> None:
+        """Take note that the field at JSONPath `path` could not be recorded."""
+
+
+S = TypeVar("S", bound=_Recording)
+
+
+def guarded(
+    path: str,
+) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R | None]]:
+    """Make a method warn where it fails, and mark the field at `path` missing.
+
+    Args:
+        path: JSONPath of the field that the method reads.
+    """
+
+    def decorate(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R | None]:
+        @functools.wraps(method)
+        def tried(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+                self.failed(path, error)
+                return None
+
+        return tried
+
+    return decorate

@@ -1,0 +1,56 @@
+"""The models of a run: which they are, and the state they begin and end with."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.capture.state import capture_tensors
+from repro_audit.recording.draft import Draft, DraftModel
+
+if TYPE_CHECKING:
+    from repro_audit.capture.backend import Backend
+
+__all__ = ["Models", "is_built"]
+
+
+class Models:
+    """Reads models into a draft, in the order in which they are seen."""
+
+    def __init__(self, draft: Draft, backend: Backend) -> None:
+        self._draft = draft
+        self._backend = backend
+
+    def seen(self, model: Any) -> DraftModel:
+        """Return what is known of a model, which from now on counts."""
+        for item in self._draft.models:
+            if item.reference() is model:
+                return item
+        index = len(self._draft.models)
+        item = DraftModel(reference=weakref.ref(model), index=index)
+        self._draft.models.append(item)
+        self._draft.missed(
+            f"$.outcomes.initial_weights[{index}]",
+            "the model was not built before its first step: give it an Input or call build",
+        )
+        self._draft.missed(f"$.outcomes.final_state[{index}]", "the run has not ended")
+        return item
+
+    def read_initial(self, item: DraftModel, model: Any) -> None:
+        """Read the weights that a model begins with."""
+        tensors = self._backend.weights(model)
+        item.initial = capture_tensors(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
+        self._draft.found(f"$.outcomes.initial_weights[{item.index}]")
+
+    def read_final(self, item: DraftModel, model: Any) -> None:
+        """Read the state that a model, and its optimizer, end with as far as is known now."""
+        tensors = self._backend.state(model)
+        item.final = capture_tensors(tensors)
+        item.labels = tuple(tensor.label for tensor in tensors)
+        self._draft.found(f"$.outcomes.final_state[{item.index}]")
+
+
+def is_built(model: Any) -> bool:
+    """Whether every layer has its weights; Keras's own test before a symbolic build."""
+    return all(layer.built for layer in model._flatten_layers())
