@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,26 @@ def test_wheels_from_sdists_audit_a_manifest_outside_the_tree(wheels: Path, tmp_
     broken.write_bytes(manifest.read_bytes().replace(b'"complete"', b'"over"', 1))
     command[1] = broken.name
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 2
+
+
+def test_the_wheel_brings_the_fixture_to_pytest(wheels: Path, tmp_path: Path) -> None:
+    """Unpacked where Python looks, it is found by its entry point; blocked, it is not there."""
+    site = tmp_path / "site"
+    site.mkdir()
+    built = map(str, wheels.glob("*.whl"))
+    uv("pip", "install", "--quiet", "--no-deps", "--no-index", f"--target={site}", *built, cwd=site)
+    pytest_ = [sys.executable, "-m", "pytest", "--fixtures", "-p", "no:cacheprovider"]
+    for options, found in (([], True), (["-p", "no:repro_audit"], False)):
+        done = subprocess.run(
+            [*pytest_, *options],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(site)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "tmp_path -- " in done.stdout
+        assert ("assert_repeats -- site/repro_audit/pytest_plugin.py" in done.stdout) is found
 
 
 def _dependencies(wheels: Path) -> list[str]:

@@ -7,6 +7,8 @@
 
 `control` and `record` are for training code and load Keras when they are called; `load`,
 `audit` and `compare` read manifests and need neither Keras nor NumPy.
+
+PYTEST_DONT_REWRITE: a recorded session of pytest loads this package before pytest can.
 """
 
 from __future__ import annotations

@@ -1,0 +1,191 @@
+"""The fixture `assert_repeats`: a test that training repeats.
+
+pytest loads this module in every session of everybody who has the package installed. So it
+loads nothing at its top but what ``import repro_audit`` loads; the rest waits for a call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from repro_audit.errors import ReproAuditError, printable
+
+if TYPE_CHECKING:
+    from repro_audit.audit import Audit
+    from repro_audit.repeat import Plan, Repeated
+
+__all__ = ["AssertRepeats", "assert_repeats"]
+
+
+@pytest.fixture
+def assert_repeats(request: pytest.FixtureRequest, tmp_path: Path) -> AssertRepeats:
+    """Assert that a script trains to the same bits, by repro-audit repeat.
+
+    ``assert_repeats("train.py", "--epochs", "1")`` runs the script twice in clean processes
+    and once with a bit flipped, and compares. See repro_audit.pytest_plugin.AssertRepeats
+    for its options.
+    """
+    return AssertRepeats(beside=request.path.parent, evidence=tmp_path)
+
+
+class AssertRepeats:
+    """Repeats a script and fails the test unless the runs are the same.
+
+    Args:
+        beside: The folder in which a script is looked for first: the test's own.
+        evidence: The folder below which each call makes one for its evidence.
+    """
+
+    def __init__(self, *, beside: Path, evidence: Path) -> None:
+        self._beside = beside
+        self._evidence = evidence
+
+    def __call__(
+        self,
+        target: str | os.PathLike[str],
+        *arguments: object,
+        module: bool = False,
+        runs: int = 2,
+        trace: str | int | None = None,
+        timeout_s: float | None = None,
+        cwd: str = "here",
+        pass_env: Sequence[str] = (),
+        rtol: float | None = None,
+        atol: float | None = None,
+        ignore_metrics: Sequence[str] = (),
+        require: str = "weights",
+        bare: bool = False,
+        jobs: int = 1,
+    ) -> Audit:
+        """Run a script again and again, and return the audit where the runs are the same.
+
+        Args:
+            target: The script, looked for beside the test's own file and then in the current
+                folder; or a module's name.
+            arguments: Its arguments, each as `str` gives it.
+            module: Whether `target` is a module's name, as with ``python -m``.
+            runs: Ordinary runs, 2 or more.
+            trace: Which steps are traced: ``step``, ``epoch``, ``none`` or every so many; None
+                is whatever the script says.
+            timeout_s: Seconds after which a run is ended; None waits for ever.
+            cwd: Where runs start: ``here``, in the current folder; in a ``copy`` of it; or in
+                an ``empty`` one.
+            pass_env: Further environment variables to pass on.
+            rtol: Relative tolerance of history values; with it runs can be ``close``.
+            atol: Absolute tolerance of history values.
+            ignore_metrics: Metrics that are not compared.
+            require: The least evidence: ``history``, ``weights`` or ``trace``.
+            bare: Whether to make one more run without any recording.
+            jobs: Runs at a time, each on cores of its own.
+        """
+        from repro_audit.audit import exit_code
+        from repro_audit.cli.progress import Progress
+        from repro_audit.repeat import Plan, repeat
+
+        name = printable(os.fspath(target))
+        plan = Plan(
+            target=[
+                os.fspath(target) if module else self._script(target),
+                *map(str, arguments),
+            ],
+            module=module,
+            directory=_unused(self._evidence),
+            runs=runs,
+            timeout_s=timeout_s,
+            working_directory=cwd,
+            pass_environment=_several(pass_env),
+            trace=trace,
+            bare=bare,
+            jobs=jobs,
+            rtol=rtol,
+            atol=atol,
+            ignore_metrics=_several(ignore_metrics),
+            require=require,
+        )
+        _check(plan)
+        try:
+            # pytest shows what stands on standard error beside a failure, and with -s at once.
+            with Progress() as progress:
+                result = repeat(plan, progress)
+        except ReproAuditError as error:
+            _fail(f"{name} was not shown to repeat: {error}")
+        if exit_code(result.audit) != 0:
+            _fail(_report(name, plan, result))
+        return result.audit
+
+    def _script(self, target: str | os.PathLike[str]) -> str:
+        """Return the whole path of a script."""
+        folders = list(dict.fromkeys((self._beside, Path.cwd())))
+        path = next((folder / target for folder in folders if (folder / target).is_file()), None)
+        if path is None:
+            where = (
+                f" in {' or '.join(map(str, folders))}" if not Path(target).is_absolute() else ""
+            )
+            _fail(printable(f"{os.fspath(target)}: there is no such script{where}."))
+        return str(path)
+
+
+def _unused(folder: Path) -> Path:
+    """Return a path in a folder at which there is nothing yet."""
+    paths = (folder / f"repeat-{number}" for number in count(1))
+    return next(path for path in paths if not path.exists())
+
+
+def _several(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names as a tuple; one text is one name, and not as many as it has letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check(plan: Plan) -> None:
+    """Fail on what the command line would refuse, too."""
+    from repro_audit.repeat import WORKING_DIRECTORIES
+
+    count_of_steps = type(plan.trace) is int and plan.trace > 0
+    traces, evidence = (None, "step", "epoch", "none"), ("history", "weights", "trace")
+    # Asked as "is it good?", which NaN never is.
+    for option, value, good, expected in (
+        ("runs", plan.runs, plan.runs >= 2, "2 or more"),
+        ("jobs", plan.jobs, plan.jobs >= 1, "1 or more"),
+        ("timeout_s", plan.timeout_s, plan.timeout_s is None or plan.timeout_s > 0, "above 0"),
+        ("rtol", plan.rtol, plan.rtol is None or plan.rtol >= 0, "0 or more"),
+        ("atol", plan.atol, plan.atol is None or plan.atol >= 0, "0 or more"),
+        ("trace", plan.trace, count_of_steps or plan.trace in traces, f"a count or {traces}"),
+        (
+            "cwd",
+            plan.working_directory,
+            plan.working_directory in WORKING_DIRECTORIES,
+            f"one of {WORKING_DIRECTORIES}",
+        ),
+        ("require", plan.require, plan.require in evidence, f"one of {evidence}"),
+    ):
+        if not good:
+            _fail(f"assert_repeats: {option}: expected {expected}, received {value!r}.")
+
+
+def _report(name: str, plan: Plan, result: Repeated) -> str:
+    """Return what a test says that fails: the verdict, where, why, and where to look closer."""
+    from repro_audit.report.text import render_text
+
+    audit = result.audit
+    # Only a difference that was seen shows that a script does not repeat.
+    claim = "does not repeat" if audit.verdict == "divergent" else "was not shown to repeat"
+    lines = [
+        f"{name} {claim}: {audit.verdict}: {audit.reason}",
+        "",
+        render_text(audit, result.manifests).rstrip("\n"),
+    ]
+    if result.log_tail:
+        lines += ["", "The log ends:", *(f"  | {line}" for line in result.log_tail)]
+    lines += ["", f"The evidence is in {printable(str(plan.directory))}"]
+    return "\n".join(lines)
+
+
+def _fail(message: str) -> NoReturn:
+    """Fail the test, without a traceback: it would show this module, not the script."""
+    pytest.fail(message, pytrace=False)
