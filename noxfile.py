@@ -88,7 +88,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def schemas(session: nox.Session) -> None:
-    """Check our JSON Schemas against the schema of schemas."""
+    """Check our JSON Schemas against the schema of schemas, and the action against GitHub's."""
     install(session, groups=("lint",))
     check_schemas(session)
 
@@ -167,9 +167,10 @@ def check_types(session: nox.Session) -> None:
 
 
 def check_schemas(session: nox.Session) -> None:
-    """Check every schema we ship."""
+    """Check every schema we ship, and the action against GitHub's own."""
     paths = sorted(map(str, Path(SCHEMAS).rglob("*.schema.json")))
     session.run("check-jsonschema", "--check-metaschema", *paths)
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-actions", "action.yml")
 
 
 # What `reproduce` prints last

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -45,3 +47,27 @@ def test_every_command_is_in_the_readme() -> None:
     for command in set(COMMANDS) - {"audit"}:
         assert f"repro-audit {command}" in README
     assert "repro-audit nonsense" not in README
+
+
+def test_the_call_of_the_fixture_is_one_it_takes() -> None:
+    """By its signature; an option that does not exist is no part of it."""
+    import inspect
+
+    from repro_audit.pytest_plugin import AssertRepeats
+
+    (call,) = re.findall(r"^    assert_repeats\((.*)\)$", README, re.MULTILINE)
+    options = set(re.findall(r"(\w+)=", call))
+    taken = inspect.signature(AssertRepeats.__call__).parameters
+    assert options
+    assert options <= set(taken)
+    assert "nonsense" not in taken
+
+
+def test_the_step_of_a_workflow_gives_inputs_that_the_action_has() -> None:
+    """Each of them by its name, and another action's are not among them."""
+    yaml = YAML(typ="safe", pure=True)
+    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    python, ours = yaml.load(shown)
+    inputs = yaml.load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    assert set(ours["with"]) <= set(inputs)
+    assert not set(python["with"]) <= set(inputs)

@@ -1,0 +1,329 @@
+"""action.yml: what GitHub would run, run by the same shell with the same variables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ACTION = Path(__file__).parents[2] / "action.yml"
+# As GitHub's runner starts a step whose shell is bash.
+BASH = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]
+INPUT = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+ATTACKS = [
+    "$(touch pwned)",
+    "; touch pwned",
+    "`touch pwned`",
+    "x' ; touch pwned ; '",
+    "\ntouch pwned",
+]
+NOTES_ITS_ARGUMENTS = """
+import json, pathlib, sys
+pathlib.Path(sys.argv[0]).with_name("seen.json").write_text(json.dumps(sys.argv[1:]))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What a step came to: its exit code, its log, the summary and the outputs it wrote."""
+
+    exit_code: int
+    log: str
+    summary: str
+    outputs: dict[str, str]
+
+
+def read(path: Path = ACTION) -> Any:
+    """Return the action as GitHub reads it."""
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+def step_named(name: str) -> Any:
+    """Return one step of the action."""
+    (step,) = (step for step in read()["runs"]["steps"] if step["name"] == name)
+    return step
+
+
+def run(name: str, folder: Path, given: Mapping[str, str], path: str = "") -> Step:
+    """Run the block of a step in a folder, with the inputs that are given and the others' defaults.
+
+    Args:
+        name: The step.
+        folder: Where it starts.
+        given: Inputs.
+        path: A folder whose programs come first; else those beside this Python.
+    """
+    step = step_named(name)
+    inputs = {key: value["default"] for key, value in read()["inputs"].items()} | given
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("TF_", "KERAS_", "GITHUB_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
+    }
+    environment["PATH"] = f"{path or Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for key, value in step["env"].items():
+        environment[key] = INPUT.sub(lambda found: inputs[found[1]], value)
+    beside = folder.with_name(f"{folder.name}-github")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    written = {name: beside / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for file in written.values():
+        file.touch()
+    script = beside / "step.sh"
+    script.write_text(step["run"], encoding="utf-8")
+    done = subprocess.run(
+        [*BASH, str(script)],
+        cwd=folder,
+        env=environment | {key: str(file) for key, file in written.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    outputs = written["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()
+    return Step(
+        exit_code=done.returncode,
+        log=done.stdout,
+        summary=written["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8"),
+        outputs=dict(line.split("=", 1) for line in outputs),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, stand_in: Path, example: Path) -> Path:
+    """Return a checkout with a script that stands for a trainer, and one that trains nothing."""
+    made = tmp_path / "checkout"
+    made.mkdir()
+    shutil.copy(stand_in, made / "train.py")
+    shutil.copy(example, made / "example.json")
+    (made / "note.py").write_text(NOTES_ITS_ARGUMENTS, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def audited(stand_in: Path, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkout in which a repeat has ended well."""
+    made = tmp_path_factory.mktemp("audited") / "checkout"
+    made.mkdir()
+    shutil.copy(stand_in, made / "train.py")
+    shutil.copy(example, made / "example.json")
+    step = run("Repeat", made, {"script": "train.py", "args": "example.json"})
+    assert step.outputs == {"verdict": "identical", "exit-code": "0"}, step.log
+    return made
+
+
+# What it says
+
+
+def test_the_action_is_one_by_the_schema_of_github(tmp_path: Path) -> None:
+    """And what is not one is refused."""
+    broken = tmp_path / "action.yml"
+    broken.write_text(
+        ACTION.read_text(encoding="utf-8").replace("using: composite", "using: compost"),
+        encoding="utf-8",
+    )
+    check = [str(Path(sys.executable).with_name("check-jsonschema"))]
+    check.append("--builtin-schema=vendor.github-actions")
+    codes = [subprocess.run([*check, path], check=False).returncode for path in (ACTION, broken)]
+    assert codes == [0, 1]
+
+
+def test_no_expression_stands_in_a_script() -> None:
+    """Each variable is one input, whole; and an expression in a script would be found."""
+    steps = [step for step in read()["runs"]["steps"] if "run" in step]
+    assert [step["name"] for step in steps] == ["Install", "Repeat"]
+    for step in steps:
+        assert "${{" not in step["run"]
+        assert step["shell"] == "bash"
+        assert all(INPUT.fullmatch(value) for value in step["env"].values())
+    assert "${{" in str(steps[0]["env"])
+
+
+def test_every_input_is_used_and_every_input_that_is_used_exists() -> None:
+    """An input that is misspelt would be empty without a word."""
+    action = read()
+    used = set(re.findall(r"inputs\.([a-z-]+)", str(action["runs"])))
+    assert used == set(action["inputs"])
+    assert {"verdict", "exit-code"} == set(action["outputs"])
+
+
+def test_the_evidence_is_kept_however_the_repeat_ends() -> None:
+    """The folder that `repeat` writes; installing depends on its input."""
+    step = step_named("Keep the evidence")
+    assert step["if"] == "always()"
+    assert step["uses"] == "actions/upload-artifact@v4"
+    assert step["with"]["path"] == "${{ inputs.working-directory }}/${{ inputs.directory }}"
+    assert step_named("Install")["if"] == "inputs.install != ''"
+
+
+# What it does
+
+
+@pytest.mark.keras
+def test_training_that_repeats_passes_and_training_that_is_not_seeded_fails(
+    tmp_path: Path, trained: Path
+) -> None:
+    """Exit codes 0 and 1, and the same verdict in the summary, the outputs and the evidence."""
+
+    def one(how: str) -> Step:
+        made = tmp_path / how
+        made.mkdir()
+        shutil.copy(trained, made / "train.py")
+        return run("Repeat", made, {"script": "train.py", "args": how})
+
+    with ThreadPoolExecutor(2) as workers:
+        seeded, unseeded = workers.map(one, ("seeded", "unseeded"))
+    for step, verdict, code in ((seeded, "identical", 0), (unseeded, "divergent", 1)):
+        assert step.exit_code == code, step.log
+        assert step.outputs == {"verdict": verdict, "exit-code": str(code)}
+        assert step.summary.startswith(f"## repro-audit: {verdict}\n")
+    assert "Control run: caught" in seeded.summary
+    assert "**Where:** initial weights" in unseeded.summary
+    assert "set_random_seed" in unseeded.summary
+    assert (tmp_path / "unseeded/repro-audit/run-2/manifest.json").exists()
+
+
+def test_a_run_that_fails_is_inconclusive(folder: Path) -> None:
+    """Exit 2, the reason in the summary and the end of its log in the step's."""
+    step = run("Repeat", folder, {"script": "train.py", "args": "example.json exit3"})
+    assert step.exit_code == 2
+    assert step.outputs == {"verdict": "inconclusive", "exit-code": "2"}
+    assert "run-1 ended with exit code 3" in step.summary
+    assert "| stand-in begins as run-1" in step.log
+
+
+def test_runs_options_directory_and_module_are_handed_on(folder: Path) -> None:
+    """Three runs of a module, each in an empty folder; a script has neither."""
+    given = {"args": "example.json", "options": "--require history", "directory": "a b/evidence"}
+    step = run("Repeat", folder, {**given, "module": "train", "runs": "3"})
+    assert (step.exit_code, step.outputs["verdict"]) == (0, "identical")
+    assert (folder / "a b/evidence/run-3/manifest.json").exists()
+    step = run("Repeat", folder, {**given, "script": "train.py", "options": "--nonsense"})
+    assert step.exit_code == 2
+    assert "nonsense" in step.log
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"script": "train.py", "module": "train"},
+        {"script": "train.py", "args": "'never closed"},
+        {"script": "train.py", "options": "--trace 'never closed"},
+        {"script": "absent.py"},
+        {"script": "train.py", "args": "example.json", "runs": "1"},
+        {"script": "train.py", "args": "example.json", "options": "--help"},
+        {"script": "--help"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_repeated_is_inconclusive(
+    audited: Path, tmp_path: Path, inputs: dict[str, str]
+) -> None:
+    """Never a pass, though an earlier repeat has left a good audit where this one's would be."""
+    folder = shutil.copytree(audited, tmp_path / "checkout")
+    step = run("Repeat", folder, inputs)
+    before = json.loads((folder / "repro-audit/audit.json").read_text(encoding="utf-8"))
+    assert before["verdict"] == "identical"
+    assert step.exit_code == 2
+    assert step.outputs == {"verdict": "inconclusive", "exit-code": "2"}
+    assert step.summary.startswith("## repro-audit: inconclusive\n")
+
+
+def test_options_cannot_lead_the_result_away(folder: Path) -> None:
+    """The summary is Markdown and the evidence where the artifact is taken from."""
+    options = "--format json --output elsewhere.json --directory elsewhere"
+    given = {"script": "train.py", "args": "example.json", "options": options}
+    step = run("Repeat", folder, given)
+    assert step.exit_code == 0, step.log
+    assert step.summary.startswith("## repro-audit: identical\n")
+    assert not list(folder.glob("elsewhere*"))
+
+
+# What reaches the script, and what does not reach the shell
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("", "[]"),
+        ("--epochs 2", '["--epochs", "2"]'),
+        ("a 'b c' \"d 'e'\" f\\ g", '["a", "b c", "d \'e\'", "f g"]'),
+        ("--epochs 2\n--data digits.npz\n", '["--epochs", "2", "--data", "digits.npz"]'),
+        ("''", '[""]'),
+        ("* $HOME ~ {a,b}", '["*", "$HOME", "~", "{a,b}"]'),
+        ("--runs 5 -- -m", '["--runs", "5", "--", "-m"]'),
+        ("$(touch pwned)", '["$(touch", "pwned)"]'),
+        ("; touch pwned", '[";", "touch", "pwned"]'),
+    ],
+)
+def test_args_are_split_as_a_shell_does_and_nothing_in_them_is_expanded(
+    folder: Path, args: str, words: str
+) -> None:
+    """The script finds them word for word."""
+    run("Repeat", folder, {"script": "note.py", "args": args})
+    assert (folder / "seen.json").read_text(encoding="utf-8") == words
+    assert not list(folder.rglob("pwned"))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_input_is_executed(folder: Path, attack: str) -> None:
+    """A command in any input of either script makes no file."""
+    inputs = {INPUT.sub(r"\1", value) for value in step_named("Repeat")["env"].values()}
+    assert inputs == {"script", "module", "args", "runs", "options", "directory"}
+    for name in sorted(inputs):
+        given = {"script": "" if name == "module" else "note.py", name: attack}
+        assert run("Repeat", folder, given).exit_code == 2
+    assert run("Install", folder, {"install": f"--no-index {attack}"}).exit_code != 0
+    assert not list(folder.parent.rglob("pwned"))
+
+
+def test_a_shell_that_executed_an_input_would_be_seen(tmp_path: Path) -> None:
+    """The negative of the tests above: each of those attacks makes the file where it can."""
+    for attack in ATTACKS:
+        subprocess.run([*BASH, "-c", f"echo 'x'{attack}"], cwd=tmp_path, check=False)
+        if "'" in attack:
+            subprocess.run([*BASH, "-c", f"echo '{attack}'"], cwd=tmp_path, check=False)
+        (found,) = tmp_path.rglob("pwned")
+        found.unlink()
+
+
+# What is installed
+
+
+def test_what_is_to_be_installed_is_split_and_installed(folder: Path) -> None:
+    """Two wheels, one of them in a folder with a space; one that is missing fails the step."""
+    environment = folder.parent / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    (folder / "two words").mkdir()
+    for name, place in (("one", folder), ("two", folder / "two words")):
+        with zipfile.ZipFile(place / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+            about = f"{name}-1.0.dist-info"
+            wheel.writestr(f"{name}.py", "")
+            wheel.writestr(
+                f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+            )
+            wheel.writestr(
+                f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            wheel.writestr(f"{about}/RECORD", "")
+    wanted = "--no-index ./one-1.0-py3-none-any.whl\n'./two words/two-1.0-py3-none-any.whl'"
+    step = run("Install", folder, {"install": wanted}, path=str(environment / "bin"))
+    assert step.exit_code == 0, step.log
+    python = str(environment / "bin/python")
+    subprocess.run([python, "-c", "import one, two"], check=True)
+    step = run("Install", folder, {"install": "--no-index three"}, path=str(environment / "bin"))
+    assert step.exit_code != 0
