@@ -19,7 +19,11 @@ class Repeat(Protocol):
     """Starts a repeat and returns its end."""
 
     def __call__(
-        self, *arguments: str, cwd: Path, variables: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        cwd: Path,
+        variables: dict[str, str] | None = None,
+        timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]: ...
 
 
@@ -39,7 +43,10 @@ def repeat(environment: dict[str, str]) -> Repeat:
     """Return a function that repeats a script and waits for the end."""
 
     def run(
-        *arguments: str, cwd: Path, variables: dict[str, str] | None = None
+        *arguments: str,
+        cwd: Path,
+        variables: dict[str, str] | None = None,
+        timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *arguments],
@@ -47,7 +54,7 @@ def repeat(environment: dict[str, str]) -> Repeat:
             env=environment | (variables or {}),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
             check=False,
         )
 
@@ -82,3 +89,9 @@ def trained() -> str:
 def checkpoint() -> str:
     """Return the script that begins from a checkpoint if there is one."""
     return str(SCRIPTS / "checkpoint.py")
+
+
+@pytest.fixture(scope="session")
+def sensitive() -> str:
+    """Return the script that stands for a trainer with known sensitivities."""
+    return str(SCRIPTS / "sensitive.py")

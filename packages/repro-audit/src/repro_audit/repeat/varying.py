@@ -1,9 +1,9 @@
 """Find the factors that change a run, in as few runs as possible.
 
-All factors are varied at once. If that changes nothing, nothing does. Else those that are
-likely to are varied one by one, and the others together, in halves where that changes the run.
-Last, all that were found are varied together: that must give the bits of the first experiment,
-or something acts only in company.
+All factors are varied at once. If that changes nothing, nothing does. Else those that hardly
+ever do are varied together, and in halves where that changes the run; the others are varied one
+by one, for most of them do. Last, all that were found are varied together: that must give the
+bits of the first experiment, or something acts only in company.
 """
 
 from __future__ import annotations
@@ -94,13 +94,19 @@ class _Search:
         """Vary all at once, and split what changes the run."""
         everything = self._try("all", names)
         if everything.same:
-            for name in names:
-                if name in everything.shown:
-                    self._cleared(name, everything)
-            self._one_by_one([name for name in names if name not in everything.shown])
+            self._clear(everything)
             return True, ""
-        self._one_by_one([name for name in names if factor_named(name).likely])
-        self._split([name for name in names if not factor_named(name).likely], known=False)
+        likely = [name for name in names if factor_named(name).likely]
+        rest = [name for name in names if not factor_named(name).likely]
+        if not self._split(rest, "rest"):
+            self._one_by_one(likely)
+        elif likely:
+            # Something unlikely explains the difference: then the likely ones may all be quiet.
+            together = self._try("likely", likely)
+            if together.same:
+                self._clear(together)
+            else:
+                self._one_by_one(likely)
         if everything.comparison is None:
             return None, f"All at once could not be seen: {everything.done.problem}."
         return self._complete(everything)
@@ -110,29 +116,36 @@ class _Search:
         for experiment in self._try_each([(name, [name]) for name in names]):
             self._decide(experiment.names[0], experiment)
 
-    def _split(self, names: list[str], *, known: bool) -> None:
-        """Vary a group that is likely to change nothing; split it if it does.
+    def _clear(self, experiment: _Experiment) -> None:
+        """Clear the factors of a run that nothing changed, and retry those it could not vary."""
+        for name in experiment.names:
+            if name in experiment.shown:
+                self._cleared(name, experiment)
+        self._one_by_one([name for name in experiment.names if name not in experiment.shown])
+
+    def _split(self, names: list[str], label: str, *, known: bool = False) -> bool:
+        """Vary a group, split it if that changes the run, and return whether it does.
 
         Args:
             names: The group.
+            label: What to call its run.
             known: Whether it is known to change the run, as the half of one whose other does not.
         """
         if not names:
-            return
+            return False
         if len(names) == 1:
             self._one_by_one(names)
-            return
+            return self._results[names[0]].verdict != _NO_EFFECT
         if not known:
-            experiment = self._try("-".join(names) if len(names) < 4 else "rest", names)
+            experiment = self._try(label, names)
             if experiment.same:
-                for name in names:
-                    self._decide(name, experiment)
-                return
+                self._clear(experiment)
+                return False
         middle = len(names) // 2
         first, second = names[:middle], names[middle:]
-        self._split(first, known=False)
-        quiet = all(self._results[name].verdict == _NO_EFFECT for name in first)
-        self._split(second, known=quiet)
+        changes = self._split(first, "-".join(first))
+        self._split(second, "-".join(second), known=not changes)
+        return True
 
     def _complete(self, everything: _Experiment) -> tuple[bool, str]:
         """See whether what was found explains what all factors did together."""

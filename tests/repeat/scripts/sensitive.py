@@ -1,0 +1,78 @@
+"""Stand for a trainer that depends on some conditions: leave the manifest one would leave.
+
+Arguments: a valid manifest, then the factors that change the outcome, parted by commas.
+``jit:op-determinism`` is XLA, which is refused unless op determinism is off; ``fails:cwd`` ends
+with exit code 1 where the folder is another; ``pins`` sets the thread count itself.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+
+from repro_audit.manifest import load
+from repro_audit.manifest.records import Flip
+from repro_audit.manifest.writing import write
+
+example, factors = sys.argv[1], sys.argv[2].split(",")
+request = json.loads(os.environ["REPRO_AUDIT_RUN"])
+variables = os.environ
+
+op_determinism = request["op_determinism"] is not False
+state = {
+    "threads": int(variables.get("TF_NUM_INTRAOP_THREADS", "2")) if "pins" not in factors else 2,
+    "onednn": variables.get("TF_ENABLE_ONEDNN_OPTS") != "0",
+    "isa": variables.get("ONEDNN_MAX_CPU_ISA", "Intel AVX-512"),
+    "op-determinism": op_determinism,
+    "jit": bool(request["jit"]) and not op_determinism,
+    "hash-seed": variables["PYTHONHASHSEED"],
+    "file-order": {None: None, False: "system", True: "reversed"}[request["reverse_folders"]],
+    "timezone": variables.get("TZ", "UTC"),
+    "locale": variables.get("LC_ALL", "C.UTF-8"),
+    "cwd": Path.cwd().name == "elsewhere",
+}
+if "fails:cwd" in factors and state["cwd"]:
+    sys.exit("data/digits.npz: no such file")
+if "ONEDNN_VERBOSE" in variables:
+    print(f"onednn_verbose,v1,info,cpu,isa:{state['isa']}")
+
+manifest = load(example)._replace(run_id=uuid.uuid4().hex, digest="", trace=None)
+conditions = manifest.conditions
+determinism = conditions.determinism
+pool = determinism.threads.intra_op._replace(
+    in_force=state["threads"], source="api" if "pins" in factors else "cores"
+)
+manifest = manifest._replace(
+    conditions=conditions._replace(
+        seeds=conditions.seeds._replace(
+            hash_seed=conditions.seeds.hash_seed._replace(requested=state["hash-seed"])
+        ),
+        environment=conditions.environment._replace(
+            timezone=state["timezone"], locale=state["locale"], file_order=state["file-order"]
+        ),
+        determinism=determinism._replace(
+            threads=determinism.threads._replace(intra_op=pool),
+            onednn=determinism.onednn._replace(in_force=state["onednn"]),
+            op_determinism="before_first_op" if state["op-determinism"] else "off",
+            execution=(determinism.execution[0]._replace(jit=state["jit"]),),
+        ),
+    )
+)
+acting = {
+    name: state[name]
+    for name in sorted({item.partition(":")[0] for item in factors} & state.keys())
+}
+text = json.dumps([acting, request["flip"]])
+digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+outcomes = manifest.outcomes
+first = outcomes.fits[0]._replace(
+    epochs=(digest,), trace=(None,), history={"loss": (1.0,)}, dtypes={"loss": "float32"}
+)
+digests = outcomes.digests._replace(epochs=(digest,), trace=None, history=None)
+outcomes = outcomes._replace(fits=(first,), digests=digests, trace=None)
+manifest = manifest._replace(outcomes=outcomes)
+if request["flip"]:
+    manifest = manifest._replace(control_run=Flip(step=1, model=0, position=0, element=0, bit=11))
+write(manifest, request["manifest"])

@@ -1,0 +1,146 @@
+"""`repeat --vary` around a script whose sensitivities are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FACTORS = [
+    "threads", "onednn", "isa", "op-determinism", "jit", "hash-seed", "file-order", "timezone",
+    "locale", "cwd", "load",
+]  # fmt: skip
+
+
+@pytest.fixture
+def vary(repeat: Any, sensitive: str, example: str, tmp_path: Path) -> Any:
+    """Return a function that varies a script with known sensitivities."""
+
+    def run(sensitivities: str, *options: str, factors: str = "all") -> Any:
+        arguments = ["--vary", factors, *options, "-d", "out", sensitive, example, sensitivities]
+        done = repeat(*arguments, cwd=tmp_path)
+        said = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
+        return done, said
+
+    return run
+
+
+def verdicts(said: Any) -> dict[str, str]:
+    return {item["name"]: item["verdict"] for item in said["envelope"]["factors"]}
+
+
+def found(said: Any) -> set[str]:
+    return {name for name, verdict in verdicts(said).items() if verdict == "changes the run"}
+
+
+def test_a_run_that_nothing_changes_takes_one_more(vary: Any) -> None:
+    """In it everything is varied, and the run says so."""
+    done, said = vary("none")
+    assert done.returncode == 0, done.stderr
+    assert verdicts(said) == dict.fromkeys(FACTORS, "no effect seen")
+    assert [run["name"] for run in said["runs"]] == ["run-1", "run-2", "control", "vary-all"]
+    assert said["envelope"]["runs"] == 1
+    for item in said["envelope"]["factors"]:
+        assert item["expected"] != item["actual"], item["name"]
+
+
+@pytest.mark.parametrize("name", ["threads", "op-determinism", "hash-seed", "timezone", "cwd"])
+def test_the_one_factor_that_changes_a_run_is_found(vary: Any, name: str) -> None:
+    """In fewer runs than one for each factor."""
+    done, said = vary(name)
+    assert done.returncode == 0, done.stderr
+    assert found(said) == {name}
+    assert said["envelope"]["complete"] is True
+    assert said["envelope"]["runs"] < len(FACTORS)
+    (factor,) = (item for item in said["envelope"]["factors"] if item["name"] == name)
+    assert "epoch 1" in factor["first_difference"]
+    assert factor["run"] == f"vary-{name}"
+
+
+def test_in_groups_the_same_factors_are_found_as_one_at_a_time(vary: Any) -> None:
+    """Whatever the groups hold; the runs are fewer."""
+    sensitivities = "threads,isa,file-order,locale"
+    _, grouped = vary(sensitivities)
+    _, singly = vary(sensitivities, "--singly")
+    assert found(grouped) == found(singly) == set(sensitivities.split(","))
+    assert singly["envelope"]["runs"] == len(FACTORS)
+
+
+def test_a_factor_that_another_hides_is_found_in_company(vary: Any) -> None:
+    """XLA, which op determinism refuses: the run of all others is not that of all."""
+    done, said = vary("threads,op-determinism,jit:op-determinism")
+    assert found(said) == {"threads", "op-determinism", "jit"}
+    (jit,) = (item for item in said["envelope"]["factors"] if item["name"] == "jit")
+    assert jit["reason"] == "seen only together with threads, op-determinism"
+    assert jit["run"] == "vary-conditional"
+    assert "Together those found give the bits" in done.stdout
+
+
+def test_alone_it_is_not_varied_and_what_hides_it_is_said(vary: Any) -> None:
+    """What was not in force is not cleared."""
+    done, said = vary("jit:op-determinism", factors="jit")
+    assert verdicts(said) == {"jit": "not varied"}
+    (jit,) = said["envelope"]["factors"]
+    assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
+    assert "may be hidden: op determinism refuses XLA" in done.stdout
+
+
+def test_a_factor_that_the_script_pins_is_not_varied(vary: Any) -> None:
+    """No run is made for it."""
+    _, said = vary("pins", factors="threads")
+    (threads,) = said["envelope"]["factors"]
+    assert (threads["verdict"], threads["run"]) == ("not varied", None)
+    assert threads["reason"] == "the script pins 2 itself"
+    assert said["envelope"]["runs"] == 0
+
+
+def test_a_factor_under_which_the_script_fails_is_not_varied(vary: Any) -> None:
+    """And keeps none of the others from being decided."""
+    done, said = vary("fails:cwd,onednn")
+    assert done.returncode == 0, done.stderr
+    assert found(said) == {"onednn"}
+    (cwd,) = (item for item in said["envelope"]["factors"] if item["name"] == "cwd")
+    assert cwd["verdict"] == "not varied"
+    assert cwd["reason"] == "under it vary-cwd ended with exit code 1"
+    assert verdicts(said)["locale"] == "no effect seen"
+    assert said["envelope"]["complete"] is None
+
+
+def test_runs_that_differ_by_themselves_are_not_varied(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """There is nothing to compare with."""
+    done = repeat("--vary", "all", "-d", "out", stand_in, example, "other", cwd=tmp_path)
+    assert done.returncode == 1
+    said = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
+    assert (said["verdict"], said["envelope"]) == ("divergent", None)
+
+
+def test_list_explains_every_factor(repeat: Any, tmp_path: Path) -> None:
+    """No script is needed, and none is run."""
+    done = repeat("--vary", "list", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == FACTORS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_factor_is_refused_with_the_names(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Exit 2, one line, nothing run."""
+    done = repeat("--vary", "threads,nonsense", stand_in, example, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "'nonsense' is no factor" in line
+    assert all(name in line for name in FACTORS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_runs_at_a_time_find_the_same(vary: Any) -> None:
+    """--jobs changes how long it takes, and no verdict."""
+    _, alone = vary("threads,timezone")
+    _, jobs = vary("threads,timezone", "--jobs", "2")
+    assert found(alone) == found(jobs) == {"threads", "timezone"}
+    assert verdicts(alone) == verdicts(jobs)

@@ -1,0 +1,109 @@
+"""`repeat --vary`, `--spread` and `--confirm` around the reference trainers."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.keras
+
+APPS = {
+    "mnist_cnn": ("-m", "mnist_cnn"),
+    "rnn_dropout": ("-m", "rnn_dropout", "--units", "8"),
+}
+WAYS = {
+    "grouped": ("--vary", "all"),
+    "singly": ("--vary", "all", "--singly"),
+    "spread": ("--spread", "2"),
+}
+
+
+@pytest.fixture(scope="module")
+def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Vary both apps in groups and one factor at a time, two repeats at a time."""
+    generator = np.random.default_rng(3)
+    digits = {
+        f"{kind}_{part}": generator.integers(0, high, (count, *shape), dtype=np.uint8)
+        for part, count in (("train", 320), ("test", 64))
+        for kind, high, shape in (("x", 256, (28, 28)), ("y", 10, ()))
+    }
+    folder = tmp_path_factory.mktemp("varied")
+    np.savez(folder / "digits.npz", **digits)
+    wanted = [(app, way) for app in APPS for way in WAYS]
+
+    def one(pair: tuple[str, str]) -> tuple[Any, Any]:
+        app, way = pair
+        directory = f"out-{app}-{way}"
+        data = "--epochs", "1", "--data", str(folder / "digits.npz")
+        own = folder / directory
+        own.mkdir()
+        done = repeat("-d", "out", *WAYS[way], *APPS[app], *data, cwd=own, timeout=900)
+        return done, json.loads((own / "out/audit.json").read_text(encoding="utf-8"))
+
+    with ThreadPoolExecutor(2) as workers:
+        return dict(zip(wanted, workers.map(one, wanted), strict=True))
+
+
+def found(said: Any) -> dict[str, str]:
+    """Return the factors that change a run, and why only in company, if so."""
+    return {
+        item["name"]: item["reason"]
+        for item in said["envelope"]["factors"]
+        if item["verdict"] == "changes the run"
+    }
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_in_groups_the_same_factors_are_found_as_one_at_a_time(varied: Any, app: str) -> None:
+    """In fewer runs; what acts only in company no run of one factor can show."""
+    done, grouped = varied[app, "grouped"]
+    assert done.returncode == 0, done.stderr
+    _, singly = varied[app, "singly"]
+    alone = {name for name, reason in found(grouped).items() if not reason}
+    assert alone == set(found(singly))
+    runs = grouped["envelope"]["runs"], singly["envelope"]["runs"]
+    print(f"{app}: {runs[0]} runs in groups, {runs[1]} one at a time: {', '.join(sorted(alone))}")
+    assert runs[0] < runs[1]
+    assert f"{runs[0]} runs beyond the repeat" in done.stdout
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_what_was_not_in_force_is_not_cleared(varied: Any, app: str) -> None:
+    """Every factor without effect shows two states; the others say why they show none."""
+    for way in ("grouped", "singly"):
+        for item in varied[app, way][1]["envelope"]["factors"]:
+            if item["verdict"] == "not varied":
+                assert item["reason"]
+                assert item["actual"] is None
+            else:
+                assert None not in (item["expected"], item["actual"])
+                assert item["expected"] != item["actual"]
+
+
+def test_op_determinism_hides_xla_and_is_said_to(varied: Any) -> None:
+    """One at a time XLA is refused; together with the others it changes the run."""
+    _, singly = varied["mnist_cnn", "singly"]
+    (jit,) = (item for item in singly["envelope"]["factors"] if item["name"] == "jit")
+    assert jit["verdict"] == "not varied"
+    assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
+    _, grouped = varied["mnist_cnn", "grouped"]
+    assert found(grouped)["jit"].startswith("seen only together with")
+    assert grouped["envelope"]["complete"] is True
+
+
+def test_other_seeds_scatter_beside_a_verdict_that_is_identical(varied: Any) -> None:
+    """A run that repeats bit for bit says nothing of how robust its result is."""
+    done, said = varied["mnist_cnn", "spread"]
+    assert (done.returncode, said["verdict"]) == (0, "identical"), done.stderr
+    assert said["spread"]["seeds"] == [812, 813, 814]
+    metrics = {item["name"]: item for item in said["spread"]["metrics"]}
+    loss = metrics["loss"]
+    assert len(set(loss["values"])) == 3
+    assert loss["least"] == min(loss["values"]) < loss["mean"] < max(loss["values"])
+    assert loss["deviation"] == pytest.approx(float(np.std(loss["values"], ddof=1)))
+    assert "Spread: 3 seeds: 812, 813, 814" in done.stdout
