@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 FACTORS = [
@@ -116,6 +120,47 @@ def test_runs_that_differ_by_themselves_are_not_varied(
     assert done.returncode == 1
     said = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
     assert (said["verdict"], said["envelope"]) == ("divergent", None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_leaves_no_process_that_was_started_to_disturb(
+    command: list[str],
+    environment: dict[str, str],
+    sensitive: str,
+    example: str,
+    tmp_path: Path,
+    jobs: str,
+    number: signal.Signals,
+) -> None:
+    """While the machine is kept busy beside runs: all of it ends, and what was done is listed."""
+    options = ("--vary", "load,cwd", "--jobs", jobs, "-d", "out")
+    process = subprocess.Popen(
+        [*command, *options, sensitive, example, "sleeps"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+        text=True,
+    )
+    wanted = {"vary-load"} if jobs == "2" else {"vary-cwd"}
+    deadline = time.monotonic() + 60
+    while not all((tmp_path / "out" / name / "asleep").exists() for name in wanted):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= (3 if jobs == "2" else 1), "the negative: they run before the signal"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    said = errors.splitlines()[-1]
+    assert said.startswith("repro-audit: interrupted; the finished runs are kept in out: ")
+    assert {"run-1", "run-2", "control"} <= set(said.rpartition(": ")[2].split(", "))
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
 
 
 def test_list_explains_every_factor(repeat: Any, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
     folder = tmp_path_factory.mktemp("varied")
     np.savez(folder / "digits.npz", **digits)
-    wanted = [(app, way) for app in APPS for way in WAYS]
+    wanted = [(app, way) for way in WAYS for app in APPS if (app, way) != ("rnn_dropout", "spread")]
 
     def one(pair: tuple[str, str]) -> tuple[Any, Any]:
         app, way = pair

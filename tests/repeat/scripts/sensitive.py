@@ -2,13 +2,15 @@
 
 Arguments: a valid manifest, then the factors that change the outcome, parted by commas.
 ``jit:op-determinism`` is XLA, which is refused unless op determinism is off; ``fails:cwd`` ends
-with exit code 1 where the folder is another; ``pins`` sets the thread count itself.
+with exit code 1 where the folder is another; ``pins`` sets the thread count itself; ``sleeps``
+never ends where anything is varied.
 """
 
 import hashlib
 import json
 import os
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -35,6 +37,9 @@ state = {
 }
 if "fails:cwd" in factors and state["cwd"]:
     sys.exit("data/digits.npz: no such file")
+if "sleeps" in factors and Path(request["manifest"]).parent.name.startswith("vary-"):
+    Path(request["manifest"]).with_name("asleep").touch()
+    time.sleep(600)
 if "ONEDNN_VERBOSE" in variables:
     print(f"onednn_verbose,v1,info,cpu,isa:{state['isa']}")
 

@@ -51,6 +51,11 @@ class Page:
             legacy_windows=False,
         )
 
+    @property
+    def width(self) -> int:
+        """Columns to which prose wraps."""
+        return self._console.width
+
     def text(self) -> str:
         """Return everything, without spaces at the ends of lines."""
         lines = (line.rstrip() for line in self._file.getvalue().splitlines())

@@ -96,12 +96,16 @@ def _envelope(page: Page, envelope: Envelope) -> None:
     page.line(("bold", "Envelope: "), ("", next(facts := envelope_facts(envelope))))
     width = max(len(factor.name) for factor in envelope.factors)
     for factor in envelope.factors:
+        head = f"  {factor.name:<{width}}  "
+        states = factor_states(factor)
+        beside = len(head) + 17 + len(states) <= page.width
         page.line(
-            ("", f"  {factor.name:<{width}}  "),
+            ("", head),
             (factor.verdict, f"{factor.verdict:<15}"),
-            ("dim", f"  {factor_states(factor)}"),
+            ("dim", f"  {states}" if beside else ""),
         )
         for text in (
+            "" if beside else states,
             factor.reason,
             factor.first_difference,
             distances(factor),
