@@ -41,7 +41,8 @@ A line begins with ``{``, so the first byte of anything tells what it is. A word
 with ``bits`` holds the value's own bits, extended by zeros (the running loss, a scalar);
 any other word is a fingerprint. Columns come in execution order: ``batch``, ``random``,
 ``loss``, ``weight``, ``optimizer``; the state is that after the step. ``position`` is the place
-in the model's weights, or among the optimizer's variables behind them.
+in the model's weights, or among the optimizer's variables behind them. Records of one fit come in
+the order of its steps; those of several fits alternate where a loop trains models in turn.
 
 **Probe.** After the steps 1, 2, 4, 8 … of a fit and at the end of each epoch: of every floating
 ``weight`` column, in order, the elements ``i * size // count`` for ``i`` below

@@ -36,6 +36,7 @@ _CHUNK_BYTES = 2**20
 _LONGEST_LINE = 2**22
 _MOST_LINE_BYTES = 2**26
 _FIRST_WINDOW = 64
+_MOST_FITS = 4096
 _LINE = ord("{")
 _HEAD = struct.Struct("<3Q")
 
@@ -200,7 +201,8 @@ class _Parser:
         self._line_bytes = 0
         self._blocks: list[Block] = []
         self._sizes: list[dict[int, int]] = []
-        self._last: tuple[int, int] = (0, 0)
+        self._last: dict[int, tuple[int, int]] = {}
+        self._first_fit = 0  # what is known of earlier ones was forgotten
         self._window = _FIRST_WINDOW
 
     def parts(self) -> Iterator[Block | Rows | Probe]:
@@ -323,7 +325,7 @@ class _Parser:
         if kind == ROW:
             return self._rows(block, (word, place, step), size)
         self._follows(place, step, again=True)
-        self._last = place, step
+        self._stands_at(place, step)
         samples = self._take(size)[HEAD_WORDS * WORD :]
         return Probe(block, place >> 32, place & 0xFFFFFFFF, step, samples)
 
@@ -355,14 +357,27 @@ class _Parser:
         if not later.all():
             wrong = int(later.argmin()) + 1
             self._refuse("expected records in the order of steps", wrong * size)
-        self._last = place, int(steps[-1])
+        self._stands_at(place, int(steps[-1]))
         self._skip(len(words) * size)
         return Rows(block, words)
 
     def _follows(self, place: int, step: int, *, again: bool = False) -> None:
-        """Refuse a record that is not behind the last one; a probe may stand at its place."""
-        if (place, step) < self._last or ((place, step) == self._last and not again):
+        """Refuse a record that is not behind the last of its fit; a probe may stand at its place.
+
+        Fits may alternate: a loop may train two models in turn.
+        """
+        last = self._last.get(place >> 32, (0, 0))
+        early = place >> 32 < self._first_fit
+        if early or (place, step) < last or ((place, step) == last and not again):
             self._refuse("expected records in the order of steps")
+
+    def _stands_at(self, place: int, step: int) -> None:
+        """Keep where a fit has come to: for so many of them that memory does not grow for ever."""
+        self._last[place >> 32] = place, step
+        if len(self._last) > _MOST_FITS:
+            for fit in sorted(self._last)[: _MOST_FITS // 2]:
+                del self._last[fit]
+                self._first_fit = fit + 1
 
     def _end_torn(self) -> None:
         """Come to the end of the file within a record: right only where a run was killed."""
