@@ -71,6 +71,7 @@ class Recorder:
         self._trace = SafeTracer(tracer, self._draft, self.failed)
         self._conditions = ConditionReader(self._draft, backend, self.failed, seeds, inputs)
         self._epoch_began = time.monotonic()
+        self._unasked = inputs is not None
 
     # The life of a recording.
 
@@ -155,10 +156,19 @@ class Recorder:
 
     def close_loops(self) -> None:
         """End the hand-written loops that nobody has closed an epoch of."""
-        for fit in self._draft.fits:
-            model = self._draft.models[fit.model].reference()
-            if fit.loop and not fit.epochs and model is not None:
-                self._take_epoch(model, {}, self._loop(model))
+        for item in self._draft.models:
+            self._close_loop(item)
+
+    def _close_loop(self, item: DraftModel) -> None:
+        """End the loop that a model was trained in last, if nobody has closed an epoch of it."""
+        model = item.reference()
+        fits = [index for index, fit in enumerate(self._draft.fits) if fit.model == item.index]
+        if model is None or not fits:
+            return
+        fit = self._draft.fits[fits[-1]]
+        if fit.loop and not fit.epochs:
+            self._trace.fit_continues(fits[-1])
+            self._take_epoch(model, {}, fit)
 
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a hand-written loop."""
@@ -179,6 +189,8 @@ class Recorder:
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of a fit."""
         item = self._models.seen(model)
+        if self._unasked:
+            self._close_loop(item)
         self._conditions.given("fit", arguments)
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
