@@ -42,7 +42,7 @@ class _Traced:
     def __init__(self, optimizer: Any, models: list[Any]) -> None:
         self.optimizer = optimizer
         self.models = models
-        self.seen = 0
+        self.seen = int(optimizer.iterations.numpy())
 
     def advance(self) -> int:
         """Return how many steps were made since the last call."""
@@ -63,8 +63,9 @@ class Loops:
         """
         self._recorder = recorder
         self._inside = threading.local()
-        # The models are kept: their state at the end is what a loop comes to.
-        self._models: dict[int, list[Any]] = {}
+        # The models are kept: their state at the end is what a loop comes to. So is each
+        # optimizer, or another could take its place in memory, and then its models.
+        self._models: dict[int, tuple[Any, list[Any]]] = {}
         self._traced: dict[int, _Traced] = {}
 
     def install(self) -> None:
@@ -76,37 +77,45 @@ class Loops:
         self, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """See an update: now where it runs now, later where it becomes part of a graph."""
-        if getattr(self._inside, "apply", False) or (recorder := self._recorder()) is None:
+        if getattr(self._inside, "apply", False):
             return apply(*args, **kwargs)
         import tensorflow as tf
 
-        optimizer = args[0]
+        optimizer, recorder = args[0], self._recorder()
         variables = args[2] if len(args) > 2 else kwargs.get("trainable_variables")
         eager = tf.executing_eagerly()
-        with tf.init_scope():
-            models = self._models_of(optimizer, variables, recorder)
+        models: list[Any] = []
+        if recorder is not None:
+            with tf.init_scope():
+                models = self._models_of(optimizer, variables, recorder)
+                if not eager and models and id(optimizer) not in self._traced:
+                    self._traced[id(optimizer)] = _Traced(optimizer, models)
         self._inside.apply = True
         try:
             result = apply(*args, **kwargs)
         finally:
             self._inside.apply = False
         if eager:
-            for model in models:
-                recorder.loop_step(model, None, None)
-        elif models and id(optimizer) not in self._traced:
-            self._traced[id(optimizer)] = _Traced(optimizer, models)
+            if id(optimizer) in self._traced:
+                # It is told of here, or part of a fit.
+                self._traced[id(optimizer)].advance()
+            if recorder is not None:
+                for model in models:
+                    recorder.loop_step(model, None, None)
         return result
 
     def _call(self, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Look, after a ``tf.function`` has run, whether an optimizer has advanced."""
         result = call(*args, **kwargs)
-        if self._traced and (recorder := self._recorder()) is not None:
+        if self._traced:
             import tensorflow as tf
 
             if tf.executing_eagerly():
+                recorder = self._recorder()
                 for traced in self._traced.values():
+                    # The steps of a fit are passed over.
                     steps = traced.advance()
-                    for model in traced.models:
+                    for model in traced.models if recorder is not None and steps else ():
                         recorder.loop_steps(model, steps)
         return result
 
@@ -117,10 +126,10 @@ class Loops:
         if id(optimizer) not in self._models:
             if variables is None:
                 variables = getattr(optimizer, "_trainable_variables", ())
-            self._models[id(optimizer)] = trained_models(variables)
-            for model in self._models[id(optimizer)]:
+            self._models[id(optimizer)] = optimizer, trained_models(variables)
+            for model in self._models[id(optimizer)][1]:
                 recorder.loop_found(model)
-        return self._models[id(optimizer)]
+        return self._models[id(optimizer)][1]
 
 
 def trained_models(variables: Sequence[Any]) -> list[Any]:
@@ -134,7 +143,7 @@ def trained_models(variables: Sequence[Any]) -> list[Any]:
     wanted = {id(variable) for variable in variables}
     # By type: asking a stranger's object for its class may make it do something.
     models = [item for item in gc.get_objects() if issubclass(type(item), keras.Model)]
-    owned = [(model, {id(item) for item in model.trainable_variables}) for model in models]
+    owned = [(model, _trainable(model)) for model in models]
     whole = [(len(ids), at) for at, (_, ids) in enumerate(owned) if wanted and wanted <= ids]
     if whole:
         return [owned[min(whole)[1]][0]]
@@ -146,3 +155,11 @@ def trained_models(variables: Sequence[Any]) -> list[Any]:
             ids < other or (ids == other and before < at) for before, (_, other) in enumerate(parts)
         )
     ]
+
+
+def _trainable(model: Any) -> set[int]:
+    """Return what tells the trainable variables of a model; none where it cannot say."""
+    try:
+        return {id(item) for item in model.trainable_variables}
+    except Exception:  # noqa: BLE001 - a model half made, and none of ours
+        return set()
