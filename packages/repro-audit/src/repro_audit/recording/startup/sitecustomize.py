@@ -27,11 +27,13 @@ def _step_aside() -> bool:
     return True
 
 
-_hid_another = _step_aside()
+try:
+    _hid_another = _step_aside()
+finally:
+    # Where the other one fails, Python says so and goes on to the script.
+    from repro_audit.recording.launched import install
 
-from repro_audit.recording.launched import install  # noqa: E402 - the paths come first
-
-install()
+    install()
 if not _hid_another:
     # Python passes over this one error, and then holds no module of this name.
     message = "there is no sitecustomize but the one that recording begins with"
