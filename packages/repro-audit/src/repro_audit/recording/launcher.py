@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _SIGKILL = 9
+# A scheduler tells a job by the last two that its time is nearly over.
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _STARTUP = Path(__file__).with_name("startup")
 
 
@@ -72,7 +74,7 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) ->
             process.send_signal(number)
 
     before = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, pass_on)
     try:
