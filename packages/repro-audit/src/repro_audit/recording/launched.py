@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from repro_audit.errors import RecordingWarning, ReproAuditError
+from repro_audit.errors import RecordingWarning
 from repro_audit.recording.bare import Bare
 from repro_audit.recording.calls import see_calls
 from repro_audit.recording.control import controlled
@@ -158,7 +158,10 @@ class Launched:
         from repro_audit.capture.seeds import capture_seeds
         from repro_audit.recording.tensorflow import TensorFlow
 
-        self._seeds = capture_seeds(TensorFlow(), environment_variables(), controlled.seed)
+        try:
+            self._seeds = capture_seeds(TensorFlow(), environment_variables(), controlled.seed)
+        except Exception:  # noqa: BLE001 - on another backend, of which the recording tells later
+            self._seeds = None
 
     def _op_determinism(
         self, enable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -222,7 +225,7 @@ class Launched:
             run = AutomaticRun(self._request, self._seeds, self._inputs)
             try:
                 run.start()
-            except ReproAuditError as error:
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the script goes on
                 Run.automatic = None
                 _warn(str(error))
                 return
