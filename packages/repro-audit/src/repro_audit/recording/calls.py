@@ -14,7 +14,7 @@ from typing import Any
 
 import wrapt
 
-__all__ = ["Around", "see_calls"]
+__all__ = ["Around", "owner_of", "see_calls"]
 
 Around = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """Takes a function and its arguments; calls it, and returns what the caller is to get."""
@@ -47,3 +47,16 @@ def see_calls(module: str, name: str, around: Around) -> None:
         setattr(owner, attribute, staticmethod(seen) if static else seen)
 
     wrapt.when_imported(module)(replace)
+
+
+def owner_of(model_class: Any, name: str) -> Any:
+    """Return the class that defines a method of models, where it is to be replaced.
+
+    Keras takes a model for one with a compile of its own, and does not compile it when it is
+    loaded, where the method of its class is another than that of the class that defines it.
+
+    Args:
+        model_class: `keras.Model`.
+        name: The method.
+    """
+    return next(item for item in model_class.__mro__ if name in vars(item))

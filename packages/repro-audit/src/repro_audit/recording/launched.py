@@ -21,7 +21,7 @@ import wrapt
 
 from repro_audit.errors import RecordingWarning
 from repro_audit.recording.bare import Bare
-from repro_audit.recording.calls import see_calls
+from repro_audit.recording.calls import owner_of, see_calls
 from repro_audit.recording.control import controlled
 from repro_audit.recording.files import Files
 from repro_audit.recording.inputs import Inputs
@@ -88,7 +88,7 @@ class Launched:
         self._loops = Loops(self._of_loops)
         self._seeds: Seeds | None = None
         self._model_class: Any = None
-        self._replaced: dict[str, Any] = {}
+        self._replaced: dict[str, tuple[Any, Any]] = {}
         self._run: AutomaticRun | None = None
         self._script: str | None = None
 
@@ -194,8 +194,9 @@ class Launched:
         if self._request.jit is not None:
             module.Model.compile = _with_jit(module.Model.compile, jit=self._request.jit)
         for name in _FIRST:
-            self._replaced[name] = vars(module.Model).get(name)
-            setattr(module.Model, name, self._trigger(name, getattr(module.Model, name)))
+            owner = owner_of(module.Model, name)
+            self._replaced[name] = owner, vars(owner)[name]
+            setattr(owner, name, self._trigger(name, getattr(owner, name)))
 
     def _trigger(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -234,11 +235,8 @@ class Launched:
 
     def _take_triggers_away(self) -> None:
         while self._replaced:
-            name, original = self._replaced.popitem()
-            if original is None:
-                delattr(self._model_class, name)
-            else:
-                setattr(self._model_class, name, original)
+            name, (owner, original) = self._replaced.popitem()
+            setattr(owner, name, original)
 
     def _end(self) -> None:
         """End the recording with the process."""

@@ -115,8 +115,9 @@ class Loops:
                 for traced in self._traced.values():
                     # The steps of a fit are passed over.
                     steps = traced.advance()
-                    for model in traced.models if recorder is not None and steps else ():
-                        recorder.loop_steps(model, steps)
+                    if recorder is not None:
+                        for model in traced.models:
+                            recorder.loop_steps(model, steps)
         return result
 
     def _models_of(

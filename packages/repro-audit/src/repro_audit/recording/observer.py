@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from repro_audit.recording.calls import owner_of
 from repro_audit.recording.steps import observe_steps
 
 if TYPE_CHECKING:
@@ -31,17 +32,15 @@ def observe(keras: Any, run: Recorder) -> Iterator[None]:
         "fit": _fit(model_class.fit, run, keras),
         "evaluate": _evaluate(model_class.evaluate, run, keras),
     }
-    before = {name: vars(model_class).get(name) for name in wrappers}
+    owners = {name: owner_of(model_class, name) for name in wrappers}
+    before = {name: vars(owner)[name] for name, owner in owners.items()}
     for name, wrapper in wrappers.items():
-        setattr(model_class, name, wrapper)
+        setattr(owners[name], name, wrapper)
     try:
         yield
     finally:
         for name, original in before.items():
-            if original is None:
-                delattr(model_class, name)
-            else:
-                setattr(model_class, name, original)
+            setattr(owners[name], name, original)
 
 
 class _Outermost(threading.local):
