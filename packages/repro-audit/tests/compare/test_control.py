@@ -32,6 +32,31 @@ def test_a_run_without_a_flip_is_not_caught():
     assert not judge_control(RUN, record(changed(rerun(), AFTER))).caught
 
 
+def with_models(run, count, initial=None):
+    """Return a run that has trained so many models, each from the same weights or others."""
+    outcomes = run.outcomes
+    models = (outcomes.initial_weights[0] if initial is None else initial,)
+    digests = outcomes.digests
+    if count > 1:
+        digests = digests._replace(initial_weights=OTHER_DIGEST)
+    return run._replace(outcomes=outcomes._replace(initial_weights=models * count, digests=digests))
+
+
+def test_models_that_are_made_after_the_control_run_has_ended_count_for_nothing():
+    for count in (1, 3):
+        verdict = judge_control(with_models(RUN, count), control(AFTER))
+        assert (verdict.caught, verdict.before) == (True, "match")
+
+
+def test_the_models_that_a_control_run_has_made_count():
+    other = (RUN.outcomes.initial_weights[0][0]._replace(digest=OTHER_DIGEST),)
+    assert judge_control(with_models(RUN, 3, other), control(AFTER)).before == "differ"
+    unbuilt = control(AFTER)
+    unbuilt = unbuilt._replace(outcomes=unbuilt.outcomes._replace(initial_weights=(None,)))
+    assert judge_control(with_models(RUN, 3), unbuilt).before == "missing"
+    assert judge_control(RUN, with_models(control(AFTER), 3)).before == "differ"
+
+
 def test_missing_evidence_is_not_caught():
     assert not judge_control(RUN, control({"outcomes/fits/0/epochs/0": None})).caught
     assert not judge_control(

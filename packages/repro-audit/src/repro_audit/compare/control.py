@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from repro_audit.compare.comparison import StepDifference
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Outcomes
 
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
@@ -49,9 +50,7 @@ def judge_control(
         return _not_caught("missing", "missing", "the control run left no manifest")
     if control.control_run is None:
         return _not_caught("missing", "missing", "no bit was flipped: no training step was seen")
-    before = _compare(
-        run.outcomes.digests.initial_weights, control.outcomes.digests.initial_weights
-    )
+    before = _initial_weights(run.outcomes, control.outcomes)
     after = _compare(_first_epoch(run), _first_epoch(control))
     if before == "match" and after == "differ":
         flip = control.control_run
@@ -83,6 +82,18 @@ def _first_step(run: Manifest, mine: Trace | None, theirs: Trace | None) -> Step
 
     labels = run.information.labels
     return compare_traces(mine.parts(), theirs.parts(), labels=labels).step
+
+
+def _initial_weights(run: Outcomes, control: Outcomes) -> str:
+    """Compare the initial weights of the models that both runs have."""
+    count = len(control.initial_weights)
+    if not 0 < count < len(run.initial_weights):
+        return _compare(run.digests.initial_weights, control.digests.initial_weights)
+    # A control run ends with its first epoch: models that are made later are none of it.
+    expected = run.initial_weights[:count]
+    if None in expected or None in control.initial_weights:
+        return "missing"
+    return "match" if expected == control.initial_weights else "differ"
 
 
 def _compare(expected: str | None, actual: str | None) -> str:
