@@ -1,0 +1,124 @@
+"""Run scripts bare, recorded and repeated, as a user does: each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+
+USUAL = Path(__file__).parent / "usual"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+COMMAND = [sys.executable, "-m", "repro_audit"]
+OURS = "repro-audit: "
+
+
+class Ended(NamedTuple):
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code, as a shell tells it.
+        output: What it wrote to standard output.
+        errors: What stands on standard error of the script.
+        said: What stands there of repro-audit.
+    """
+
+    code: int
+    output: str
+    errors: str
+    said: str
+
+
+class Start(Protocol):
+    """Runs Python on arguments and waits for the end."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        variables: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Ended: ...
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """Return the tests' environment without what would change a run."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TF_", "KERAS_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
+    }
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.fixture(scope="session")
+def bare(environment: dict[str, str]) -> Start:
+    """Return a function that runs Python with nothing of ours."""
+
+    def start(
+        *arguments: str,
+        cwd: Path,
+        variables: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Ended:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env=environment | dict(variables or {}),
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            timeout=300,
+            check=False,
+        )
+        lines = (done.stderr or b"").decode().splitlines(keepends=True)
+        code = done.returncode
+        return Ended(
+            code=code if code >= 0 else 128 - code,
+            output=(done.stdout or b"").decode(),
+            errors="".join(line for line in lines if not line.startswith(OURS)),
+            said="".join(line for line in lines if line.startswith(OURS)),
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def record(bare: Start) -> Start:
+    """Return a function that runs ``repro-audit record``."""
+
+    def start(*arguments: str, **options: Any) -> Ended:
+        return bare("-m", "repro_audit", "record", *arguments, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def repeat(bare: Start) -> Start:
+    """Return a function that runs ``repro-audit repeat``."""
+
+    def start(*arguments: str, **options: Any) -> Ended:
+        return bare("-m", "repro_audit", "repeat", *arguments, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """Return the command itself, for tests that send signals."""
+    return COMMAND
+
+
+@pytest.fixture(scope="session")
+def usual() -> Path:
+    """Return the folder of scripts as anyone writes them."""
+    return USUAL
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """Return a valid manifest of a complete run, beside which its trace lies."""
+    return min(EXAMPLES.glob("*.json"))
