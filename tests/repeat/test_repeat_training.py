@@ -18,6 +18,7 @@ APP = ("--epochs", "1", "--data", "digits.npz")
 TARGETS = {
     "mnist_cnn": ("-m", "mnist_cnn", *APP),
     "rnn_dropout": ("-m", "rnn_dropout", *APP, "--units", "8"),
+    "two at a time": ("--jobs", "2", "-m", "mnist_cnn", *APP),
     "seeded": ("trained.py", "seeded"),
     "unseeded": ("trained.py", "unseeded"),
     "forgetful": ("trained.py", "forgetful"),
@@ -51,6 +52,22 @@ def repeated(
 
 def audit_of(folder: Path) -> Any:
     return json.loads((folder / "out/audit.json").read_text(encoding="utf-8"))
+
+
+def test_two_runs_at_a_time_have_the_bits_of_one(repeated: Any) -> None:
+    """Fewer cores each, and not fewer threads: the traces are equal, and so is the verdict."""
+    (done, folder), (_, alone) = repeated["two at a time"], repeated["mnist_cnn"]
+    assert done.returncode == 0, done.stderr
+    assert audit_of(folder)["verdict"] == audit_of(alone)["verdict"] == "identical"
+    for run in ("run-1", "run-2", "control"):
+        trace = f"out/{run}/manifest.trace"
+        assert (folder / trace).read_bytes() == (alone / trace).read_bytes()
+    pools = [
+        repro_audit.load(place / "out/run-1/manifest.json").conditions.determinism.threads
+        for place in (folder, alone)
+    ]
+    assert pools[0].intra_op.in_force == pools[1].intra_op.in_force
+    assert pools[0].usable_cores <= pools[1].usable_cores
 
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "rnn_dropout", "seeded"])

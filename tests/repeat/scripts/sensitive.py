@@ -29,7 +29,7 @@ state = {
     "isa": variables.get("ONEDNN_MAX_CPU_ISA", "Intel AVX-512"),
     "op-determinism": op_determinism,
     "jit": bool(request["jit"]) and not op_determinism,
-    "hash-seed": variables["PYTHONHASHSEED"],
+    "hash-seed": hex(hash("a set of strings") & (2**64 - 1)),
     "file-order": {None: None, False: "system", True: "reversed"}[request["reverse_folders"]],
     "timezone": variables.get("TZ", "UTC"),
     "locale": variables.get("LC_ALL", "C.UTF-8"),
@@ -52,7 +52,7 @@ pool = determinism.threads.intra_op._replace(
 manifest = manifest._replace(
     conditions=conditions._replace(
         seeds=conditions.seeds._replace(
-            hash_seed=conditions.seeds.hash_seed._replace(requested=state["hash-seed"])
+            hash_seed=conditions.seeds.hash_seed._replace(probe=state["hash-seed"])
         ),
         environment=conditions.environment._replace(
             timezone=state["timezone"], locale=state["locale"], file_order=state["file-order"]
