@@ -146,6 +146,28 @@ def test_every_step_of_a_script_is_counted_once(runs: dict[str, Runs], name: str
     assert manifest.evidence == ("weights" if name == "loops_and_fits" else "trace")
 
 
+@pytest.mark.parametrize(
+    ("name", "roles"),
+    [
+        ("sequential_on_arrays", ["test", "train"]),
+        ("functional_with_tf_data", ["train", "validation"]),
+        ("k_folds", ["test", "test_2", "test_3", "train", "train_2", "train_3"]),
+        ("gradient_tape", ["slices"]),
+        ("loops_and_fits", ["train"]),
+    ],
+)
+def test_the_arrays_that_a_script_trains_on_are_digested_by_what_they_are_for(
+    runs: dict[str, Runs], name: str, roles: list[str]
+) -> None:
+    """Those of a pipeline as they were given to its source; the same arrays only once."""
+    data = manifest_of(runs[name], CASES[name]).conditions.data
+    assert data is not None
+    assert sorted(data) == roles
+    digests = [item.digest for item in data.values()]
+    assert len(set(digests)) == len(digests)
+    assert all(item.samples for item in data.values())
+
+
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_seeded_script_repeats(runs: dict[str, Runs], name: str) -> None:
     """Exit 0: identical, the control caught, and recording changes nothing."""

@@ -124,6 +124,13 @@ class ConditionReader:
             self._draft.conditions["data"] = known
             self._draft.found(path)
 
+    def all_given(self) -> None:
+        """Add the arrays that no fit has taken, which the end knows."""
+        known = {} if self._inputs is None else self._inputs.all()
+        if known:
+            self._draft.conditions["data"] = known
+            self._draft.found("$.conditions.data")
+
     def compiled(self, model: Any, jit_requested: Any) -> None:
         """Take note of what a model's compile was asked for; Keras keeps only what came of it."""
         if isinstance(jit_requested, bool | str):

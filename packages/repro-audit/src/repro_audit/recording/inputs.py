@@ -1,7 +1,8 @@
 """The arrays that a script gives to its training, as the condition `data`.
 
 A pipeline is never read, since that would move it; what it was made from by
-``Dataset.from_tensor_slices`` is digested there and then, and counts once a fit takes it.
+``Dataset.from_tensor_slices`` is digested there and then. It is for what the fit is that takes
+it; what no fit takes, as in a loop written by hand, is called ``slices``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["Inputs"]
 _MOST = 8
 """Data sets digested for each role; k folds give as many, a loop of fits gives the same again."""
 
+_MOST_SOURCES = 64
 _MOST_STAGES = 200
 _ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "fit": {"train": ("x", "y", "sample_weight"), "validation": ("validation_data",)},
@@ -30,7 +32,9 @@ class Inputs:
     """Digests the arrays of a run, each under what it is for."""
 
     def __init__(self) -> None:
-        self._sources: weakref.WeakKeyDictionary[Any, Data] = weakref.WeakKeyDictionary()
+        self._sources: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._sliced: list[Data] = []
+        self._taken: set[int] = set()
         self._known: dict[str, Data] = {}
         self._counts: dict[str, int] = {}
 
@@ -42,8 +46,9 @@ class Inputs:
             tensors: What it was given.
         """
         arrays = tuple(_leaves(tensors))
-        if arrays:
-            self._sources[dataset] = capture_data(arrays)
+        if arrays and len(self._sliced) < _MOST_SOURCES:
+            self._sources[dataset] = len(self._sliced)
+            self._sliced.append(capture_data(arrays))
 
     def given(self, call: str, arguments: Mapping[str, Any]) -> dict[str, Data]:
         """Digest what a call was given, and return all that is known, by role.
@@ -55,6 +60,13 @@ class Inputs:
         for role, names in _ARRAYS[call].items():
             for data in self._read([arguments.get(name) for name in names], role):
                 self._add(role, data)
+        return dict(self._known)
+
+    def all(self) -> dict[str, Data]:
+        """Return all that is known at the end, what no fit has taken among it."""
+        for number, data in enumerate(self._sliced):
+            if number not in self._taken:
+                self._add("slices", data)
         return dict(self._known)
 
     def _read(self, values: list[Any], role: str) -> Iterator[Data]:
@@ -70,9 +82,10 @@ class Inputs:
         seen, pending = {id(dataset)}, [dataset]
         while pending and len(seen) < _MOST_STAGES:
             current = pending.pop()
-            data = self._sources.get(current)
-            if data is not None:
-                yield data
+            number = self._sources.get(current)
+            if number is not None:
+                self._taken.add(number)
+                yield self._sliced[number]
             for before in getattr(current, "_inputs", list)():
                 if id(before) not in seen:
                     seen.add(id(before))

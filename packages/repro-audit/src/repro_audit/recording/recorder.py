@@ -115,6 +115,7 @@ class Recorder:
             if model is not None:
                 self._read_final_state(item, model)
         self._conditions.code(arguments, outputs)
+        self._conditions.all_given()
         if self._files is not None:
             self._conditions.file_order(self._files.order)
             self._draft.files_read = self._files.read
