@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from repro_audit.cli.options import TraceSetting
-from repro_audit.errors import OutputError, RunError, printable
+from repro_audit.errors import OutputError, printable
 
 __all__ = ["command"]
 
@@ -62,6 +62,7 @@ def command(
       repro-audit record -o run.json -m mypackage.train
     """
     from repro_audit.recording.launcher import (
+        check_target,
         how_it_ended,
         python_command,
         recording_environment,
@@ -71,9 +72,7 @@ def command(
     from repro_audit.recording.request import Request
 
     name = printable(target[0])
-    if not module and not Path(target[0]).is_file():
-        message = f"{name}: there is no such script."
-        raise RunError(message)
+    check_target(target, module=module)
     if not output.resolve().parent.is_dir():
         message = f"{printable(str(output))}: cannot be written: there is no such folder."
         raise OutputError(message)

@@ -13,7 +13,7 @@ from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
 from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
-from repro_audit.errors import RunError, printable
+from repro_audit.errors import printable
 from repro_audit.manifest import load
 
 if TYPE_CHECKING:
@@ -130,14 +130,13 @@ def command(
     """
     if vary == "list":
         return _list_factors()
+    from repro_audit.recording.launcher import check_target
     from repro_audit.repeat import Plan, repeat
 
     if not target:
         message = "Missing argument 'SCRIPT [ARGS]...'."
         raise click.UsageError(message)
-    if not module and not Path(target[0]).is_file():
-        message = f"{printable(target[0])}: there is no such script."
-        raise RunError(message)
+    check_target(target, module=module)
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
     suspected = None if confirm is None else _suspicion(confirm)

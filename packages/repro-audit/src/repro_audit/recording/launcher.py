@@ -16,6 +16,7 @@ from repro_audit.manifest.writing import write
 from repro_audit.recording.request import VARIABLE, Request
 
 __all__ = [
+    "check_target",
     "how_it_ended",
     "python_command",
     "recording_environment",
@@ -49,6 +50,22 @@ def python_command(target: Sequence[str], *, module: bool) -> list[str]:
     return [sys.executable, *(["-m"] if module else []), *target]
 
 
+def check_target(target: Sequence[str], *, module: bool) -> None:
+    """Check that there is something to run.
+
+    Args:
+        target: The script, or the module's name, and its arguments.
+        module: Whether `target` begins with a module's name.
+
+    Raises:
+        RunError: There is no such script; whether there is a module only Python can say.
+    """
+    path = Path(target[0])
+    if not module and not path.is_file() and not (path / "__main__.py").is_file():
+        message = f"{printable(target[0])}: there is no such script."
+        raise RunError(message)
+
+
 def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command with our own input, output and terminal, and pass signals on to it.
 
@@ -62,23 +79,28 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) ->
     Raises:
         RunError: It cannot be started.
     """
-    try:
-        process = subprocess.Popen(command, env=dict(environment))
-    except OSError as error:
-        message = f"{printable(command[0])}: cannot be started: {error.strerror}."
-        raise RunError(message) from error
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def pass_on(number: int, frame: object) -> None:
         # Ctrl-C reaches every process of a terminal by itself: passed on, it would come twice.
-        if number != signal.SIGINT or not _in_foreground():
-            process.send_signal(number)
+        if not started:
+            early.append(number)
+        elif number != signal.SIGINT or not _in_foreground():
+            started[0].send_signal(number)
 
     before = {}
     for number in _PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, pass_on)
     try:
+        started.append(process := subprocess.Popen(command, env=dict(environment)))
+        for sent in early:
+            process.send_signal(sent)
         return process.wait()
+    except OSError as error:
+        message = f"{printable(command[0])}: cannot be started: {error.strerror}."
+        raise RunError(message) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -119,7 +119,10 @@ def _obstacle(model: Any) -> str | None:
     if not hasattr(model, "_autoconvert_optionals"):
         return "this release of Keras has no place to see steps from"
     if model.train_function is not None and not _is_wrapped(model):
-        return "the model was trained before recording began, and its step is compiled already"
+        return (
+            "the model was trained before recording began, or in another way than by fit, and its "
+            "step is compiled already"
+        )
     if model.distribute_strategy.num_replicas_in_sync > 1:
         return "steps on several replicas are not traced yet"
     if tf.config.optimizer.get_jit() or _AUTO_JIT.search(os.environ.get("TF_XLA_FLAGS", "")):
