@@ -95,3 +95,9 @@ def checkpoint() -> str:
 def sensitive() -> str:
     """Return the script that stands for a trainer with known sensitivities."""
     return str(SCRIPTS / "sensitive.py")
+
+
+@pytest.fixture(scope="session")
+def sharing() -> str:
+    """Return the script whose runs share a file, in a way of several."""
+    return str(SCRIPTS / "sharing.py")

@@ -22,13 +22,21 @@ TARGETS = {
     "seeded": ("trained.py", "seeded"),
     "unseeded": ("trained.py", "unseeded"),
     "forgetful": ("trained.py", "forgetful"),
+    **{
+        f"sharing {way}": ("sharing.py", way)
+        for way in ("hidden", "sqlite", "child", "tensorflow", "results")
+    },
     **{f"checkpoint {how}": ("checkpoint.py", how) for how in ("h5", "npz", "tf", "written")},
 }
 
 
 @pytest.fixture(scope="module")
 def repeated(
-    repeat: Any, trained: str, checkpoint: str, tmp_path_factory: pytest.TempPathFactory
+    repeat: Any,
+    trained: str,
+    checkpoint: str,
+    sharing: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
     """Repeat every target, two at a time."""
     generator = np.random.default_rng(3)
@@ -41,7 +49,8 @@ def repeated(
     def one(name: str) -> tuple[Any, Path]:
         folder = folders[name]
         np.savez(folder / "digits.npz", **digits)
-        scripts = {"trained.py": trained, "checkpoint.py": checkpoint}
+        scripts = {"trained.py": trained, "checkpoint.py": checkpoint, "sharing.py": sharing}
+        np.save(folder / "source.npy", np.zeros(4, "float32"))
         target = [scripts.get(word, word) for word in TARGETS[name]]
         return repeat("-d", "out", *target, cwd=folder), folder
 
@@ -175,3 +184,41 @@ def test_a_file_that_each_run_writes_before_it_reads_it_is_harmless(repeated: An
     assert said["verdict"] == "identical"
     assert said["shared_state"] == [{"path": "begin.weights.h5", "left_by": "run-1", "read_by": []}]
     assert "None of them was seen" in done.stdout
+
+
+@pytest.mark.parametrize("way", ["hidden", "sqlite"])
+def test_a_file_is_seen_to_be_read_in_a_hidden_folder_and_by_sqlite(
+    repeated: Any, way: str
+) -> None:
+    """The data of the first run is that of the second: no evidence of each other."""
+    done, folder = repeated[f"sharing {way}"]
+    assert done.returncode == 2, done.stderr
+    said = audit_of(folder)
+    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    assert "which run-1 left: the runs are not independent" in said["reason"]
+
+
+@pytest.mark.parametrize("way", ["child", "tensorflow"])
+def test_where_reading_cannot_be_seen_a_run_without_the_files_decides(
+    repeated: Any, way: str
+) -> None:
+    """One more run, in a copy of the folder that lacks what the others left."""
+    done, folder = repeated[f"sharing {way}"]
+    assert done.returncode == 2, done.stderr
+    said = audit_of(folder)
+    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    assert [run["name"] for run in said["runs"]][-1] == "apart"
+    assert "without the files that the others left, is divergent" in said["reason"]
+
+
+def test_what_a_run_makes_itself_is_no_shared_state(repeated: Any) -> None:
+    """Results that each run writes anew, and a copy that it makes and reads."""
+    done, folder = repeated["sharing results"]
+    assert done.returncode == 0, done.stderr
+    said = audit_of(folder)
+    assert said["verdict"] == "identical"
+    assert {file["path"]: file["read_by"] for file in said["shared_state"]} == {
+        "results.npz": [],
+        "staged.npy": [],
+    }
+    assert [run["name"] for run in said["runs"]][-1] == "apart"

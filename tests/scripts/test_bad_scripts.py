@@ -125,8 +125,8 @@ def test_a_module_that_is_missing_is_named(record: Any, repeat: Any, tmp_path: P
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        ("absent/m.json", "absent/m.json: cannot be written: there is no such folder."),
-        ("script.py/m.json", "script.py/m.json: cannot be written: there is no such folder."),
+        ("absent/m.json", "absent/m.json: cannot be written: No such file or directory."),
+        ("script.py/m.json", "script.py/m.json: cannot be written: Not a directory."),
         ("folder", "File 'folder' is a directory."),
     ],
 )

@@ -3,7 +3,8 @@
 Arguments: a valid manifest, then the factors that change the outcome, parted by commas.
 ``jit:op-determinism`` is XLA, which is refused unless op determinism is off; ``fails:cwd`` ends
 with exit code 1 where the folder is another; ``pins`` sets the thread count itself; ``sleeps``
-never ends where anything is varied.
+never ends where anything is varied; ``late`` differs by itself from the fourth run on;
+``appends`` writes to a file of the user's.
 """
 
 import hashlib
@@ -69,7 +70,12 @@ acting = {
     name: state[name]
     for name in sorted({item.partition(":")[0] for item in factors} & state.keys())
 }
-text = json.dumps([acting, request["flip"]])
+name = Path(request["manifest"]).parent.name
+chance = uuid.uuid4().hex if "late" in factors and name.startswith("vary-") else ""
+if "appends" in factors:
+    with Path("data/log.txt").open("a", encoding="utf-8") as log:
+        log.write(name + "\n")
+text = json.dumps([acting, request["flip"], chance])
 digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 outcomes = manifest.outcomes
 first = outcomes.fits[0]._replace(

@@ -71,9 +71,8 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: C901 - one map 
         arguments: Words after the program's name; those of the process where not given.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # A scheduler or a CI ends a job by SIGTERM; children must end with it as after Ctrl-C.
     if arguments is None:
-        signal.signal(signal.SIGTERM, _interrupt)
+        _interrupt_by_signals()
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for ever
     if sys.stdout is None:
@@ -135,6 +134,13 @@ def _check_spelling(word: str) -> None:
 def _silence_output() -> None:
     """Let what Python flushes at its end go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt_by_signals() -> None:
+    """Take the end of a job or of a terminal for Ctrl-C: children must end with this process."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -73,9 +74,7 @@ def command(
 
     name = printable(target[0])
     check_target(target, module=module)
-    if not output.resolve().parent.is_dir():
-        message = f"{printable(str(output))}: cannot be written: there is no such folder."
-        raise OutputError(message)
+    _check_writable(output)
     before = _identity(output)
     request = Request(manifest=str(output.resolve()), trace=trace)
     environment = recording_environment(os.environ, request)
@@ -94,6 +93,20 @@ def command(
         shown = printable(str(output))
         _say(f"{shown}: {manifest.status}: {recorded}. Read it: repro-audit {shown}")
     return _shell_code(code)
+
+
+def _check_writable(output: Path) -> None:
+    """Find out before hours of training whether a manifest can be written.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=output.resolve().parent):
+            return
+    except OSError as error:
+        message = f"{printable(str(output))}: cannot be written: {error.strerror}."
+        raise OutputError(message) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
 from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
-from repro_audit.errors import printable
+from repro_audit.errors import RunError, printable
 from repro_audit.manifest import load
 
 if TYPE_CHECKING:
@@ -139,7 +139,10 @@ def command(
     check_target(target, module=module)
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
-    suspected = None if confirm is None else _suspicion(confirm)
+    if vary is not None and confirm is not None:
+        message = "--confirm varies one factor by itself: give it or --vary."
+        raise click.UsageError(message)
+    suspected = None if confirm is None else _suspicion(confirm, place)
     factors = _factors(vary) if suspected is None else [suspected.factor]
     plan = Plan(
         target=target, module=module, directory=place, vary=factors, suspicion=suspected, **options
@@ -163,18 +166,25 @@ def command(
     return code
 
 
-def _suspicion(files: tuple[str, str]) -> Suspicion:
+def _suspicion(files: tuple[str, str], place: Path) -> Suspicion:
     """Return what is named as the first cause of the difference of two manifests.
 
     Raises:
-        RunError: There is none that can be varied.
+        RunError: There is none that can be varied, or the repeat would clear one of the files.
     """
+    for file in files:
+        if Path(file).resolve().is_relative_to(place.resolve()):
+            message = (
+                f"{printable(file)} lies in {printable(str(place))}, which this repeat would "
+                "clear. Name another folder with --directory."
+            )
+            raise RunError(message)
     from repro_audit.repeat import suspicion
     from repro_audit.trace import find_trace
 
     manifests = [load(file) for file in files]
     traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
-    return suspicion(audit(*manifests, traces=traces))
+    return suspicion(manifests[0], audit(*manifests, traces=traces))
 
 
 def _list_factors() -> int:

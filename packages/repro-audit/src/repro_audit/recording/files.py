@@ -17,7 +17,8 @@ from repro_audit.recording.calls import see_calls
 
 __all__ = ["Files"]
 
-_MOST = 1000
+_MOST = 100_000
+_MOST_TOLD = 1000
 _SEARCHERS = ("repro_audit.capture", "importlib.metadata", "pkg_resources")
 _READERS = {
     ("h5py._hl.files", "File.__init__"): "",
@@ -40,6 +41,8 @@ class Files:
         self._start = os.getcwd() + os.sep  # noqa: PTH109 - compared as text, at every open
         self._began = time.time()
         self._read: set[str] = set()
+        self._made: set[str] = set()
+        self._appended: set[str] = set()
         self.listed = False
 
     @property
@@ -52,7 +55,7 @@ class Files:
     @property
     def read(self) -> tuple[str, ...]:
         """Files that were read and are older than the process, below the start folder."""
-        return tuple(sorted(self._read))
+        return tuple(sorted(self._read)[:_MOST_TOLD])
 
     def install(self) -> None:
         """Begin to look."""
@@ -64,12 +67,17 @@ class Files:
             see_calls("os", "scandir", self._scandir)
 
     def _audited(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sqlite3.connect":
+            self._note(arguments[0], self._read)
         if event != "open":
             return
         path, mode, flags = arguments
-        reads = "r" in mode or "+" in mode if mode else flags & os.O_ACCMODE != os.O_WRONLY
-        if reads:
-            self._note(path)
+        if mode and "a" in mode:
+            self._note(path, self._appended)
+        elif mode and "r" not in mode:
+            self._note(path, self._made)
+        elif mode or flags & os.O_ACCMODE != os.O_WRONLY:
+            self._note(path, self._read)
 
     def _reading(self, name: str, suffix: str) -> Callable[..., Any]:
         """Return what stands around something that reads files; a method has itself first."""
@@ -81,19 +89,29 @@ class Files:
             mode = str(args[place + 1] if len(args) > place + 1 else kwargs.get("mode", "r"))
             if len(args) > place and "w" not in mode:
                 path = args[place]
-                self._note(path + suffix if suffix and isinstance(path, str) else path)
+                whole = path + suffix if suffix and isinstance(path, str) else path
+                self._note(whole, self._read)
             return function(*args, **kwargs)
 
         return around
 
-    def _note(self, path: Any) -> None:
-        """Note a file that is about to be read, unless this process has made it."""
-        if not isinstance(path, str | bytes | os.PathLike) or len(self._read) >= _MOST:
+    def _note(self, path: Any, noted: set[str]) -> None:
+        """Note a file that is about to be opened, unless this process has made it."""
+        if not isinstance(path, str | bytes | os.PathLike) or len(noted) >= _MOST:
             return
         try:
             whole = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - as above
-            if whole.startswith(self._start) and os.stat(whole).st_mtime < self._began:  # noqa: PTH116
-                self._read.add(whole[len(self._start) :])
+            if not whole.startswith(self._start):
+                return
+            name = whole[len(self._start) :]
+            if noted is self._made:
+                noted.add(name)
+            elif name not in self._made:
+                # A copy keeps the time of its source, but not that of its own change.
+                status = os.stat(whole)  # noqa: PTH116
+                older = max(status.st_mtime, status.st_ctime) < self._began
+                if older or name in self._appended:
+                    noted.add(name)
         except (OSError, ValueError):
             return
 

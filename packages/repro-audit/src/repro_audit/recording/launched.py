@@ -10,16 +10,16 @@ from __future__ import annotations
 import atexit
 import functools
 import inspect
+import numbers
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from repro_audit.errors import RecordingWarning
+from repro_audit.errors import printable
 from repro_audit.recording.bare import Bare
 from repro_audit.recording.calls import owner_of, see_calls
 from repro_audit.recording.control import controlled
@@ -140,15 +140,15 @@ class Launched:
 
     def _shifted(self, args: tuple[Any, ...], place: int) -> tuple[Any, ...]:
         shift = self._request.seed_shift
-        if not shift or len(args) <= place or type(args[place]) is not int:
+        if not shift or len(args) <= place or not _is_seed(args[place]):
             return args
-        return (*args[:place], (args[place] + shift) % _SEEDS, *args[place + 1 :])
+        return (*args[:place], (int(args[place]) + shift) % _SEEDS, *args[place + 1 :])
 
     def _shifted_named(self, kwargs: dict[str, Any], name: str) -> dict[str, Any]:
         shift = self._request.seed_shift
-        if not shift or type(kwargs.get(name)) is not int:
+        if not shift or not _is_seed(kwargs.get(name)):
             return kwargs
-        return {**kwargs, name: (kwargs[name] + shift) % _SEEDS}
+        return {**kwargs, name: (int(kwargs[name]) + shift) % _SEEDS}
 
     def _read_seeds(self) -> None:
         """Keep what the generators are like after the last seed: layers will draw from them."""
@@ -256,6 +256,11 @@ class Launched:
             self._run = None
 
 
+def _is_seed(value: Any) -> bool:
+    """Whether a seed is a number that can be another; NumPy's count, too."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _turn_op_determinism_on(_: Any) -> None:
     """Turn op determinism on, for a variation of a script that does not."""
     import tensorflow as tf
@@ -283,4 +288,5 @@ def _called_by_keras() -> bool:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(f"repro-audit: {message}", RecordingWarning, stacklevel=2)
+    if sys.stderr is not None:
+        sys.stderr.write(f"repro-audit: not recorded: {printable(message)}\n")

@@ -47,7 +47,11 @@ def recording_environment(environment: Mapping[str, str], request: Request) -> d
 
 def python_command(target: Sequence[str], *, module: bool) -> list[str]:
     """Return the command that runs a script or a module in a fresh interpreter."""
-    return [sys.executable, *(["-m"] if module else []), *target]
+    if module:
+        return [sys.executable, "-m", *target]
+    # Python would take a name that begins with a dash for an option.
+    dash = "./" if target[0].startswith("-") else ""
+    return [sys.executable, dash + target[0], *target[1:]]
 
 
 def check_target(target: Sequence[str], *, module: bool) -> None:

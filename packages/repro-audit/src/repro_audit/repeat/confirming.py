@@ -11,6 +11,7 @@ from typing import NamedTuple
 from repro_audit.audit import Audit, Confirmation
 from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import RunError
+from repro_audit.manifest import Manifest
 
 __all__ = ["Suspicion", "confirm", "suspicion"]
 
@@ -22,25 +23,28 @@ class Suspicion(NamedTuple):
         cause: Title of the cause.
         factor: The factor that it is varied by.
         where: Where the two runs part.
+        models: Digests of the configuration of the models of the first of them.
     """
 
     cause: str
     factor: str
     where: str
+    models: tuple[str | None, ...]
 
 
-def suspicion(compared: Audit) -> Suspicion:
+def suspicion(expected: Manifest, compared: Audit) -> Suspicion:
     """Return the first cause of a difference, and the factor that it is varied by.
 
     Args:
-        compared: An audit of two manifests.
+        expected: The first of two manifests.
+        compared: An audit of the two.
 
     Raises:
         RunError: They do not differ, or the cause is none that can be varied here.
     """
     (comparison,) = compared.comparisons
     if comparison.first_difference is None:
-        message = f"There is nothing to confirm: the two runs are {comparison.verdict}."
+        message = f"There is nothing to confirm: {comparison.verdict}, {comparison.reason}."
         raise RunError(message)
     if not comparison.causes:
         message = "There is nothing to confirm: no recorded condition explains the difference."
@@ -53,25 +57,41 @@ def suspicion(compared: Audit) -> Suspicion:
             "script, and compare with repro-audit what comes of it."
         )
         raise RunError(message)
-    return Suspicion(cause=cause.title, factor=factor, where=comparison.first_difference.text)
+    return Suspicion(
+        cause=cause.title,
+        factor=factor,
+        where=comparison.first_difference.text,
+        models=_models(expected),
+    )
 
 
-def confirm(suspected: Suspicion, result: Audit) -> Confirmation:
+def _models(manifest: Manifest) -> tuple[str | None, ...]:
+    training = manifest.conditions.training
+    return () if training is None else tuple(model.config_digest for model in training.models)
+
+
+def confirm(suspected: Suspicion, run: Manifest | None, result: Audit) -> Confirmation:
     """Say whether an experiment shows what was suspected.
 
     Args:
         suspected: What was put to the test.
+        run: An ordinary run of the repeat.
         result: The audit of a repeat that varied it.
     """
     decided, text = None, f"the plain runs are {result.verdict}, so nothing was varied"
-    if result.envelope is not None:
+    if run is not None and _models(run) != suspected.models:
+        text = "this run trains another model than the two given, and says nothing of them"
+    elif result.envelope is not None:
         (factor,) = (item for item in result.envelope.factors if item.name == suspected.factor)
         states = f"{factor.expected} → {factor.actual}"
         if factor.verdict == "changes the run":
-            decided = True
-            text = (
-                f"varying {factor.name} alone ({states}) makes this run differ, first at "
-                f"{factor.first_difference}; the two given part first at {suspected.where}"
+            same = factor.first_difference == suspected.where
+            decided = True if same else None
+            text = f"varying {factor.name} alone ({states}) makes this run differ, first at "
+            text += f"{factor.first_difference}; " + (
+                "so do the two given"
+                if same
+                else f"the two given part at {suspected.where}: it may be another difference"
             )
         elif factor.verdict == "no effect seen":
             decided = False

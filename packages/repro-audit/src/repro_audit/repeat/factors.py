@@ -60,6 +60,7 @@ def combine(name: str, settings: Sequence[Setting]) -> Setting:
         environment={key: value for item in settings for key, value in item.environment.items()},
         elsewhere=any(item.elsewhere for item in settings),
         load=any(item.load for item in settings),
+        without=next((item.without for item in settings if item.without is not None), None),
     )
 
 
@@ -178,7 +179,7 @@ def _jit(done: Done) -> str | None:
 
 def _vary_file_order(base: Done) -> Setting | str:
     if _file_order(base) is None:
-        return "the script lists no folder"
+        return "no folder was seen to be listed by os.listdir or os.scandir"
     return Setting(name="", request={"reverse_folders": True})
 
 
@@ -198,7 +199,11 @@ def _timezone(done: Done) -> str | None:
 
 def _vary_locale(base: Done) -> Setting | str:
     """Vary the locale: to one that writes 0,5 if there is one, else to C."""
-    known = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout  # noqa: S607
+    try:
+        command = ["locale", "-a"]
+        known = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        known = ""  # not every system has it
     names = [name for name in known.split() if name.startswith(_WITH_COMMA) and "utf" in name]
     other = next(iter(names), "C")
     if _locale(base) == other:
@@ -290,7 +295,7 @@ FACTORS = (
         likely=False,
         vary=_vary_file_order,
         in_force=_file_order,
-        stays="the script lists no folder",
+        stays="no folder was seen to be listed by os.listdir or os.scandir",
     ),
     Factor(
         name="timezone",

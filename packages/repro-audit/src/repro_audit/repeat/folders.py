@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from repro_audit.errors import OutputError, RunError, printable
@@ -24,9 +24,10 @@ __all__ = [
 
 AUDIT, MANIFEST, LOG = "audit.json", "manifest.json", "log.txt"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
-_OURS = re.compile(r"run-\d+|control|bare|vary-[a-z-]+|seed-\d+|audit\.json|\.gitignore")
-_NOT_COPIED = (".git", ".hg", ".venv", "venv", ".nox", ".tox", "node_modules", "__pycache__")
-_MOST_FILES = 50_000
+_OURS = re.compile(r"run-\d+|control|bare|apart|vary-[a-z-]+|seed-\d+|audit\.json|\.gitignore")
+_NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
+_MOST_FILES = 1_000_000
+_LARGE_BYTES = 64 * 2**20
 
 
 def prepare_directory(directory: Path) -> None:
@@ -60,61 +61,77 @@ def prepare_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) -> Iterator[Path]:
+def working_directory(
+    kind: str, directory: Path, *, elsewhere: bool = False, without: Collection[str] | None = None
+) -> Iterator[Path]:
     """Give the folder a run is started in, and take it away again where it was made for it.
 
     Args:
         kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
         directory: Where the evidence goes; never part of a copy.
         elsewhere: Whether to give a folder of another path, which shows the same files.
+        without: Paths that a copy is not to hold; None where no copy is wanted for that.
     """
-    if elsewhere:
-        with tempfile.TemporaryDirectory(prefix="repro-audit-") as made:
-            folder = Path(made) / "elsewhere"
-            folder.mkdir()
-            for entry in Path.cwd().iterdir() if kind != "empty" else ():
-                (folder / entry.name).symlink_to(entry)
-            yield folder
-        return
-    if kind == "here":
+    if kind == "here" and not elsewhere and without is None:
         yield Path.cwd()
         return
     with tempfile.TemporaryDirectory(prefix="repro-audit-") as made:
         # One fixed name below the random one, so that nothing in a run depends on it.
-        folder = Path(made) / "cwd"
-        if kind == "copy":
-            evidence = directory.resolve()
-
-            def ignored(parent: str, names: list[str]) -> set[str]:
-                return {
-                    name
-                    for name in names
-                    if name in _NOT_COPIED or (Path(parent) / name).resolve() == evidence
-                }
-
-            shutil.copytree(Path.cwd(), folder, ignore=ignored, symlinks=True)
+        folder = Path(made) / ("elsewhere" if elsewhere else "cwd")
+        if kind == "copy" or without is not None:
+            _copy(Path.cwd(), folder, directory, without or ())
         else:
             folder.mkdir()
+        if kind == "here" and elsewhere:
+            for entry in Path.cwd().iterdir():
+                (folder / entry.name).symlink_to(entry)
         yield folder
+
+
+def _copy(source: Path, folder: Path, directory: Path, without: Collection[str]) -> None:
+    """Copy a folder; large files are linked to, for they are data."""
+    evidence = directory.resolve()
+
+    def ignored(parent: str, names: list[str]) -> set[str]:
+        inside = Path(parent).relative_to(source)
+        return {
+            name
+            for name in names
+            if _is_left_out(Path(parent) / name)
+            or str(inside / name) in without
+            or (Path(parent) / name).resolve() == evidence
+        }
+
+    def copied(path: str, target: str) -> None:
+        if os.stat(path).st_size > _LARGE_BYTES:  # noqa: PTH116 - shutil's own signature
+            os.symlink(os.path.abspath(path), target)  # noqa: PTH100, PTH211 - as above
+        else:
+            shutil.copy2(path, target)
+
+    shutil.copytree(source, folder, ignore=ignored, symlinks=True, copy_function=copied)
+
+
+def _is_left_out(path: Path) -> bool:
+    """Whether a folder is no part of what a run works on: a tool's, or an environment."""
+    return path.name in _NOT_COPIED or (path / "pyvenv.cfg").is_file()
 
 
 def snapshot(folder: Path, directory: Path) -> dict[str, tuple[int, int]]:
     """Return size and time of change of every file a run could read below `folder`.
 
     Args:
-        folder: The folder runs are started in.
+        folder: The folder runs are started in; links in it to other folders are followed.
         directory: Where the evidence goes; not looked into.
     """
     evidence = directory.resolve()
     files: dict[str, tuple[int, int]] = {}
-    for parent, names, members in os.walk(folder):
-        names[:] = [
-            name
-            for name in names
-            if name not in _NOT_COPIED
-            and not name.startswith(".")
-            and (Path(parent) / name).resolve() != evidence
-        ]
+    seen = {evidence}
+    for parent, names, members in os.walk(folder, followlinks=True):
+        for name in list(names):
+            whole = (Path(parent) / name).resolve()
+            if whole in seen or _is_left_out(whole):
+                names.remove(name)
+            seen.add(whole)
         for member in members:
             path = Path(parent) / member
             with contextlib.suppress(OSError):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from repro_audit.audit import Audit, Control, Observation, SharedFile, audit
+from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
 from repro_audit.errors import printable
 from repro_audit.repeat.folders import MANIFEST
 from repro_audit.repeat.plan import BARE, CONTROL, Plan
 from repro_audit.repeat.running import Done
 
-__all__ = ["judge"]
+__all__ = ["judge", "with_apart"]
 
 _GOOD = ("identical", "close")
 
@@ -107,6 +108,27 @@ def _with_shared_state(result: Audit) -> Audit:
                 return result._replace(verdict="inconclusive", reason=reason)
             return result._replace(reason=f"{result.reason}; {reason}")
     return result
+
+
+def with_apart(result: Audit, run: Done, apart: Done) -> Audit:
+    """Let agreement stand only if a run that finds none of the files that were left agrees.
+
+    Not every way of reading a file can be seen; this run needs none of them to be.
+
+    Args:
+        result: The audit so far.
+        run: An ordinary run.
+        apart: The run in a copy of the folder, without those files.
+    """
+    where = "a run in a copy of the folder, without the files that the others left,"
+    reason = None
+    if apart.problem is not None or apart.manifest is None or run.manifest is None:
+        reason = f"{where} did not come to its end: {apart.problem}"
+    else:
+        verdict = compare(run.manifest, apart.manifest).verdict
+        if verdict != "identical":
+            reason = f"{where} is {verdict}: the runs are not independent"
+    return result if reason is None else result._replace(verdict="inconclusive", reason=reason)
 
 
 def _shared_state(done: Sequence[Done]) -> tuple[SharedFile, ...]:

@@ -29,9 +29,18 @@ def machine_busy(*, on: bool) -> Iterator[Callable[[], float]]:
     command = [sys.executable, "-I", "-c", _BUSY]
     processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)] if on else []
     try:
-        yield lambda: sum(sum(psutil.Process(item.pid).cpu_times()[:2]) for item in processes)
+        yield lambda: sum(map(_cpu_s, processes))
     finally:
         for process in processes:
             process.kill()
         for process in processes:
             process.wait()
+
+
+def _cpu_s(process: subprocess.Popen[bytes]) -> float:
+    """Return the CPU time that a process has taken, in seconds."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:  # somebody has ended it
+        return 0.0
+    return float(times.user + times.system)

@@ -9,7 +9,7 @@ from typing import Any
 
 from repro_audit.repeat.confirming import Suspicion
 
-__all__ = ["BARE", "CONTROL", "Plan", "Setting"]
+__all__ = ["APART", "BARE", "CONTROL", "Plan", "Setting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,8 @@ class Plan:
         directory: Where the evidence goes.
         runs: Ordinary runs, 2 or more.
         timeout_s: Seconds after which a run is ended; None waits for ever.
-        working_directory: ``here``, ``copy`` or ``empty``.
+        working_directory: ``here``, ``copy`` or ``empty``; several runs at a time never share
+            a folder, and ``here`` is then ``copy``.
         pass_environment: Further environment variables to pass on.
         trace: Which steps are traced, as `repro_audit.record` takes it, or ``none``; None is
             whatever the script says.
@@ -57,6 +58,12 @@ class Plan:
     ignore_metrics: Sequence[str] = ()
     require: str = "weights"
 
+    @property
+    def folder_kind(self) -> str:
+        """What kind of folder runs start in: see `working_directory`."""
+        shared = self.jobs > 1 and self.working_directory == "here"
+        return "copy" if shared else self.working_directory
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -68,6 +75,8 @@ class Setting:
         environment: Variables that are set; None takes one away.
         elsewhere: Whether it starts in a folder of another path that shows the same files.
         load: Whether the machine is kept busy beside it.
+        without: Files that the copy of the folder that it starts in lacks; None where it starts
+            where the others do.
     """
 
     name: str
@@ -75,6 +84,7 @@ class Setting:
     environment: Mapping[str, str | None] = field(default_factory=dict)
     elsewhere: bool = False
     load: bool = False
+    without: frozenset[str] | None = None
 
 
 CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
@@ -82,3 +92,6 @@ CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
 
 BARE = Setting(name="bare", request={"bare": True})
 """The run of which nothing is recorded but the state it ends with."""
+
+APART = "apart"
+"""The run that finds none of the files that the others have left."""

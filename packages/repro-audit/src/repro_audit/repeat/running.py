@@ -124,7 +124,6 @@ class Runner:
             RunError: A process cannot be started.
         """
         stopped = threading.Event()
-        self._order += [setting.name for setting in settings]
 
         def one(setting: Setting) -> Done | None:
             if stopped.is_set() or self._stop.is_set():
@@ -135,6 +134,18 @@ class Runner:
                 stopped.set()
             return done
 
+        loads = [setting for setting in settings if setting.load]
+        if loads and len(settings) > 1:
+            # Beside others it would disturb them as well.
+            rest = [setting for setting in settings if not setting.load]
+            ran = [
+                done
+                for part in (rest, *([item] for item in loads))
+                for done in self.run(part, stop_at_failure=stop_at_failure)
+            ]
+            return sorted(ran, key=lambda done: settings.index(done.setting))
+
+        self._order += [setting.name for setting in settings]
         with ThreadPoolExecutor(self._plan.jobs) as workers:
             futures: list[Future[Done | None]] = [workers.submit(one, item) for item in settings]
             try:
@@ -160,7 +171,10 @@ class Runner:
         try:
             with (
                 working_directory(
-                    plan.working_directory, plan.directory, elsewhere=setting.elsewhere
+                    plan.folder_kind,
+                    plan.directory,
+                    elsewhere=setting.elsewhere,
+                    without=setting.without,
                 ) as folder,
                 machine_busy(on=setting.load) as load,
             ):
@@ -176,7 +190,7 @@ class Runner:
                     cores=self._cores_of(slot),
                 )
                 load_s = load()
-                after = snapshot(folder, plan.directory) if self._shares_files() else before
+                after = before if self._moves(setting) else snapshot(folder, plan.directory)
         finally:
             self._slots.put(slot)
         manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)
@@ -194,11 +208,8 @@ class Runner:
 
     def _moves(self, setting: Setting) -> bool:
         """Whether a run starts in another folder than this one."""
-        return setting.elsewhere or self._plan.working_directory != "here"
-
-    def _shares_files(self) -> bool:
-        """Whether one run finds what another has left."""
-        return self._plan.working_directory == "here"
+        apart = setting.elsewhere or setting.without is not None
+        return apart or self._plan.folder_kind != "here"
 
     def _environment(self, setting: Setting, request: Request) -> dict[str, str]:
         changes = dict(setting.environment)

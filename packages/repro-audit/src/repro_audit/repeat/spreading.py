@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ from repro_audit.repeat.plan import Plan, Setting
 from repro_audit.repeat.running import Done, Runner
 
 __all__ = ["spread"]
+
+_STRIDE = 10_007
+"""Between two seeds: a script that seeds each fold anew must not come to those of another run."""
 
 
 def spread(plan: Plan, runner: Runner, base: Done) -> Spread:
@@ -22,8 +26,8 @@ def spread(plan: Plan, runner: Runner, base: Done) -> Spread:
         base: An ordinary run.
     """
     settings = [
-        Setting(name=f"seed-{shift}", request={"seed_shift": shift})
-        for shift in range(1, plan.spread + 1)
+        Setting(name=f"seed-{number}", request={"seed_shift": number * _STRIDE})
+        for number in range(1, plan.spread + 1)
     ]
     ran = runner.run(settings, stop_at_failure=False)
     manifests = [run.manifest for run in (base, *ran) if run.problem is None and run.manifest]
@@ -31,8 +35,16 @@ def spread(plan: Plan, runner: Runner, base: Done) -> Spread:
     seeds = tuple(_seed(manifest) for manifest in manifests)
     text = f"{', '.join(failed)} failed and do not count. " if failed else ""
     if len(set(seeds)) < len(seeds):
-        text += "No seed was seen to be set that could be another: the runs say nothing of seeds. "
-    return Spread(seeds=seeds, metrics=tuple(_metrics(manifests)), text=text.strip())
+        text += (
+            "The seed that is in force is the same in several runs: it is set in no way that can "
+            "be changed from outside, and nothing can be said of other seeds. "
+        )
+        manifests = []
+    metrics = tuple(_metrics(manifests)) if manifests else ()
+    lost = [metric.name for metric in metrics if metric.deviation is None]
+    if lost and len(manifests) > 1:
+        text += f"Not every value of {', '.join(lost)} is finite. "
+    return Spread(seeds=seeds, metrics=metrics, text=text.strip())
 
 
 def _seed(manifest: Manifest) -> int | None:
@@ -47,17 +59,23 @@ def _metrics(manifests: Sequence[Manifest]) -> list[SpreadMetric]:
     """Return each metric that all runs end with."""
     found = [_final(manifest) for manifest in manifests]
     return [
-        SpreadMetric(
-            name=name,
-            values=(values := tuple(item[name] for item in found)),
-            mean=statistics.fmean(values),
-            deviation=statistics.stdev(values) if len(values) > 1 else None,
-            least=min(values),
-            most=max(values),
-        )
+        _metric(name, tuple(item[name] for item in found))
         for name in found[0]
         if all(name in item for item in found)
     ]
+
+
+def _metric(name: str, values: tuple[float, ...]) -> SpreadMetric:
+    """Return a metric over all runs; of what is not finite there is no mean."""
+    finite = all(map(math.isfinite, values))
+    return SpreadMetric(
+        name=name,
+        values=values,
+        mean=statistics.fmean(values) if finite else math.nan,
+        deviation=statistics.stdev(values) if finite and len(values) > 1 else None,
+        least=min(values) if finite else math.nan,
+        most=max(values) if finite else math.nan,
+    )
 
 
 def _final(manifest: Manifest) -> dict[str, float]:

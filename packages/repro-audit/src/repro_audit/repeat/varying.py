@@ -83,6 +83,13 @@ class _Search:
             self._one_by_one(names)
         else:
             complete, text = self._by_groups(names)
+        found = [name for name in names if self._results[name].verdict == _CHANGES]
+        if found and not self._try("nothing", []).same:
+            # What comes by itself now and then must not be put down to what was varied.
+            for name in found:
+                reason = "the run differs by itself: in a later run in which nothing was varied"
+                self._results[name] = self._not_varied(name, None, reason)
+            complete, text = None, "The run does not repeat, only not every time: a race, perhaps."
         return Envelope(
             factors=tuple(self._results[name] for name in self._plan.vary),
             runs=self._count,
@@ -238,8 +245,8 @@ class _Search:
     def _decide(self, name: str, experiment: _Experiment) -> None:
         """Take the result for one factor from the run that decides it."""
         if experiment.comparison is None:
-            problem = str(experiment.done.problem)
-            self._results[name] = self._not_varied(name, experiment, f"under it {problem}")
+            problem = f"the run fails under it: {experiment.done.problem}"
+            self._results[name] = self._not_varied(name, experiment, problem)
         elif name not in experiment.shown:
             self._results[name] = self._not_varied(name, experiment, factor_named(name).stays)
         elif experiment.same:

@@ -63,5 +63,7 @@ def spread_summary(spread: Spread) -> str:
 
 def spread_line(metric: SpreadMetric) -> str:
     """Return mean, standard deviation and range of a metric."""
+    if metric.deviation is None and len(metric.values) > 1:
+        return ", ".join(f"{value:.4f}" for value in metric.values)
     deviation = "" if metric.deviation is None else f" ± {metric.deviation:.2g}"
     return f"{metric.mean:.4f}{deviation}, from {metric.least:.4f} to {metric.most:.4f}"
