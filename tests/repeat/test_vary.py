@@ -123,7 +123,7 @@ def test_runs_that_differ_by_themselves_are_not_varied(
     assert (said["verdict"], said["envelope"]) == ("divergent", None)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_leaves_no_process_that_was_started_to_disturb(
     command: list[str],

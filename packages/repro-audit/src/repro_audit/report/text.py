@@ -87,7 +87,7 @@ def _confirmation(page: Page, confirmation: Confirmation) -> None:
     page.blank()
     word = {True: "confirmed", False: "not confirmed", None: "not decided"}[confirmation.confirmed]
     page.line(("bold", f"{word}: "), ("", printable(confirmation.cause)))
-    page.prose(confirmation.text, indent=2)
+    page.prose(printable(confirmation.text), indent=2)
 
 
 def _envelope(page: Page, envelope: Envelope) -> None:
@@ -112,7 +112,7 @@ def _envelope(page: Page, envelope: Envelope) -> None:
             *(f"may be hidden: {hidden}" for hidden in factor.hidden_by),
         ):
             if text:
-                page.prose(text, indent=width + 4, style="dim")
+                page.prose(printable(text), indent=width + 4, style="dim")
     for fact in facts:
         page.prose(fact, indent=2)
 
@@ -122,7 +122,7 @@ def _spread(page: Page, spread: Spread) -> None:
     page.blank()
     page.line(("bold", "Spread: "), ("", spread_summary(spread)))
     if spread.text:
-        page.prose(spread.text, indent=2)
+        page.prose(printable(spread.text), indent=2)
     width = max((len(metric.name) for metric in spread.metrics), default=0)
     for metric in spread.metrics:
         page.labelled(printable(metric.name), spread_line(metric), width)

@@ -1,0 +1,56 @@
+"""Which files a process is seen to read that it has not made."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+OLD = time.time() - 100
+WAYS = {
+    "read": ("open('old').read()", ["old"]),
+    "bytes": ("open(b'old', 'rb').read()", ["old"]),
+    "update": ("open('old', 'r+').write('x')", ["old"]),
+    "descriptor": ("os.close(os.open('old', os.O_RDONLY))", ["old"]),
+    "whole path": ("open(os.path.abspath('old')).read()", ["old"]),
+    "below": ("open('sub/old').read()", ["sub/old"]),
+    "sqlite": ("sqlite3.connect('base.db').execute('select 1')", ["base.db"]),
+    "append and read": ("open('old', 'a').write('x'); open('old').read()", ["old"]),
+    "write": ("open('old', 'w').write('x')", []),
+    "write to be read": ("open('old', 'w+b').read()", []),
+    "write, then read": ("open('old', 'w').write('x'); open('old').read()", []),
+    "append": ("open('old', 'a').write('x')", []),
+    "copy, then read": ("shutil.copy2('old', 'new'); open('new').read()", ["old"]),
+    "elsewhere": ("open(sys.executable, 'rb').read(1)", []),
+    "write a descriptor": ("os.close(os.open('old', os.O_WRONLY))", []),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_is_older_counts_once_it_is_read(tmp_path, way):
+    code, expected = WAYS[way]
+    (tmp_path / "sub").mkdir()
+    sqlite3.connect(tmp_path / "base.db").execute("create table t (x)").connection.close()
+    for name in ("old", "sub/old"):
+        (tmp_path / name).write_text("content", encoding="utf-8")
+    for name in ("old", "sub/old", "base.db"):
+        os.utime(tmp_path / name, (OLD, OLD))
+    script = (
+        "import os, shutil, sqlite3, sys, time\n"
+        "from repro_audit.recording.files import Files\n"
+        "time.sleep(0.05)\n"
+        "files = Files(reverse=None)\n"
+        f"files.install()\n{code}\nprint(list(files.read))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(expected)

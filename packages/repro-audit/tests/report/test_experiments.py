@@ -1,0 +1,90 @@
+"""How an envelope, a spread and a confirmation are shown."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from manifests import document, record, rerun
+
+from repro_audit.audit import (
+    Confirmation,
+    Envelope,
+    Factor,
+    Observation,
+    SharedFile,
+    Spread,
+    SpreadMetric,
+    audit,
+)
+from repro_audit.report.json import render_json
+from repro_audit.report.markdown import render_markdown
+from repro_audit.report.text import render_text
+from repro_audit_schemas import REGISTRY, schema
+
+HOSTILE = "a\x1b[31m|b`\u202e::c\n"
+STATES = ("Intel AVX-512 with Intel DL Boost and bfloat16 support", "Intel AVX2")
+CHANGES = Factor(
+    "isa", "changes the run", *STATES, "vary-isa", "", "step 1 of epoch 1: weight x", 1e-8, 2e-6
+)
+HIDDEN = Factor("jit", "not varied", "off", None, None, HOSTILE, hidden_by=("op determinism",))
+MANIFESTS = (record(document()), record(rerun()))
+
+
+def shown(**extra):
+    return audit(*MANIFESTS)._replace(**extra)
+
+
+EVERYTHING = shown(
+    observer=Observation("none", "the same state"),
+    envelope=Envelope((CHANGES, HIDDEN), runs=3, complete=True, text=""),
+    spread=Spread(
+        (812, None, 2**60),
+        (
+            SpreadMetric("loss", (1.0, 2.0), 1.5, 0.5, 1.0, 2.0),
+            SpreadMetric(HOSTILE, (1.0, float("nan")), float("nan"), None, 1.0, 1.0),
+        ),
+        "",
+    ),
+    confirmation=Confirmation("thread count", "threads", None, HOSTILE),
+    shared_state=(SharedFile(HOSTILE, "run-1", ("run-2",)),),
+)
+
+
+def test_json_is_valid_by_its_schema():
+    validator = jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY)
+    value = json.loads(render_json(EVERYTHING))
+    validator.validate(value)
+    value["envelope"]["factors"][0]["verdict"] = "perhaps"
+    assert not validator.is_valid(value), "the negative"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_of_a_page_is_wider_than_it_should_be(width):
+    text = render_text(shown(envelope=EVERYTHING.envelope), MANIFESTS, width=width)
+    lines = text.split("Envelope: ")[1].splitlines()[1:]
+    assert all(len(line) <= width for line in lines)
+    together = " → ".join(STATES)
+    beside = f"changes the run  {together}"
+    assert (beside in text) == (width == 200)
+    assert together in " ".join(text.split())
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown])
+def test_what_a_stranger_wrote_is_shown_and_steers_nothing(render):
+    page = render(EVERYTHING, MANIFESTS)
+    assert "\\x1b" in page
+    for character in "\x1b\u202e":
+        assert character not in page
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown])
+def test_every_experiment_is_on_the_page(render):
+    page = render(EVERYTHING, MANIFESTS)
+    for word in ("nvelope", "changes the run", "not varied", "op determinism", "pread", "812"):
+        assert word in page
+    assert "1.0000, nan" in page
+    bare = render(shown(), MANIFESTS)
+    assert "nvelope" not in bare
+    assert "pread" not in bare
