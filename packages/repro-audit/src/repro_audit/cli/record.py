@@ -53,9 +53,8 @@ def command(
     No line of it changes: it has its own arguments, input, output and exit code. A script that
     uses repro_audit.record itself is left to record itself, into the same manifest.
 
-    \b
-    Exit codes: the script's own; 2 where it ended well and trained nothing; 128 and the
-    number of the signal that ended it.
+    Exit codes: the script's own; 2 where it ended well and trained nothing; 128 and the number
+    of the signal that ended it.
 
     \b
     Examples:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +120,6 @@ def command(
     run: a bit of its weights is flipped after the first step, and the evidence must show it.
     Each run's manifest, trace and log, and audit.json, go to the directory.
 
-    \b
     --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided.
 
     \b
@@ -192,7 +193,18 @@ def _list_factors() -> int:
     from repro_audit.repeat import FACTORS
 
     width = max(len(factor.name) for factor in FACTORS)
-    write_output("".join(f"{item.name:<{width}}  {item.text}\n" for item in FACTORS), "-")
+    columns = min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 100
+    lines = [
+        line
+        for item in FACTORS
+        for line in textwrap.wrap(
+            item.text,
+            max(columns, width + 20),
+            initial_indent=f"{item.name:<{width}}  ",
+            subsequent_indent=" " * (width + 2),
+        )
+    ]
+    write_output("\n".join(lines) + "\n", "-")
     return 0
 
 
