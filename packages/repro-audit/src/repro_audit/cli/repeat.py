@@ -74,7 +74,7 @@ __all__ = ["command"]
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Runs at a time, each on cores of its own.",
+    help="Runs at a time, each on cores of its own; several start in copies of the folder.",
 )
 @click.option(
     "--vary",
