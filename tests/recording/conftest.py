@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from processes import plain_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
 Done = subprocess.CompletedProcess[str]
@@ -48,12 +48,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         ) -> Future[Done]:
             own = scripts / arguments[0]
             target = [str(own), *arguments[1:]] if own.is_file() else list(arguments)
-            environment = {
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("TF_", "KERAS_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
-            }
-            environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
+            environment = plain_environment() | {"PYTHONHASHSEED": "0"}
             return workers.submit(
                 subprocess.run,
                 [sys.executable, *target],

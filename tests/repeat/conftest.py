@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from processes import plain_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "repro_audit", "repeat"]
+
+
+class Begin(Protocol):
+    """Starts a repeat that a signal is to end, and does not wait."""
+
+    def __call__(
+        self, *arguments: str, cwd: Path, number: signal.Signals
+    ) -> subprocess.Popen[str]: ...
 
 
 class Repeat(Protocol):
@@ -30,12 +39,7 @@ class Repeat(Protocol):
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """Return the tests' environment without what would change a run."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TF_", "KERAS_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
-    }
-    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return plain_environment()
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +78,22 @@ def stand_in() -> str:
 
 
 @pytest.fixture(scope="session")
-def command() -> list[str]:
-    """Return the command itself, for tests that send signals."""
-    return COMMAND
+def begin(environment: dict[str, str]) -> Begin:
+    """Return a function that begins a repeat, in a session of its own."""
+
+    def run(*arguments: str, cwd: Path, number: signal.Signals) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env=environment,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+            text=True,
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -183,24 +183,14 @@ def test_a_run_sees_only_the_environment_on_the_list(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
-    command: list[str],
-    environment: dict[str, str],
+    begin: Any,
     stand_in: str,
     example: str,
     tmp_path: Path,
     number: signal.Signals,
 ) -> None:
     """Ctrl-C or SIGTERM in the second run: exit 130, no child or grandchild, run-1 intact."""
-    process = subprocess.Popen(
-        [*command, "-d", "out", stand_in, example, "child"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - one thread
-        text=True,
-    )
+    process = begin("-d", "out", stand_in, example, "child", cwd=tmp_path, number=number)
     child = tmp_path / "out/run-2/child"
     deadline = time.monotonic() + 60
     while not (child.exists() and child.read_text(encoding="utf-8")):

@@ -63,6 +63,16 @@ def audit_of(folder: Path) -> Any:
     return json.loads((folder / "out/audit.json").read_text(encoding="utf-8"))
 
 
+def refused(repeated: Any, name: str) -> Any:
+    """Return the audit of runs that agree and are not passed."""
+    done, folder = repeated[name]
+    assert done.returncode == 2, done.stderr
+    said = audit_of(folder)
+    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    assert said["verdict"] == "inconclusive"
+    return said
+
+
 def test_two_runs_at_a_time_have_the_bits_of_one(repeated: Any) -> None:
     """Fewer cores each, and not fewer threads: the traces are equal, and so is the verdict."""
     (done, folder), (_, alone) = repeated["two at a time"], repeated["mnist_cnn"]
@@ -166,11 +176,7 @@ def test_runs_that_read_what_another_left_are_no_evidence(
     repeated: Any, how: str, file: str
 ) -> None:
     """An unseeded script that begins from the first run's weights is not passed as identical."""
-    done, folder = repeated[f"checkpoint {how}"]
-    assert done.returncode == 2, done.stderr
-    said = audit_of(folder)
-    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
-    assert said["verdict"] == "inconclusive"
+    said = refused(repeated, f"checkpoint {how}")
     assert said["reason"].startswith(f"run-2 read {file}, which run-1 left")
     (shared,) = (item for item in said["shared_state"] if item["path"] == file)
     assert shared == {"path": file, "left_by": "run-1", "read_by": ["run-2", "control"]}
@@ -191,10 +197,7 @@ def test_a_file_is_seen_to_be_read_in_a_hidden_folder_and_by_sqlite(
     repeated: Any, way: str
 ) -> None:
     """The data of the first run is that of the second: no evidence of each other."""
-    done, folder = repeated[f"sharing {way}"]
-    assert done.returncode == 2, done.stderr
-    said = audit_of(folder)
-    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    said = refused(repeated, f"sharing {way}")
     assert "which run-1 left: the runs are not independent" in said["reason"]
 
 
@@ -203,10 +206,7 @@ def test_where_reading_cannot_be_seen_a_run_without_the_files_decides(
     repeated: Any, way: str
 ) -> None:
     """One more run, in a copy of the folder that lacks what the others left."""
-    done, folder = repeated[f"sharing {way}"]
-    assert done.returncode == 2, done.stderr
-    said = audit_of(folder)
-    assert said["comparisons"][0]["verdict"] == "identical", "what would have been passed"
+    said = refused(repeated, f"sharing {way}")
     assert [run["name"] for run in said["runs"]][-1] == "apart"
     assert "without the files that the others left, is divergent" in said["reason"]
 

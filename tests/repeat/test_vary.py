@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -126,8 +125,7 @@ def test_runs_that_differ_by_themselves_are_not_varied(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_leaves_no_process_that_was_started_to_disturb(
-    command: list[str],
-    environment: dict[str, str],
+    begin: Any,
     sensitive: str,
     example: str,
     tmp_path: Path,
@@ -136,16 +134,7 @@ def test_an_interrupt_leaves_no_process_that_was_started_to_disturb(
 ) -> None:
     """While the machine is kept busy beside runs: all of it ends, and what was done is listed."""
     options = ("--vary", "load", "--jobs", jobs, "-d", "out")
-    process = subprocess.Popen(
-        [*command, *options, sensitive, example, "sleeps"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        # A shell has its background jobs ignore Ctrl-C, and so do all that they start.
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - one thread
-        text=True,
-    )
+    process = begin(*options, sensitive, example, "sleeps", cwd=tmp_path, number=number)
     deadline = time.monotonic() + 60
     while not (tmp_path / "out/vary-load/asleep").exists():
         assert time.monotonic() < deadline

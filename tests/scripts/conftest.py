@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
+from processes import plain_environment
 
 USUAL = Path(__file__).parent / "usual"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -48,12 +48,7 @@ class Start(Protocol):
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """Return the tests' environment without what would change a run."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TF_", "KERAS_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
-    }
-    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return plain_environment()
 
 
 @pytest.fixture(scope="session")

@@ -145,12 +145,21 @@ def test_a_manifest_that_has_no_place_is_refused_before_the_script_runs(
     assert (tmp_path / "made").exists(), "the negative: a place that is there lets it run"
 
 
-@pytest.mark.parametrize("words", [[], ["-m"], ["-o", "x"], ["--trace", "often", "script.py"]])
-def test_a_command_that_says_too_little_is_told_what_is_missing(
+@pytest.mark.parametrize("words", [[], ["-m"], ["-o", "x"]])
+def test_a_command_that_names_no_target_is_told_what_may_be_one(
     record: Any, tmp_path: Path, words: list[str]
 ) -> None:
-    """Exit 2, one line, and where help is."""
+    """Exit 2 and one line."""
     done = record(*words, cwd=tmp_path)
+    assert (done.code, done.output, done.errors) == (2, "", "")
+    assert done.said == (
+        "repro-audit: There is nothing to run: give a script, or a module behind -m.\n"
+    )
+
+
+def test_a_wrong_value_of_an_option_is_told_where_help_is(record: Any, tmp_path: Path) -> None:
+    """Exit 2 and one line."""
+    done = record("--trace", "often", "script.py", cwd=tmp_path)
     assert (done.code, done.output, done.errors) == (2, "", "")
     assert done.said.count("\n") == 1
     assert done.said.endswith("See: repro-audit record --help\n")

@@ -15,7 +15,15 @@ from repro_audit.audit import Audit
 from repro_audit.cli.output import write_output
 from repro_audit.manifest import Manifest
 
-__all__ = ["TraceSetting", "comparison_options", "deliver", "output_options"]
+__all__ = [
+    "LAUNCHING",
+    "comparison_options",
+    "deliver",
+    "module_option",
+    "output_options",
+    "target_argument",
+    "trace_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +51,7 @@ class _Tolerance(click.FloatRange):
         return result
 
 
-class TraceSetting(click.ParamType[str | int]):
+class _TraceSetting(click.ParamType[str | int]):
     """Which steps are traced: a word, or a number of 1 or more."""
 
     name = "trace setting"
@@ -61,6 +69,23 @@ class TraceSetting(click.ParamType[str | int]):
         if not (str(value).isdecimal() and int(value) > 0):
             self.fail(f"{value!r} is not step, epoch, none or a number of 1 or more.", param, ctx)
         return int(value)
+
+
+LAUNCHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Settings of a command that starts a script: what follows the script is the script's."""
+
+module_option = click.option(
+    "-m", "module", is_flag=True, help="The target is a module, as with python -m."
+)
+trace_option = click.option(
+    "--trace",
+    type=_TraceSetting(),
+    metavar="step|epoch|none|N",
+    help="Which steps are traced.  [default: as a script says that records itself, else step]",
+)
+target_argument = click.argument(
+    "target", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."
+)
 
 
 def comparison_options(command: F) -> F:

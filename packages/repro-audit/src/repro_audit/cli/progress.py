@@ -12,6 +12,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from repro_audit.report.summary import counted
+
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest
     from repro_audit.repeat.launching import Ended
@@ -95,4 +97,4 @@ def _trained(manifest: Manifest | None) -> str:
     """Say what a run came to."""
     if manifest is None:
         return "no manifest"
-    return f"{manifest.steps:,} steps" if manifest.outcomes.fits else "not recorded"
+    return counted(manifest.steps, "step") if manifest.outcomes.fits else "not recorded"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from repro_audit.cli.options import TraceSetting
+from repro_audit.cli.options import LAUNCHING, module_option, target_argument, trace_option
 from repro_audit.errors import OutputError, printable
+from repro_audit.report.summary import counted
 
 __all__ = ["command"]
 
@@ -21,11 +22,8 @@ _WHAT_IS_SEEN = (
 )
 
 
-@click.command(
-    "record",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.option("-m", "module", is_flag=True, help="The target is a module, as with python -m.")
+@click.command("record", context_settings=LAUNCHING)
+@module_option
 @click.option(
     "-o",
     "--output",
@@ -35,16 +33,9 @@ _WHAT_IS_SEEN = (
     metavar="FILE",
     help="Where the manifest goes; the trace goes beside it.",
 )
-@click.option(
-    "--trace",
-    type=TraceSetting(),
-    metavar="step|epoch|none|N",
-    help="Which steps are traced.  [default: step]",
-)
+@trace_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.argument(
-    "target", nargs=-1, required=True, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."
-)
+@target_argument
 def command(
     target: tuple[str, ...], module: bool, output: Path, trace: str | int | None, quiet: bool
 ) -> int:
@@ -71,8 +62,8 @@ def command(
     )
     from repro_audit.recording.request import Request
 
-    name = printable(target[0])
     check_target(target, module=module)
+    name = printable(target[0])
     _check_writable(output)
     before = _identity(output)
     request = Request(manifest=str(output.resolve()), trace=trace)
@@ -86,11 +77,10 @@ def command(
         _say(f"{name}: no training seen. {_WHAT_IS_SEEN}")
         return 2
     if manifest is not None and trained and not quiet:
-        fits, evidence = len(manifest.outcomes.fits), manifest.evidence
-        steps = f"{manifest.steps:,} step{'' if manifest.steps == 1 else 's'}"
-        recorded = f"{fits} fit{'' if fits == 1 else 's'}, {steps}, evidence: {evidence}"
+        fits, steps = counted(len(manifest.outcomes.fits), "fit"), counted(manifest.steps, "step")
+        recorded = f"{manifest.status}: {fits}, {steps}, evidence: {manifest.evidence}"
         shown = printable(str(output))
-        _say(f"{shown}: {manifest.status}: {recorded}. Read it: repro-audit {shown}")
+        _say(f"{shown}: {recorded}. Read it: repro-audit {shown}")
     return _shell_code(code)
 
 

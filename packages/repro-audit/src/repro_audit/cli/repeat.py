@@ -12,7 +12,15 @@ import click
 
 from repro_audit.audit import audit, exit_code
 from repro_audit.cli.entry import InterruptedRunsError
-from repro_audit.cli.options import TraceSetting, comparison_options, deliver, output_options
+from repro_audit.cli.options import (
+    LAUNCHING,
+    comparison_options,
+    deliver,
+    module_option,
+    output_options,
+    target_argument,
+    trace_option,
+)
 from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import RunError, printable
@@ -24,11 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(
-    "repeat",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.option("-m", "module", is_flag=True, help="The target is a module, as with python -m.")
+@click.command("repeat", context_settings=LAUNCHING)
+@module_option
 @click.option(
     "--runs", type=click.IntRange(min=2), default=2, show_default=True, help="Ordinary runs."
 )
@@ -60,12 +65,7 @@ __all__ = ["command"]
     metavar="NAME",
     help="Pass this environment variable on. May be given again.",
 )
-@click.option(
-    "--trace",
-    type=TraceSetting(),
-    metavar="step|epoch|none|N",
-    help="Which steps are traced.  [default: as the script says]",
-)
+@trace_option
 @click.option(
     "--bare", is_flag=True, help="Also run without recording: it must end in the same weights."
 )
@@ -100,7 +100,7 @@ __all__ = ["command"]
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
 @output_options
-@click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]...")
+@target_argument
 def command(
     target: tuple[str, ...],
     module: bool,
@@ -134,9 +134,6 @@ def command(
     from repro_audit.recording.launcher import check_target
     from repro_audit.repeat import Plan, repeat
 
-    if not target:
-        message = "Missing argument 'SCRIPT [ARGS]...'."
-        raise click.UsageError(message)
     check_target(target, module=module)
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory

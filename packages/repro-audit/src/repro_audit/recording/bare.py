@@ -9,17 +9,17 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import wrapt
 
-from repro_audit.capture.state import capture_tensors
 from repro_audit.manifest.writing import write
-from repro_audit.recording.draft import Draft, DraftModel
+from repro_audit.recording.calls import replace_method
+from repro_audit.recording.draft import Draft
 from repro_audit.recording.loops import Loops
+from repro_audit.recording.models import Models
 from repro_audit.recording.request import Request
 
 __all__ = ["Bare"]
@@ -32,7 +32,7 @@ class Bare:
         self._path = Path(request.manifest)
         self._pid = os.getpid()
         self._inside = False
-        self._models: list[DraftModel] = []
+        self._draft = Draft()
         self._over = False
         self._loops = Loops(lambda: None if self._inside or self._over else self)
 
@@ -46,21 +46,23 @@ class Bare:
 
     def start(self) -> None:
         """Begin anew."""
-        self._models.clear()
+        self._draft = Draft()
 
     def stop(self) -> None:
         """Read the state that every model ends with, and write it."""
         if self._over or os.getpid() != self._pid:
             return
         self._over = True
-        if not self._models:
+        if not self._draft.models:
             return
-        draft = Draft()
-        draft.missed("$.conditions", "this run was not recorded but for the state it ends with")
-        for item in self._models:
-            _read(item)
-        draft.models, draft.status = self._models, "complete"
-        write(draft.manifest(), self._path)
+        models = self._models()
+        for item, model in models.alive():
+            models.read_final(item, model)
+        self._draft.missed(
+            "$.conditions", "this run was not recorded but for the state it ends with"
+        )
+        self._draft.status = "complete"
+        write(self._draft.manifest(), self._path)
 
     # What the script, or a loop, tells.
 
@@ -69,9 +71,9 @@ class Bare:
 
     def watch(self, model: Any) -> None:
         """Take note of a model."""
-        self._seen(model)
+        self._models().seen(model)
 
-    loop_found = watch
+    model_found = watch
 
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Take note of a model."""
@@ -85,40 +87,30 @@ class Bare:
         """Take note of a model."""
         self.watch(model)
 
-    def _seen(self, model: Any) -> DraftModel:
-        for item in self._models:
-            if item.reference() is model:
-                return item
-        item = DraftModel(reference=weakref.ref(model), index=len(self._models))
-        self._models.append(item)
-        return item
+    def _models(self) -> Models:
+        # Not before there is a model: this imports NumPy, and the script has the first word.
+        from repro_audit.recording.tensorflow import TensorFlow
+
+        return Models(self._draft, TensorFlow())
 
     def _models_defined(self, module: Any) -> None:
         for name in ("fit", "evaluate"):
-            setattr(module.Model, name, self._called(name, getattr(module.Model, name)))
+            replace_method(module.Model, name, functools.partial(self._called, name=name))
 
-    def _called(self, name: str, original: Any) -> Any:
+    def _called(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)
         def called(model: Any, *args: Any, **kwargs: Any) -> Any:
             if self._inside or self._over:
                 return original(model, *args, **kwargs)
-            item = self._seen(model)
+            models = self._models()
+            item = models.seen(model)
             self._inside = True
             try:
                 result = original(model, *args, **kwargs)
             finally:
                 self._inside = False
             if name == "fit":
-                _read(item)
+                models.read_final(item, model)
             return result
 
         return called
-
-
-def _read(item: DraftModel) -> None:
-    """Read the state of a model that is still there; else what was read last counts."""
-    from repro_audit.recording.tensorflow import TensorFlow
-
-    model = item.reference()
-    if model is not None:
-        item.final = capture_tensors(TensorFlow().state(model))

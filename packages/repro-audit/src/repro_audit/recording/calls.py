@@ -14,7 +14,7 @@ from typing import Any
 
 import wrapt
 
-__all__ = ["Around", "owner_of", "see_calls"]
+__all__ = ["Around", "replace_method", "see_calls"]
 
 Around = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """Takes a function and its arguments; calls it, and returns what the caller is to get."""
@@ -49,8 +49,10 @@ def see_calls(module: str, name: str, around: Around) -> None:
     wrapt.when_imported(module)(replace)
 
 
-def owner_of(model_class: Any, name: str) -> Any:
-    """Return the class that defines a method of models, where it is to be replaced.
+def replace_method(
+    model_class: Any, name: str, make: Callable[[Callable[..., Any]], Any]
+) -> Callable[[], None]:
+    """Replace a method of all models, in the class that defines it.
 
     Keras takes a model for one with a compile of its own, and does not compile it when it is
     loaded, where the method of its class is another than that of the class that defines it.
@@ -58,5 +60,12 @@ def owner_of(model_class: Any, name: str) -> Any:
     Args:
         model_class: `keras.Model`.
         name: The method.
+        make: Returns what stands in its place, given the method.
+
+    Returns:
+        What puts the method back.
     """
-    return next(item for item in model_class.__mro__ if name in vars(item))
+    owner = next(item for item in model_class.__mro__ if name in vars(item))
+    original = vars(owner)[name]
+    setattr(owner, name, make(original))
+    return lambda: setattr(owner, name, original)

@@ -8,6 +8,7 @@ records nothing.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import inspect
 import numbers
@@ -21,7 +22,7 @@ import wrapt
 
 from repro_audit.errors import printable
 from repro_audit.recording.bare import Bare
-from repro_audit.recording.calls import owner_of, see_calls
+from repro_audit.recording.calls import replace_method, see_calls
 from repro_audit.recording.control import controlled
 from repro_audit.recording.files import Files
 from repro_audit.recording.inputs import Inputs
@@ -88,7 +89,7 @@ class Launched:
         self._loops = Loops(self._of_loops)
         self._seeds: Seeds | None = None
         self._model_class: Any = None
-        self._replaced: dict[str, tuple[Any, Any]] = {}
+        self._triggers = contextlib.ExitStack()
         self._run: AutomaticRun | None = None
         self._script: str | None = None
 
@@ -114,7 +115,7 @@ class Launched:
     def give_way(self) -> None:
         """Leave the recording to the script, which records itself."""
         with self._lock:
-            self._take_triggers_away()
+            self._triggers.close()
             Run.automatic = None
             if self._run is not None:
                 self._run.discard()
@@ -192,13 +193,14 @@ class Launched:
         """Have the first compile, fit or evaluate begin the recording."""
         self._model_class = module.Model
         if self._request.jit is not None:
-            module.Model.compile = _with_jit(module.Model.compile, jit=self._request.jit)
+            replace_method(
+                module.Model, "compile", functools.partial(_with_jit, jit=self._request.jit)
+            )
         for name in _FIRST:
-            owner = owner_of(module.Model, name)
-            self._replaced[name] = owner, vars(owner)[name]
-            setattr(owner, name, self._trigger(name, getattr(owner, name)))
+            trigger = functools.partial(self._trigger, name=name)
+            self._triggers.callback(replace_method(module.Model, name, trigger))
 
-    def _trigger(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _trigger(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(original)
         def first(model: Any, *args: Any, **kwargs: Any) -> Any:
             self._begin()
@@ -222,7 +224,7 @@ class Launched:
         with self._lock:
             if self._run is not None or Run.automatic is not self or os.getpid() != self._pid:
                 return
-            self._take_triggers_away()
+            self._triggers.close()
             run = AutomaticRun(self._request, self._seeds, self._inputs)
             try:
                 run.start()
@@ -233,11 +235,6 @@ class Launched:
             self._run = run
             self._script = getattr(sys.modules["__main__"], "__file__", None)
 
-    def _take_triggers_away(self) -> None:
-        while self._replaced:
-            name, (owner, original) = self._replaced.popitem()
-            setattr(owner, name, original)
-
     def _end(self) -> None:
         """End the recording with the process."""
         if os.getpid() == self._pid and self._run is not None:
@@ -245,7 +242,6 @@ class Launched:
             if self._script is not None:
                 # Python takes it away when a script has ended.
                 sys.modules["__main__"].__file__ = self._script
-            self._run.recorder.close_loops()
             self._run.stop(error)
 
     def _forked(self) -> None:

@@ -64,6 +64,9 @@ def check_target(target: Sequence[str], *, module: bool) -> None:
     Raises:
         RunError: There is no such script; whether there is a module only Python can say.
     """
+    if not target:
+        message = "There is nothing to run: give a script, or a module behind -m."
+        raise RunError(message)
     path = Path(target[0])
     if not module and not path.is_file() and not (path / "__main__.py").is_file():
         message = f"{printable(target[0])}: there is no such script."

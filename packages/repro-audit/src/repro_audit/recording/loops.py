@@ -26,7 +26,7 @@ _FUNCTION = (
 class LoopObserver(Protocol):
     """Is told of hand-written loops."""
 
-    def loop_found(self, model: Any) -> None:
+    def model_found(self, model: Any) -> None:
         """A model is about to be trained."""
 
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
@@ -129,7 +129,7 @@ class Loops:
                 variables = getattr(optimizer, "_trainable_variables", ())
             self._models[id(optimizer)] = optimizer, trained_models(variables)
             for model in self._models[id(optimizer)][1]:
-                recorder.loop_found(model)
+                recorder.model_found(model)
         return self._models[id(optimizer)][1]
 
 

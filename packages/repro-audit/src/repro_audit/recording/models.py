@@ -36,6 +36,11 @@ class Models:
         self._draft.missed(f"$.outcomes.final_state[{index}]", "the run has not ended")
         return item
 
+    def alive(self) -> list[tuple[DraftModel, Any]]:
+        """Return the models that are still there, each behind what is known of it."""
+        pairs = ((item, item.reference()) for item in self._draft.models)
+        return [(item, model) for item, model in pairs if model is not None]
+
     def read_initial(self, item: DraftModel, model: Any) -> None:
         """Read the weights that a model begins with."""
         tensors = self._backend.weights(model)

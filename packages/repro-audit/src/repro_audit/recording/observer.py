@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.recording.calls import owner_of
+from repro_audit.recording.calls import replace_method
 from repro_audit.recording.steps import observe_steps
 
 if TYPE_CHECKING:
@@ -26,21 +26,11 @@ __all__ = ["inside_call", "observe"]
 @contextlib.contextmanager
 def observe(keras: Any, run: Recorder) -> Iterator[None]:
     """Tell `run` of every outermost compile, fit and evaluate until the block ends."""
-    model_class = keras.Model
-    wrappers = {
-        "compile": _compile(model_class.compile, run),
-        "fit": _fit(model_class.fit, run, keras),
-        "evaluate": _evaluate(model_class.evaluate, run, keras),
-    }
-    owners = {name: owner_of(model_class, name) for name in wrappers}
-    before = {name: vars(owner)[name] for name, owner in owners.items()}
-    for name, wrapper in wrappers.items():
-        setattr(owners[name], name, wrapper)
-    try:
+    with contextlib.ExitStack() as stack:
+        for name, wrapped in (("compile", _compile), ("fit", _fit), ("evaluate", _evaluate)):
+            make = functools.partial(wrapped, run=run, keras=keras)
+            stack.callback(replace_method(keras.Model, name, make))
         yield
-    finally:
-        for name, original in before.items():
-            setattr(owners[name], name, original)
 
 
 class _Outermost(threading.local):
@@ -65,7 +55,7 @@ def inside_call() -> bool:
     return _outermost.inside
 
 
-def _compile(original: Any, run: Recorder) -> Any:
+def _compile(original: Any, run: Recorder, keras: Any) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)

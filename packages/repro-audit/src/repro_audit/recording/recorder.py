@@ -71,7 +71,7 @@ class Recorder:
         self._trace = SafeTracer(tracer, self._draft, self.failed)
         self._conditions = ConditionReader(self._draft, backend, self.failed, seeds, inputs)
         self._epoch_began = time.monotonic()
-        self._unasked = inputs is not None
+        self._automatic = inputs is not None
 
     # The life of a recording.
 
@@ -110,10 +110,10 @@ class Recorder:
                 type=type(error).__name__,
                 message=scrub(str(error), self._conditions.project)[:2000],
             )
-        for item in self._draft.models:
-            model = item.reference()
-            if model is not None:
-                self._read_final_state(item, model)
+        for item, model in self._models.alive():
+            if self._automatic:
+                self._close_loop(item, model)
+            self._read_final_state(item, model)
         self._conditions.code(arguments, outputs)
         self._conditions.all_given()
         if self._files is not None:
@@ -148,29 +148,6 @@ class Recorder:
             self._skip_loop_steps(model, steps - 1)
             self.loop_step(model, None, None)
 
-    @guarded("$.outcomes.initial_weights")
-    def loop_found(self, model: Any) -> None:
-        """Take note of a model that a hand-written loop is about to train."""
-        item = self._models.seen(model)
-        if item.initial is None and is_built(model):
-            self._models.read_initial(item, model)
-
-    def close_loops(self) -> None:
-        """End the hand-written loops that nobody has closed an epoch of."""
-        for item in self._draft.models:
-            self._close_loop(item)
-
-    def _close_loop(self, item: DraftModel) -> None:
-        """End the loop that a model was trained in last, if nobody has closed an epoch of it."""
-        model = item.reference()
-        fits = [index for index, fit in enumerate(self._draft.fits) if fit.model == item.index]
-        if model is None or not fits:
-            return
-        fit = self._draft.fits[fits[-1]]
-        if fit.loop and not fit.epochs:
-            self._trace.fit_continues(fits[-1])
-            self._take_epoch(model, {}, fit)
-
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a hand-written loop."""
         fit = self._loop_epoch_ends(model)
@@ -190,8 +167,8 @@ class Recorder:
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of a fit."""
         item = self._models.seen(model)
-        if self._unasked:
-            self._close_loop(item)
+        if self._automatic:
+            self._close_loop(item, model)
         self._conditions.given("fit", arguments)
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
@@ -318,25 +295,38 @@ class Recorder:
     def _loop(self, model: Any) -> DraftFit:
         """Return the hand-written loop that trains `model`, taking note of it at its first step."""
         item = self._models.seen(model)
-        fits = self._draft.fits
-        for index in reversed(range(len(fits))):
-            # Two models may be trained in turn: a loop goes on where its model's last fit is one.
-            if fits[index].model == item.index and (fits[index].loop or not fits[index].ended):
-                self._trace.fit_continues(index)
-                return fits[index]
-            if fits[index].model == item.index:
-                break
+        last = self._last_fit(item)
+        if last is not None and not self._draft.fits[last].ended:
+            # Another may have interrupted it: two models can be trained in turn.
+            self._trace.fit_continues(last)
+            return self._draft.fits[last]
         self._read_training(model)
         if item.initial is None:
             self._draft.missed(
                 f"$.outcomes.initial_weights[{item.index}]",
                 "run.watch(model) was not called before the first step",
             )
-        fits.append(fit := DraftFit(model=item.index, loop=True))
+        self._draft.fits.append(fit := DraftFit(model=item.index, loop=True))
         self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
         fit.first_epoch = 1
         self._trace.fit_begins(item.index)
         return fit
+
+    def _last_fit(self, item: DraftModel) -> int | None:
+        """Return the place of the last fit of a model."""
+        fits = self._draft.fits
+        own = (index for index in reversed(range(len(fits))) if fits[index].model == item.index)
+        return next(own, None)
+
+    def _close_loop(self, item: DraftModel, model: Any) -> None:
+        """End the loop that a model was trained in last, if nobody has closed an epoch of it."""
+        last = self._last_fit(item)
+        if last is None:
+            return
+        fit = self._draft.fits[last]
+        if fit.loop and not fit.epochs:
+            self._trace.fit_continues(last)
+            self._take_epoch(model, {}, fit)
 
     @guarded("$.outcomes.fits")
     def _loop_epoch_ends(self, model: Any) -> DraftFit:

@@ -12,9 +12,10 @@ from repro_audit.repeat.folders import MANIFEST
 from repro_audit.repeat.plan import BARE, CONTROL, Plan
 from repro_audit.repeat.running import Done
 
-__all__ = ["judge", "with_apart"]
+__all__ = ["GOOD", "judge", "with_apart"]
 
-_GOOD = ("identical", "close")
+GOOD = ("identical", "close")
+"""Verdicts by which runs agree."""
 
 
 def judge(plan: Plan, done: Sequence[Done]) -> Audit:
@@ -49,7 +50,7 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
         result = _with_control(result, ordinary[0], others[CONTROL.name])
     if BARE.name in others:
         result = _with_observer(result, ordinary[0], others[BARE.name])
-    return _with_shared_state(result)
+    return _with_shared_state(result, [run.name for run in ordinary])
 
 
 def _with_control(result: Audit, run: Done, control: Done) -> Audit:
@@ -66,7 +67,7 @@ def _with_control(result: Audit, run: Done, control: Done) -> Audit:
     )
     # A difference that was seen proves that the audit can see one; only agreement needs the
     # control run to vouch for it.
-    if not verdict.caught and result.verdict in _GOOD:
+    if not verdict.caught and result.verdict in GOOD:
         reason = f"the control was not caught: {verdict.text}"
         return result._replace(verdict="inconclusive", reason=reason)
     return result
@@ -94,9 +95,8 @@ def _with_observer(result: Audit, run: Done, bare: Done) -> Audit:
     return result._replace(observer=observation)
 
 
-def _with_shared_state(result: Audit) -> Audit:
+def _with_shared_state(result: Audit, ordinary: Sequence[str]) -> Audit:
     """Let runs that read what another has left be no evidence of each other."""
-    ordinary = {run.name for run in result.runs if run.name.startswith("run-")}
     for file in result.shared_state:
         readers = [name for name in file.read_by if name in ordinary]
         if readers:
@@ -104,18 +104,19 @@ def _with_shared_state(result: Audit) -> Audit:
                 f"{readers[0]} read {printable(file.path)}, which {file.left_by} left: "
                 "the runs are not independent"
             )
-            if result.verdict in _GOOD:
+            if result.verdict in GOOD:
                 return result._replace(verdict="inconclusive", reason=reason)
             return result._replace(reason=f"{result.reason}; {reason}")
     return result
 
 
-def with_apart(result: Audit, run: Done, apart: Done) -> Audit:
+def with_apart(plan: Plan, result: Audit, run: Done, apart: Done) -> Audit:
     """Let agreement stand only if a run that finds none of the files that were left agrees.
 
     Not every way of reading a file can be seen; this run needs none of them to be.
 
     Args:
+        plan: What was repeated.
         result: The audit so far.
         run: An ordinary run.
         apart: The run in a copy of the folder, without those files.
@@ -125,8 +126,15 @@ def with_apart(result: Audit, run: Done, apart: Done) -> Audit:
     if apart.problem is not None or apart.manifest is None or run.manifest is None:
         reason = f"{where} did not come to its end: {apart.problem}"
     else:
-        verdict = compare(run.manifest, apart.manifest).verdict
-        if verdict != "identical":
+        verdict = compare(
+            run.manifest,
+            apart.manifest,
+            rtol=plan.rtol,
+            atol=plan.atol,
+            ignore_metrics=plan.ignore_metrics,
+            require=plan.require,
+        ).verdict
+        if verdict not in GOOD:
             reason = f"{where} is {verdict}: the runs are not independent"
     return result if reason is None else result._replace(verdict="inconclusive", reason=reason)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from repro_audit.repeat.confirming import Suspicion
 
-__all__ = ["APART", "BARE", "CONTROL", "Plan", "Setting"]
+__all__ = ["BARE", "CONTROL", "Plan", "Setting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,3 @@ CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
 
 BARE = Setting(name="bare", request={"bare": True})
 """The run of which nothing is recorded but the state it ends with."""
-
-APART = "apart"
-"""The run that finds none of the files that the others have left."""

@@ -11,9 +11,9 @@ from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.factors import combine, watching
 from repro_audit.repeat.folders import AUDIT, prepare_directory
-from repro_audit.repeat.judging import judge, with_apart
+from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.launching import log_tail
-from repro_audit.repeat.plan import APART, BARE, CONTROL, Plan, Setting
+from repro_audit.repeat.plan import BARE, CONTROL, Plan, Setting
 from repro_audit.repeat.running import Observer, Runner
 from repro_audit.repeat.spreading import spread
 from repro_audit.repeat.varying import vary
@@ -52,32 +52,39 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
     """
     prepare_directory(plan.directory)
     runner = Runner(plan, observer)
-    ordinary = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
-    settings = [*ordinary, CONTROL, *([BARE] if plan.bare else [])]
-    runner.run([combine(item.name, [watching(plan.vary), item]) for item in settings])
+    settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
+    settings += [CONTROL, *([BARE] if plan.bare else [])]
+    runner.run([_watched(plan, setting) for setting in settings])
     result = judge(plan, runner.done)
-    # Whatever the experiments below come to, this much is known.
+    # Whatever comes of the rest, this much is known.
     replace_file(plan.directory / AUDIT, serialize(result))
     left = frozenset(path for run in runner.done for path in run.left)
-    if left and result.verdict in {"identical", "close"}:
-        (apart,) = runner.run(
-            [combine(APART, [watching(plan.vary), Setting(name="", without=left)])]
-        )
-        result = with_apart(result, runner.done[0], apart)
-    if plan.vary and result.verdict == "identical":
-        result = result._replace(envelope=vary(plan, runner, runner.done[0]))
-    if plan.suspicion is not None:
-        result = result._replace(
-            confirmation=confirm(plan.suspicion, runner.done[0].manifest, result)
-        )
-    if plan.spread and result.verdict in {"identical", "close"}:
-        result = result._replace(spread=spread(plan, runner, runner.done[0]))
+    if left and result.verdict in GOOD:
+        apart = _watched(plan, Setting(name="apart", without=left))
+        result = with_apart(plan, result, runner.done[0], *runner.run([apart]))
+    failed = next((run for run in runner.done if run.problem is not None), None)
+    result = _experiments(plan, runner, result)
     result = result._replace(runs=tuple(run.summary() for run in runner.done))
     replace_file(plan.directory / AUDIT, serialize(result))
-    asked = [run for run in runner.done if run.name in {APART, *(item.name for item in settings)}]
-    failed = next((run for run in asked if run.problem is not None), None)
     return Repeated(
         audit=result,
         manifests=tuple(run.manifest for run in runner.done if run.is_ordinary and run.manifest),
         log_tail=() if failed is None else tuple(log_tail(failed.log)),
     )
+
+
+def _watched(plan: Plan, setting: Setting) -> Setting:
+    """Return a setting whose run says what is in force of the factors that will be varied."""
+    return combine(setting.name, [watching(plan.vary), setting])
+
+
+def _experiments(plan: Plan, runner: Runner, result: Audit) -> Audit:
+    """Make the experiments that were asked for on runs that agree, and add what they showed."""
+    run = runner.done[0]
+    if plan.vary and result.verdict == "identical":
+        result = result._replace(envelope=vary(plan, runner, run))
+    if plan.suspicion is not None:
+        result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result))
+    if plan.spread and result.verdict in GOOD:
+        result = result._replace(spread=spread(plan, runner, run))
+    return result

@@ -178,7 +178,7 @@ class Runner:
                 ) as folder,
                 machine_busy(on=setting.load) as load,
             ):
-                before = snapshot(folder, plan.directory)
+                before = {} if self._moves(setting) else snapshot(folder, plan.directory)
                 ended = launch(
                     python_command(target, module=plan.module),
                     environment=self._environment(setting, request),
@@ -190,7 +190,7 @@ class Runner:
                     cores=self._cores_of(slot),
                 )
                 load_s = load()
-                after = before if self._moves(setting) else snapshot(folder, plan.directory)
+                after = {} if self._moves(setting) else snapshot(folder, plan.directory)
         finally:
             self._slots.put(slot)
         manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)

@@ -193,9 +193,8 @@ class _Search:
 
     def _agree(self, one: _Experiment, other: _Experiment) -> bool:
         """Whether two experiments have the same bits."""
-        if one.done.manifest is None or other.done.manifest is None or other.comparison is None:
-            return False
-        return compare(one.done.manifest, other.done.manifest).verdict == "identical"
+        comparison = self._compare(one.done, other.done)
+        return comparison is not None and comparison.verdict == "identical"
 
     # Runs.
 
@@ -218,17 +217,21 @@ class _Search:
         return experiments
 
     def _experiment(self, names: tuple[str, ...], done: Done) -> _Experiment:
-        if done.problem is not None or done.manifest is None or self._base.manifest is None:
-            return _Experiment(names=names, done=done, comparison=None, shown=frozenset())
-        comparison = compare(
-            self._base.manifest,
-            done.manifest,
+        comparison = self._compare(self._base, done)
+        shown = {name for name in names if comparison and self._shows(factor_named(name), done)}
+        return _Experiment(names=names, done=done, comparison=comparison, shown=frozenset(shown))
+
+    def _compare(self, expected: Done, actual: Done) -> Comparison | None:
+        """Compare two runs; None where one of them failed."""
+        if expected.problem or actual.problem or not (expected.manifest and actual.manifest):
+            return None
+        return compare(
+            expected.manifest,
+            actual.manifest,
             require=self._plan.require,
             ignore_metrics=self._plan.ignore_metrics,
-            traces=(self._base.trace(), done.trace()),
+            traces=(expected.trace(), actual.trace()),
         )
-        shown = frozenset(name for name in names if self._shows(factor_named(name), done))
-        return _Experiment(names=names, done=done, comparison=comparison, shown=shown)
 
     def _shows(self, factor: Factor, done: Done) -> bool:
         """Whether a run says that another state was in force of a factor."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Envelope, Factor, Spread, SpreadMetric
 from repro_audit.errors import printable
+from repro_audit.report.summary import counted
 
 __all__ = [
     "confirming",
@@ -46,9 +47,8 @@ def distances(factor: Factor) -> str:
 
 def envelope_facts(envelope: Envelope) -> Iterator[str]:
     """Yield what there is to say of all factors together."""
-    several = len(envelope.factors) != 1
-    made = f"{envelope.runs} run{'' if envelope.runs == 1 else 's'}"
-    yield f"{len(envelope.factors)} factor{'s' if several else ''}, {made} beyond the repeat."
+    factors, runs = counted(len(envelope.factors), "factor"), counted(envelope.runs, "run")
+    yield f"{factors}, {runs} beyond the repeat."
     if envelope.text:
         yield envelope.text
     elif envelope.complete and any(item.verdict == "changes the run" for item in envelope.factors):
