@@ -42,7 +42,7 @@ def reproduce(session: nox.Session) -> None:
     """Train each app twice and once more as a control, in clean processes, and compare the runs."""
     size = f"about {DOWNLOAD} to download the first time, {UNPACKED} unpacked"
     print(f"Installing TensorFlow and what it needs: {size}.", flush=True)
-    install(session, *APPS)
+    install(session, *APPS, "repro-audit[paper]")
     failed = []
     for app in APPS:
         module = app.replace("-", "_")
@@ -62,7 +62,7 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Check all that must pass: style, types, schemas, tests (`-- ARGS` hands ARGS to pytest)."""
-    install(session, *APPS, groups=("lint", "types", "build", "tests"))
+    install(session, *APPS, "repro-audit[paper]", groups=("lint", "types", "build", "tests"))
     check_style(session)
     check_types(session)
     check_schemas(session)
@@ -82,7 +82,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of everything under a src folder."""
-    install(session, "repro-audit", groups=("types",))
+    install(session, "repro-audit[paper]", groups=("types",))
     check_types(session)
 
 
