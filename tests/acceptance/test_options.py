@@ -251,3 +251,43 @@ def test_a_difference_of_nan_is_valid_json(tmp_path, run):
     result = json.loads(done.out, parse_constant=pytest.fail)
     jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY).validate(result)
     assert result["verdict"] == "divergent"
+
+
+# Claims
+
+
+def claimed(tmp_path, claims):
+    """Write claims and return the words that check them against an example."""
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(claims), encoding="utf-8")
+    return EXAMPLES / "threads-2.json", "--claims", path
+
+
+@pytest.mark.parametrize(("printed", "code"), [("34.70%", 0), ("34.71%", 1), ("0.347", 0)])
+def test_claims_are_checked_at_their_printed_precision(tmp_path, run, printed, code):
+    done = run(*claimed(tmp_path, {"evaluation accuracy": printed}))
+    assert done.code == code
+    assert f"{printed}  " in done.out
+
+
+def test_a_claim_about_a_metric_that_is_not_there_is_inconclusive(tmp_path, run):
+    assert run(*claimed(tmp_path, {"f1": "0.9"})).code == 2
+
+
+def test_a_keras_history_stands_for_claims_within_a_tolerance(tmp_path, run):
+    words = claimed(tmp_path, {"accuracy": [0.137], "loss": [2.2765]})
+    assert run(*words).code == 1
+    assert run(*words, "--rtol", "1e-4").code == 0
+
+
+def test_claims_come_out_in_every_format(tmp_path, run):
+    words = claimed(tmp_path, {"loss": "2.28", "val_loss": "2.16"})
+    assert "1 of 2 claims hold" in run(*words).out
+    assert "1 of 2 claims hold" in run(*words, "--format", "markdown").out
+    claims = json.loads(run(*words, "--format", "json").out)["claims"]
+    assert [claim["verdict"] for claim in claims] == ["match", "differ"]
+
+
+def test_claims_that_are_none_are_one_line(tmp_path, refused):
+    assert "expected a number as printed" in refused(*claimed(tmp_path, {"loss": "low"}))
+    assert "there is no such file" in refused(EXAMPLES / "threads-2.json", "--claims", "none.json")

@@ -7,7 +7,8 @@ import math
 import pytest
 from manifests import changed, document, record
 
-from repro_audit.repeat.spreading import _final, _metric
+from repro_audit.manifest import final_metrics
+from repro_audit.repeat.spreading import _metric
 
 
 def test_mean_deviation_and_range_are_those_of_a_sample():
@@ -30,7 +31,7 @@ def test_of_what_is_not_finite_there_is_no_mean(wrong):
 
 def test_the_last_value_of_every_metric_counts():
     manifest = record(changed(document(), {"outcomes/fits/0/history/loss": [3.0, 1.5]}))
-    found = _final(manifest)
+    found = final_metrics(manifest)
     assert found["loss"] == 1.5
     assert found["evaluation loss"] == manifest.outcomes.evaluations[0].results["loss"]
 
@@ -38,5 +39,5 @@ def test_the_last_value_of_every_metric_counts():
 def test_fits_are_told_apart_where_there_are_several():
     fit = document()["outcomes"]["fits"][0]
     manifest = record(changed(document(), {"outcomes/fits": [fit, fit]}))
-    assert {"fit 1 loss", "fit 2 loss"} <= _final(manifest).keys()
-    assert "loss" not in _final(manifest)
+    assert {"fit 1 loss", "fit 2 loss"} <= final_metrics(manifest).keys()
+    assert "loss" not in final_metrics(manifest)

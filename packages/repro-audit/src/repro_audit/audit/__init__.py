@@ -4,6 +4,7 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 `determinism`, RA3xx `data`, RA4xx `environment`, RA5xx `evidence`, RA6xx `contradictions`.
 """
 
+from repro_audit.audit.claims import Claim, load_claims
 from repro_audit.audit.experiments import Confirmation, Envelope, Factor, Spread, SpreadMetric
 from repro_audit.audit.judging import (
     Audit,
@@ -20,6 +21,7 @@ from repro_audit.audit.rules import Finding, Rule, all_rules
 __all__ = [
     "Audit",
     "AuditedManifest",
+    "Claim",
     "Confirmation",
     "Control",
     "Envelope",
@@ -34,4 +36,5 @@ __all__ = [
     "all_rules",
     "audit",
     "exit_code",
+    "load_claims",
 ]

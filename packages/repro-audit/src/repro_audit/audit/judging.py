@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from repro_audit.audit.claims import Claim, Claims, check_claims
 from repro_audit.audit.experiments import Confirmation, Envelope, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
@@ -129,6 +130,7 @@ class Audit(NamedTuple):
         envelope: Which conditions change the run, after a ``repeat --vary``.
         spread: How far other seeds take it, after a ``repeat --spread``.
         confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
+        claims: Numbers somebody published, checked against each run.
     """
 
     verdict: str
@@ -144,6 +146,7 @@ class Audit(NamedTuple):
     envelope: Envelope | None = None
     spread: Spread | None = None
     confirmation: Confirmation | None = None
+    claims: tuple[Claim, ...] = ()
     schema: str = SCHEMA
 
 
@@ -155,6 +158,7 @@ def audit(
     ignore_metrics: Sequence[str] = (),
     require: str = "weights",
     traces: Sequence[Trace | None] = (),
+    claims: Claims | None = None,
 ) -> Audit:
     """Judge one manifest by the rules, or several by comparing them with the first.
 
@@ -167,6 +171,7 @@ def audit(
         require: The least evidence on which a good verdict may rest.
         traces: The trace of each, as `repro_audit.trace.find_trace` finds it. Each is
             checked against its manifest.
+        claims: Numbers somebody published, to be checked against each run.
 
     Raises:
         ValueError: No manifest is given.
@@ -181,11 +186,16 @@ def audit(
     )
     evidence = min((item.evidence for item in judged), key=EVIDENCE.index)
     traces = list(traces) or [None] * len(manifests)
+    checked = check_claims(manifests, claims or {}, rtol=rtol, atol=atol)
     if len(manifests) == 1:
         if traces[0] is not None:
             traces[0].verify()
         return Audit(
-            verdict=judged[0].verdict, reason=judged[0].reason, evidence=evidence, manifests=judged
+            verdict=judged[0].verdict,
+            reason=judged[0].reason,
+            evidence=evidence,
+            manifests=judged,
+            claims=checked,
         )
     options: dict[str, Any] = {
         "rtol": rtol,
@@ -222,17 +232,25 @@ def audit(
         manifests=judged,
         comparisons=comparisons,
         groups=group(manifests, ignore_metrics),
+        claims=checked,
     )
 
 
 def exit_code(result: Audit, *, strict: bool = False) -> int:
     """Return 0, 1 or 2 for an audit.
 
+    As a comparison does, claims decide in place of the findings on a single run, which count
+    with `strict`.
+
     Args:
         result: The audit.
         strict: Whether any finding of severity error or warning makes it at least 1.
     """
     code = _EXIT_CODES[result.verdict]
+    if result.claims:
+        verdicts = {claim.verdict for claim in result.claims}
+        claimed = 2 if "missing" in verdicts else 1 if "differ" in verdicts else 0
+        code = max(0 if result.verdict == "uncontrolled" else code, claimed)
     grave = any(
         finding.severity in {"error", "warning"}
         for manifest in result.manifests

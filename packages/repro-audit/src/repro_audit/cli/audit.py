@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from repro_audit.audit import audit, exit_code
+from repro_audit.audit import audit, exit_code, load_claims
 from repro_audit.cli.options import comparison_options, deliver, output_options
 from repro_audit.errors import printable
 from repro_audit.manifest import load
@@ -16,20 +16,33 @@ __all__ = ["command"]
 
 @click.command("audit")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--claims",
+    metavar="FILE",
+    help="Check published numbers: a JSON object of metrics and values as printed.",
+)
 @comparison_options
 @output_options
 def command(
-    files: tuple[str, ...], strict: bool, form: str, output: str, color: str, **options: Any
+    files: tuple[str, ...],
+    claims: str | None,
+    strict: bool,
+    form: str,
+    output: str,
+    color: str,
+    **options: Any,
 ) -> int:
     """Audit one manifest; compare several with the first.
 
     A Keras history.json may stand for a manifest; its evidence is `history`. The file - is
-    standard input.
+    standard input. Claims such as {"accuracy": "96.30%"} are checked to the last digit printed,
+    and decide the exit code in place of findings; a history.json may stand for them, too.
 
     \b
     Examples:
       repro-audit manifest.json
       repro-audit theirs.json mine.json --rtol 1e-6
+      repro-audit manifest.json --claims claims.json
       repro-audit *.json --format json -o audit.json
     """
     manifests = [load(file) for file in files]
@@ -39,6 +52,7 @@ def command(
 
         traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
     names = [printable(file) for file in files]
-    result = audit(*manifests, names=names, traces=traces, **options)
+    claimed = None if claims is None else load_claims(claims)
+    result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
     deliver(result, manifests, form=form, output=output, color=color)
     return exit_code(result, strict=strict)

@@ -21,6 +21,7 @@ __all__ = ["InterruptedRunsError", "group", "run"]
 COMMANDS = ("audit", "record", "repeat", "explain", "schema")
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
+    "--claims",
 }  # fmt: skip
 _FAILED, _INTERRUPTED = 2, 130
 

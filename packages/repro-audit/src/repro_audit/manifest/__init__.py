@@ -6,6 +6,7 @@ differ freely). The JSON Schema ``manifest-1`` says the same of the file.
 """
 
 from repro_audit.manifest.conditions import Conditions
+from repro_audit.manifest.metrics import final_metrics, metric_series
 from repro_audit.manifest.reading import load, parse, read_json
 from repro_audit.manifest.records import Information, Manifest, Outcomes
 from repro_audit.manifest.structure import structure, unstructure
@@ -16,7 +17,9 @@ __all__ = [
     "Information",
     "Manifest",
     "Outcomes",
+    "final_metrics",
     "load",
+    "metric_series",
     "parse",
     "read_json",
     "serialize",

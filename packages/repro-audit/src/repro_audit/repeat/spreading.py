@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from repro_audit.audit import Spread, SpreadMetric
-from repro_audit.manifest import Manifest
+from repro_audit.manifest import Manifest, final_metrics
 from repro_audit.repeat.plan import Plan, Setting
 from repro_audit.repeat.running import Done, Runner
 
@@ -57,7 +57,7 @@ def _seed(manifest: Manifest) -> int | None:
 
 def _metrics(manifests: Sequence[Manifest]) -> list[SpreadMetric]:
     """Return each metric that all runs end with."""
-    found = [_final(manifest) for manifest in manifests]
+    found = [final_metrics(manifest) for manifest in manifests]
     return [
         _metric(name, tuple(item[name] for item in found))
         for name in found[0]
@@ -76,20 +76,3 @@ def _metric(name: str, values: tuple[float, ...]) -> SpreadMetric:
         least=min(values) if finite else math.nan,
         most=max(values) if finite else math.nan,
     )
-
-
-def _final(manifest: Manifest) -> dict[str, float]:
-    """Return the last value of every metric of every fit and evaluation."""
-    outcomes = manifest.outcomes
-    several = len(outcomes.fits) > 1
-    found = {
-        f"fit {number} {name}" if several else name: values[-1]
-        for number, fit in enumerate(outcomes.fits, start=1)
-        for name, values in fit.history.items()
-        if values and values[-1] is not None
-    }
-    several = len(outcomes.evaluations) > 1
-    for number, evaluation in enumerate(outcomes.evaluations, start=1):
-        for name, value in evaluation.results.items():
-            found[f"evaluation {number} {name}" if several else f"evaluation {name}"] = value
-    return {name: value for name, value in found.items() if value is not None}

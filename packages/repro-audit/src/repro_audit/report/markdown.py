@@ -22,6 +22,7 @@ from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
     NO_CAUSE_MEANS,
+    claims_summary,
     distance,
     number,
     shared_state_read,
@@ -47,6 +48,8 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
             lines.append(f"- {names}")
     for comparison in result.comparisons:
         lines += ["", *_comparison(comparison, result)]
+    if result.claims:
+        lines += ["", *_claims(result)]
     lines += _experiments(result)
     for judged, manifest in zip(result.manifests, manifests, strict=True):
         lines += ["", f"### {_code(judged.name)}: {judged.verdict}", ""]
@@ -56,6 +59,16 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
             lines += ["", f"**{finding.code}** {finding.severity}: {finding.title}", ""]
             lines += [f"{_plain(finding.seen)} {_plain(finding.why)}", "", *_block(finding.remedy)]
     return "\n".join(lines) + "\n"
+
+
+def _claims(result: Audit) -> Iterator[str]:
+    """Show which of the published numbers a run has."""
+    yield from (f"### Claims: {claims_summary(result)}", "")
+    yield from ("| run | metric | claimed | verdict | |", "|---|---|---|---|---|")
+    for claim in result.claims:
+        run, metric = result.manifests[claim.manifest].name, claim.metric
+        shown = " | ".join(map(_code, (run, metric, claim.claimed)))
+        yield f"| {shown} | {claim.verdict} | {_plain(claim.text)} |"
 
 
 def _experiments(result: Audit) -> list[str]:

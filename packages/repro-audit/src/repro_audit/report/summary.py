@@ -12,6 +12,7 @@ from repro_audit.manifest.conditions import Determinism
 __all__ = [
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
+    "claims_summary",
     "counted",
     "distance",
     "number",
@@ -63,6 +64,14 @@ def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
     if relative is not None:
         parts.append(f"{relative:.2g} relative")
     return ", ".join(parts)
+
+
+def claims_summary(result: Audit) -> str:
+    """Say how many of the published numbers a run has, or all runs together."""
+    held = sum(claim.verdict == "match" for claim in result.claims)
+    return f"{held} of {counted(len(result.claims), 'claim')} " + (
+        "holds" if held == len(result.claims) == 1 else "hold"
+    )
 
 
 def shared_state_read(result: Audit) -> str:

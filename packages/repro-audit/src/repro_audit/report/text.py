@@ -26,6 +26,7 @@ from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
     NO_CAUSE_MEANS,
+    claims_summary,
     counted,
     distance,
     number,
@@ -55,6 +56,8 @@ def render_text(
             _several(page, result, manifests)
         else:
             page.verdict(result.verdict, result.reason)
+    if result.claims:
+        _claims(page, result)
     if result.control is not None:
         page.blank()
         page.verdict("match" if result.control.caught else "missing", "", word="control")
@@ -81,6 +84,25 @@ def render_text(
             indent=2,
         )
     return page.text()
+
+
+def _claims(page: Page, result: Audit) -> None:
+    """Show which of the published numbers a run has."""
+    page.blank()
+    page.line(("bold", "Claims: "), ("", claims_summary(result)))
+    width = max(len(printable(claim.metric)) for claim in result.claims)
+    printed = max(len(printable(claim.claimed)) for claim in result.claims)
+    for position, judged in enumerate(result.manifests):
+        if len(result.manifests) > 1:
+            page.line(("dim", f"  {printable(judged.name)}"))
+        for claim in result.claims:
+            if claim.manifest == position:
+                page.line(
+                    ("", f"  {printable(claim.metric):<{width}}  "),
+                    (claim.verdict, f"{claim.verdict:<7}"),
+                    ("", f"  {printable(claim.claimed):<{printed}}"),
+                    ("dim", f"  {claim.text}"),
+                )
 
 
 def _confirmation(page: Page, confirmation: Confirmation) -> None:

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from manifests import changed, document, record, rerun
+
+from repro_audit.audit import audit, exit_code, load_claims
+from repro_audit.audit.claims import _holds, _parsed, check_claims
+from repro_audit.errors import ManifestError
+from repro_audit.report.json import render_json
+from repro_audit_schemas import schema
+
+EXACT = (0.0, 0.0)
+
+
+def checked(claims, **changes):
+    """Return what becomes of claims on a run with other values of its only fit."""
+    values = {f"outcomes/fits/0/history/{name}": value for name, value in changes.items()}
+    return check_claims([record(changed(document(), values))], claims)
+
+
+@pytest.mark.parametrize(
+    ("printed", "recorded"),
+    [
+        ("96.30%", 0.963049),
+        ("96.30%", 0.962951),
+        ("96.3 %", 0.9634),
+        (r"96.3\%", 0.9634),
+        ("0.96", 0.9551),
+        ("1", 1.49),
+        ("1.2e-3", 0.00124),
+        ("-0.5", -0.46),
+        ("\u22120.5", -0.46),
+        ("+.5", 0.54),
+        ("12,345.6", 12345.62),
+        ("5.", 5.4),
+    ],
+)
+def test_a_value_that_rounds_to_what_is_printed_holds(printed, recorded):
+    assert _holds(printed, recorded, EXACT)
+
+
+@pytest.mark.parametrize(
+    ("printed", "recorded"),
+    [
+        ("96.30%", 0.963051),
+        ("96.30%", 0.962949),
+        ("96.30", 0.963),
+        ("0.96", 0.9549),
+        ("-0.5", 0.5),
+        ("0.963", float("nan")),
+        ("0.963", float("inf")),
+    ],
+)
+def test_a_value_that_rounds_to_another_number_does_not_hold(printed, recorded):
+    assert not _holds(printed, recorded, EXACT)
+
+
+@pytest.mark.parametrize("tie", [0.125, 0.375])
+def test_halfway_between_two_either_may_have_been_printed(tie):
+    lower, upper = (f"{tie + part:.2f}" for part in (-0.005, 0.005))
+    assert _holds(lower, tie, EXACT)
+    assert _holds(upper, tie, EXACT)
+    assert not _holds(f"{tie + 0.015:.2f}", tie, EXACT)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 12), st.booleans())
+def test_whatever_python_prints_of_a_value_holds_for_it(value, digits, percent):
+    printed = f"{value:.{digits}{'%' if percent else 'f'}}"
+    assert _holds(printed, value, EXACT)
+    wide = 10.0 ** -(digits + 2 * percent)
+    assert not _holds(printed, value + 3 * wide + abs(value) * 1e-9, EXACT)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "%", ".", "abc", "1.2.3", "1,23", "1e9999", "96.3 ± 0.1", "0x10", "1_000", "--1"]
+)
+def test_what_is_no_number_as_printed_is_none(text):
+    assert _parsed(text) is None
+    assert _parsed("1,234.50%") == (Fraction(12345, 1000), Fraction(1, 10000))
+
+
+def test_a_final_value_is_that_of_the_last_epoch():
+    (claim,) = checked({"loss": "0.5"}, loss=[9.0, 0.52])
+    assert (claim.verdict, claim.recorded) == ("match", 0.52)
+    (claim,) = checked({"loss": "9"}, loss=[9.0, 0.52])
+    assert claim.verdict == "differ"
+
+
+def test_several_values_are_one_an_epoch_and_the_first_that_differs_is_named():
+    assert checked({"loss": ("9.0", "0.5")}, loss=[9.0, 0.52])[0].verdict == "match"
+    (claim,) = checked({"loss": ("9.0", "0.6")}, loss=[9.0, 0.52])
+    assert (claim.verdict, claim.claimed) == ("differ", "0.6")
+    assert claim.text.startswith("epoch 2: ")
+    assert checked({"loss": ("9.0",)}, loss=[9.0, 0.52])[0].verdict == "differ"
+
+
+def test_numbers_are_met_bit_for_bit_or_within_a_tolerance():
+    run = record(document())
+    claims = {"loss": run.outcomes.fits[0].history["loss"]}
+    assert check_claims([run], claims)[0].text == "bit for bit"
+    near = {"loss": tuple(value * (1 + 1e-7) for value in claims["loss"])}
+    assert check_claims([run], near)[0].verdict == "differ"
+    assert check_claims([run], near, rtol=1e-6)[0].verdict == "match"
+    assert check_claims([run], near, rtol=1e-8)[0].verdict == "differ"
+
+
+def test_a_tolerance_is_not_for_printed_text():
+    run = record(document())
+    assert check_claims([run], {"loss": "2.29"}, rtol=1.0)[0].verdict == "differ"
+
+
+def test_a_metric_that_the_run_lacks_is_missing_and_near_names_are_told():
+    (claim,) = checked({"val_acuracy": "0.3"})
+    assert (claim.verdict, claim.recorded) == ("missing", None)
+    assert "val_accuracy" in claim.text
+    assert checked({"loss": "0.3"}, loss=[None])[0].verdict == "missing"
+
+
+def test_a_claim_without_its_percent_sign_is_told_so():
+    (claim,) = checked({"accuracy": "96.3"}, accuracy=[0.963])
+    assert "percent sign" in claim.text
+    assert "percent sign" not in checked({"accuracy": "95.3"}, accuracy=[0.963])[0].text
+
+
+def test_claims_decide_the_exit_code_and_findings_only_where_strict():
+    uncontrolled = record(changed(document(), {"conditions/determinism/op_determinism": "off"}))
+    assert exit_code(audit(uncontrolled)) == 1
+    for printed, code in (("2.28", 0), ("2.27", 1)):
+        assert exit_code(audit(uncontrolled, claims={"loss": printed})) == code
+    assert exit_code(audit(uncontrolled, claims={"loss": "2.28"}), strict=True) == 1
+    assert exit_code(audit(uncontrolled, claims={"lost": "2.28"})) == 2
+
+
+def test_a_run_that_is_not_complete_meets_no_claim():
+    failed = record(changed(document(), {"status": "failed"}))
+    assert exit_code(audit(failed, claims={"loss": "2.28"})) == 2
+
+
+def test_a_comparison_and_claims_must_both_hold():
+    other = changed(rerun(), {"outcomes/fits/0/history/loss": [2.0]})
+    runs = record(document()), record(rerun()), record(other)
+    assert exit_code(audit(*runs[:2], claims={"loss": "2.28"})) == 0
+    assert exit_code(audit(*runs[:2], claims={"loss": "2.27"})) == 1
+    result = audit(runs[0], runs[2], claims={"loss": "2.28"})
+    assert [claim.verdict for claim in result.claims] == ["match", "differ"]
+    assert exit_code(result) == 1
+
+
+def test_an_audit_with_claims_is_valid_by_its_schema():
+    claims = {"loss": "2.28", "lost": "1", "accuracy": (0.5,), "val_loss": float("nan")}
+    result = json.loads(render_json(audit(record(document()), claims=claims)))
+    validator = jsonschema.Draft202012Validator(schema("audit-1"))
+    validator.validate(result)
+    result["claims"][0]["verdict"] = "close"
+    assert not validator.is_valid(result)
+
+
+def test_a_keras_history_is_read_as_claims(tmp_path):
+    path = tmp_path / "history.json"
+    path.write_text('{"loss": [0.5, "NaN", 1], "accuracy": [0.25]}', encoding="utf-8")
+    claims = load_claims(path)
+    assert claims["accuracy"] == (0.25,)
+    assert claims["loss"][0::2] == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ("[]", "$"),
+        ("{}", "$"),
+        ('{"loss": "many"}', "$['loss']"),
+        ('{"loss": true}', "$['loss']"),
+        ('{"loss": null}', "$['loss']"),
+        ('{"loss": {"value": "1"}}', "$['loss']"),
+        ('{"a\\u001b": [1, "x\\u001b"]}', r"$['a\x1b'][1]"),
+    ],
+)
+def test_what_is_no_claim_is_refused_with_its_place(tmp_path, content, where):
+    path = tmp_path / "claims.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ManifestError) as caught:
+        load_claims(path)
+    assert f"claims.json: {where}: expected a number as printed" in str(caught.value)
+    assert str(caught.value).isprintable()
