@@ -58,6 +58,12 @@ def render_text(
             page.verdict(result.verdict, result.reason)
     if result.claims:
         _claims(page, result)
+    _experiments(page, result)
+    return page.text()
+
+
+def _experiments(page: Page, result: Audit) -> None:
+    """Show what a repeat showed beside the comparison."""
     if result.control is not None:
         page.blank()
         page.verdict("match" if result.control.caught else "missing", "", word="control")
@@ -83,7 +89,6 @@ def render_text(
             "Use --cwd empty or --cwd copy to keep the runs apart.",
             indent=2,
         )
-    return page.text()
 
 
 def _claims(page: Page, result: Audit) -> None:
