@@ -120,7 +120,7 @@ def files(request, tmp_path):
 def test_hostile_text_comes_out_harmless_in_every_format(files, run):
     _, first, second = files
     for paths in ((first,), (first, second)):
-        for form in ("text", "json", "markdown"):
+        for form in ("text", "json", "markdown", "html", "latex"):
             done = run(*paths, "--format", form)
             assert done.code in {1, 2} if len(paths) > 1 else done.code == 0, done.err
             assert done.err == ""
@@ -131,6 +131,30 @@ def test_hostile_text_comes_out_harmless_in_every_format(files, run):
             assert not [line for line in lines if line.startswith(("::", "second", "# x"))]
             if form == "json":
                 json.loads(done.out)
+
+
+@pytest.mark.parametrize("name", ["neurips", "icml", "acm"])
+def test_hostile_text_comes_out_harmless_in_a_checklist(files, name, run):
+    for form in ("text", "json", "markdown"):
+        done = run("checklist", "--for", name, files[1], "--format", form)
+        assert (done.code, done.err) == (0, "")
+        assert raw(done.out) == set()
+        lines = [line.lstrip(" -") for line in done.out.splitlines()]
+        assert not [line for line in lines if line.startswith(("::", "second", "# x"))]
+        if form == "markdown":
+            assert not re.search(r"<\w|!\[|\]\(", outside_code(done.out))
+
+
+def test_hostile_reasons_come_out_harmless_in_a_checklist(files, run):
+    text, first, _ = files
+    missing = [{"path": "$.conditions.code", "reason": text}]
+    value = changed(document(), {"conditions/code": None, "missing": missing})
+    first.write_bytes(sealed(value))
+    for form in ("text", "json", "markdown"):
+        done = run("checklist", "--for", "neurips", first, "--format", form)
+        assert (done.code, done.err) == (0, "")
+        assert raw(done.out) == set()
+        assert "$.missing[0].reason" in done.out, "it was there"
 
 
 def test_markup_of_rich_is_printed_as_it_stands(tmp_path, run):

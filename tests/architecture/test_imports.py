@@ -44,6 +44,8 @@ TWO, ONE = (str(EXAMPLES / f"{name}.json") for name in ("threads-2", "threads-1"
         ["TWO", "ONE"],
         ["TWO", "ONE", "--format", "json"],
         ["TWO", "ONE", "--format", "markdown"],
+        ["TWO", "ONE", "--format", "latex"],
+        ["checklist", "--for", "neurips", TWO],
         ["explain", "RA201"],
         ["schema", "manifest-1"],
         ["--help"],

@@ -59,7 +59,7 @@ def test_an_invalid_schema_is_seen():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_is_described_and_every_object_refuses_unknown_fields(name):
     assert list(faults(schema(name))) == []
-    assert len(list(subschemas(schema(name)))) > 50
+    assert len(list(subschemas(schema(name)))) > 10
 
 
 @pytest.mark.parametrize(

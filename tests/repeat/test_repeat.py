@@ -36,7 +36,7 @@ def test_equal_runs_with_a_caught_control_are_identical(
         for run in ("run-1", "run-2", "control")
         for name in ("log.txt", "manifest.json")
     }
-    assert found == {*wanted, "audit.json", ".gitignore"}
+    assert found == {*wanted, "audit.json", "report.html", ".gitignore"}
     assert "stand-in begins as run-2" in (tmp_path / "out/run-2/log.txt").read_text(
         encoding="utf-8"
     )

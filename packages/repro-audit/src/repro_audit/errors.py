@@ -8,7 +8,9 @@ The tree::
     ├── TraceError         a trace cannot be read or is not its manifest's (also a ValueError)
     ├── CaptureError       a run cannot be recorded or controlled (also a RuntimeError)
     ├── RunError           a process that the tool starts cannot be started or followed
-    └── OutputError        a result cannot be written
+    ├── OutputError        a result cannot be written
+    ├── PaperError         a PDF cannot be read or written as asked (also a ValueError)
+    └── MissingExtraError  an optional dependency is not installed
 
     RecordingWarning       one thing could not be recorded; training goes on (a UserWarning)
 
@@ -20,12 +22,15 @@ from __future__ import annotations
 __all__ = [
     "CaptureError",
     "ManifestError",
+    "MissingExtraError",
     "OutputError",
+    "PaperError",
     "RecordingWarning",
     "ReproAuditError",
     "RunError",
     "SchemaError",
     "TraceError",
+    "missing_extra",
     "printable",
     "shown",
 ]
@@ -59,8 +64,26 @@ class OutputError(ReproAuditError):
     """A result cannot be written to where it should go."""
 
 
+class PaperError(ReproAuditError, ValueError):
+    """A PDF cannot be read or written as asked."""
+
+
+class MissingExtraError(ReproAuditError):
+    """What was asked for needs an optional dependency that is not installed."""
+
+
 class RecordingWarning(UserWarning):
     """One thing could not be recorded. The manifest says so, and training goes on."""
+
+
+def missing_extra(what: str) -> MissingExtraError:
+    """Return the error for something that only ``repro-audit[paper]`` can do.
+
+    Args:
+        what: What was asked for: "an HTML report".
+    """
+    text = f'{what} needs more than is installed. Install it: pip install "repro-audit[paper]"'
+    return MissingExtraError(text)
 
 
 def printable(text: str) -> str:

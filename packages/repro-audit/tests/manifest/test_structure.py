@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from manifests import NAMES, document, leaves, place, value_at
 
 from repro_audit.audit import Audit
+from repro_audit.audit.checklist import Checklist
 from repro_audit.manifest import Manifest, structure, unstructure
 from repro_audit.manifest.records import FitOutcome
 from repro_audit_schemas import schema
@@ -100,7 +101,10 @@ def disagreements(annotation, described, root, path="$"):  # noqa: C901, PLR0912
             yield f"{path}: expected a {name}, the schema says {types_}"
 
 
-@pytest.mark.parametrize(("record", "name"), [(Manifest, "manifest-1"), (Audit, "audit-1")])
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [(Manifest, "manifest-1"), (Audit, "audit-1"), (Checklist, "checklist-1")],
+)
 def test_records_and_schema_agree_field_for_field(record, name):
     assert list(disagreements(record, schema(name), schema(name))) == []
 

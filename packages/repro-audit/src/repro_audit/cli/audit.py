@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from repro_audit.audit import audit, exit_code, load_claims
-from repro_audit.cli.options import comparison_options, deliver, output_options
-from repro_audit.errors import printable
-from repro_audit.manifest import load
+from repro_audit.cli.inputs import opened
+from repro_audit.cli.options import FORMATS, comparison_options, deliver, output_options
 
 __all__ = ["command"]
 
@@ -22,7 +21,7 @@ __all__ = ["command"]
     help="Check published numbers: a JSON object of metrics and values as printed.",
 )
 @comparison_options
-@output_options
+@output_options(*FORMATS)
 def command(
     files: tuple[str, ...],
     claims: str | None,
@@ -35,24 +34,23 @@ def command(
     """Audit one manifest; compare several with the first.
 
     A Keras history.json may stand for a manifest; its evidence is `history`. The file - is
-    standard input. Claims such as {"accuracy": "96.30%"} are checked to the last digit printed,
-    and decide the exit code in place of findings; a history.json may stand for them, too.
+    standard input. In a PDF, every manifest that `attach` put there is read.
+
+    Claims such as {"accuracy": "96.30%"} are checked to the last digit printed, and decide the
+    exit code in place of findings; a history.json may stand for them, too.
 
     \b
     Examples:
       repro-audit manifest.json
       repro-audit theirs.json mine.json --rtol 1e-6
       repro-audit manifest.json --claims claims.json
+      repro-audit paper.pdf mine.json
       repro-audit *.json --format json -o audit.json
     """
-    manifests = [load(file) for file in files]
-    traces = []
-    if any(manifest.trace is not None for manifest in manifests):
-        from repro_audit.trace.reading import find_trace
-
-        traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
-    names = [printable(file) for file in files]
     claimed = None if claims is None else load_claims(claims)
-    result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
-    deliver(result, manifests, form=form, output=output, color=color)
+    with opened(files) as inputs:
+        manifests = [given.manifest for given in inputs]
+        names, traces = [given.name for given in inputs], [given.trace for given in inputs]
+        result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
+        deliver(result, manifests, form=form, output=output, color=color)
     return exit_code(result, strict=strict)

@@ -18,10 +18,10 @@ from repro_audit.errors import ReproAuditError, printable
 
 __all__ = ["InterruptedRunsError", "group", "run"]
 
-COMMANDS = ("audit", "record", "repeat", "explain", "schema")
+COMMANDS = ("audit", "record", "repeat", "attach", "extract", "checklist", "explain", "schema")
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
-    "--claims",
+    "--claims", "--for", "-d", "--directory",
 }  # fmt: skip
 _FAILED, _INTERRUPTED = 2, 130
 

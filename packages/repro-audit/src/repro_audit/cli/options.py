@@ -16,18 +16,22 @@ from repro_audit.cli.output import write_output
 from repro_audit.manifest import Manifest
 
 __all__ = [
+    "FORMATS",
     "LAUNCHING",
     "comparison_options",
     "deliver",
     "module_option",
     "output_options",
     "target_argument",
+    "text_style",
     "trace_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("text", "json", "markdown")
+FORMATS = ("text", "json", "markdown", "html", "latex")
+"""What an audit can be written as."""
+
 _PIPED_COLUMNS = 100
 
 
@@ -117,30 +121,55 @@ def comparison_options(command: F) -> F:
     return command
 
 
-def output_options(command: F) -> F:
-    """Add the options that say what is written where."""
-    for option in (
-        click.option(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            show_default=True,
-            help="Colours in text; auto: on a terminal, unless NO_COLOR is set.",
-        ),
-        click.option(
-            "-o", "--output", default="-", metavar="FILE", help="Write here; - is standard output."
-        ),
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(FORMATS),
-            default="text",
-            show_default=True,
-            help="How to write the result.",
-        ),
-    ):
-        command = option(command)
-    return command
+def output_options(*formats: str) -> Callable[[F], F]:
+    """Return what adds the options that say how a result is written, and where.
+
+    Args:
+        formats: Names of the formats, the default one first.
+    """
+
+    def add(command: F) -> F:
+        for option in (
+            click.option(
+                "--color",
+                type=click.Choice(["auto", "always", "never"]),
+                default="auto",
+                show_default=True,
+                help="Colours in text; auto: on a terminal, unless NO_COLOR is set.",
+            ),
+            click.option(
+                "-o",
+                "--output",
+                default="-",
+                metavar="FILE",
+                help="Write here; - is standard output.",
+            ),
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice(formats),
+                default=formats[0],
+                show_default=True,
+                help="How to write the result.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def text_style(output: str, color: str) -> tuple[int, bool]:
+    """Return to how many columns text is written, and whether in colour.
+
+    Args:
+        output: Where it goes, as ``--output`` says.
+        color: As ``--color`` says.
+    """
+    terminal = output == "-" and sys.stdout.isatty()
+    columns = shutil.get_terminal_size().columns if terminal else _PIPED_COLUMNS
+    colored = color == "always" or (color == "auto" and terminal and not os.environ.get("NO_COLOR"))
+    return columns, colored
 
 
 def deliver(
@@ -159,13 +188,17 @@ def deliver(
         from repro_audit.report.markdown import render_markdown
 
         text = render_markdown(result, manifests)
+    elif form == "html":
+        from repro_audit.report.html import render_html
+
+        text = render_html(result, manifests)
+    elif form == "latex":
+        from repro_audit.report.latex import render_latex
+
+        text = render_latex(result, manifests)
     else:
         from repro_audit.report.text import render_text
 
-        terminal = output == "-" and sys.stdout.isatty()
-        columns = shutil.get_terminal_size().columns if terminal else _PIPED_COLUMNS
-        colored = color == "always" or (
-            color == "auto" and terminal and not os.environ.get("NO_COLOR")
-        )
+        columns, colored = text_style(output, color)
         text = render_text(result, manifests, width=columns, color=colored)
     write_output(text, output)

@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from repro_audit.report.summary import counted
+from repro_audit.wording import counted
 
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest

@@ -12,7 +12,7 @@ import click
 
 from repro_audit.cli.options import LAUNCHING, module_option, target_argument, trace_option
 from repro_audit.errors import OutputError, printable
-from repro_audit.report.summary import counted
+from repro_audit.wording import counted
 
 __all__ = ["command"]
 

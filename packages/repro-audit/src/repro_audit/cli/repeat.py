@@ -13,6 +13,7 @@ import click
 from repro_audit.audit import audit, exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import (
+    FORMATS,
     LAUNCHING,
     comparison_options,
     deliver,
@@ -23,10 +24,11 @@ from repro_audit.cli.options import (
 )
 from repro_audit.cli.output import write_output
 from repro_audit.cli.progress import Progress
-from repro_audit.errors import RunError, printable
+from repro_audit.errors import MissingExtraError, RunError, printable
 from repro_audit.manifest import load
 
 if TYPE_CHECKING:
+    from repro_audit.repeat import Repeated
     from repro_audit.repeat.confirming import Suspicion
 
 __all__ = ["command"]
@@ -99,7 +101,7 @@ __all__ = ["command"]
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
-@output_options
+@output_options(*FORMATS)
 @target_argument
 def command(
     target: tuple[str, ...],
@@ -118,7 +120,8 @@ def command(
 
     Any script will do: it is recorded as by repro-audit record. One more run is the control
     run: a bit of its weights is flipped after the first step, and the evidence must show it.
-    Each run's manifest, trace and log, and audit.json, go to the directory.
+    Each run's manifest, trace and log, audit.json and report.html go to the directory; the report
+    needs repro-audit[paper].
 
     --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided.
 
@@ -158,10 +161,27 @@ def command(
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
     deliver(result.audit, result.manifests, form=form, output=output, color=color)
+    _leave_report(result, place, quiet=quiet)
     code = exit_code(result.audit, strict=strict)
     if result.audit.confirmation is not None:
         code = max(code, {True: 0, False: 1, None: 2}[result.audit.confirmation.confirmed])
     return code
+
+
+def _leave_report(result: Repeated, place: Path, *, quiet: bool) -> None:
+    """Write the HTML report beside the evidence, where what it needs is installed."""
+    from repro_audit.repeat.folders import REPORT
+    from repro_audit.report.html import render_html
+
+    try:
+        text = render_html(result.audit, result.manifests)
+    except MissingExtraError as error:
+        said = f"no {REPORT}: {error}"
+    else:
+        write_output(text, str(place / REPORT))
+        said = f"report: {printable(str(place / REPORT))}"
+    if not quiet:
+        sys.stderr.write(f"{said}\n")
 
 
 def _suspicion(files: tuple[str, str], place: Path) -> Suspicion:

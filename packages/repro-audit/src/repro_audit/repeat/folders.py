@@ -22,9 +22,11 @@ __all__ = [
     "working_directory",
 ]
 
-AUDIT, MANIFEST, LOG = "audit.json", "manifest.json", "log.txt"
+AUDIT, REPORT, MANIFEST, LOG = "audit.json", "report.html", "manifest.json", "log.txt"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
-_OURS = re.compile(r"run-\d+|control|bare|apart|vary-[a-z-]+|seed-\d+|audit\.json|\.gitignore")
+_OURS = re.compile(
+    r"run-\d+|control|bare|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
+)
 _NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
 _MOST_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20

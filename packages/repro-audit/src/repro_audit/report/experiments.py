@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from repro_audit.audit import Envelope, Factor, Spread, SpreadMetric
+from repro_audit.audit import Audit, Envelope, Factor, Spread, SpreadMetric
+from repro_audit.compare import Comparison
+from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
-from repro_audit.report.summary import counted
+from repro_audit.wording import counted
 
 __all__ = [
     "confirming",
@@ -19,12 +21,20 @@ __all__ = [
 ]
 
 
-def confirming(names: Sequence[str]) -> str:
+def confirming(comparison: Comparison, result: Audit) -> str:
     """Return the command that puts the first cause of a difference to the test.
 
+    It is empty where no experiment can, or where the manifests are no files but lie in a PDF.
+
     Args:
-        names: What the two manifests are called.
+        comparison: The comparison.
+        result: The audit it is of.
     """
+    if not comparison.causes or kind_named(comparison.causes[0].kind).factor is None:
+        return ""
+    names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
+    if any(".pdf: " in name for name in names):
+        return ""
     files = " ".join(shlex.quote(printable(name)) for name in names)
     return f"repro-audit repeat --confirm {files} SCRIPT ARGS"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Audit, Envelope, Spread
 from repro_audit.compare import Comparison, TraceComparison
-from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.report.escaping import code_span, plain
 from repro_audit.report.experiments import (
     confirming,
     distances,
@@ -39,12 +39,12 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
         result: The audit.
         manifests: The manifests it judges, in its order.
     """
-    lines = [f"## repro-audit: {result.verdict}", "", f"{_plain(result.reason)}."]
+    lines = [f"## repro-audit: {result.verdict}", "", f"{plain(result.reason)}."]
     lines += ["", f"Evidence: **{result.evidence}**."]
     if len(result.groups) > 1 and len(result.manifests) > 2:
         lines += ["", f"{len(result.groups)} groups of identical outcomes:", ""]
         for members in result.groups:
-            names = ", ".join(_code(result.manifests[index].name) for index in members)
+            names = ", ".join(code_span(result.manifests[index].name) for index in members)
             lines.append(f"- {names}")
     for comparison in result.comparisons:
         lines += ["", *_comparison(comparison, result)]
@@ -52,12 +52,12 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
         lines += ["", *_claims(result)]
     lines += _experiments(result)
     for judged, manifest in zip(result.manifests, manifests, strict=True):
-        lines += ["", f"### {_code(judged.name)}: {judged.verdict}", ""]
+        lines += ["", f"### {code_span(judged.name)}: {judged.verdict}", ""]
         lines += ["| | |", "|---|---|"]
-        lines += [f"| {label} | {_plain(text)} |" for label, text in summarize(manifest)]
+        lines += [f"| {label} | {plain(text)} |" for label, text in summarize(manifest)]
         for finding in judged.findings:
             lines += ["", f"**{finding.code}** {finding.severity}: {finding.title}", ""]
-            lines += [f"{_plain(finding.seen)} {_plain(finding.why)}", "", *_block(finding.remedy)]
+            lines += [f"{plain(finding.seen)} {plain(finding.why)}", "", *_block(finding.remedy)]
     return "\n".join(lines) + "\n"
 
 
@@ -67,8 +67,8 @@ def _claims(result: Audit) -> Iterator[str]:
     yield from ("| run | metric | claimed | verdict | |", "|---|---|---|---|---|")
     for claim in result.claims:
         run, metric = result.manifests[claim.manifest].name, claim.metric
-        shown = " | ".join(map(_code, (run, metric, claim.claimed)))
-        yield f"| {shown} | {claim.verdict} | {_plain(claim.text)} |"
+        shown = " | ".join(map(code_span, (run, metric, claim.claimed)))
+        yield f"| {shown} | {claim.verdict} | {plain(claim.text)} |"
 
 
 def _experiments(result: Audit) -> list[str]:
@@ -76,21 +76,21 @@ def _experiments(result: Audit) -> list[str]:
     lines: list[str] = []
     if result.control is not None:
         caught = "caught" if result.control.caught else "**not caught**"
-        lines += ["", f"Control run: {caught}: {_plain(result.control.text)}."]
+        lines += ["", f"Control run: {caught}: {plain(result.control.text)}."]
     if result.observer is not None:
-        lines += ["", f"Observer: {result.observer.effect}: {_plain(result.observer.text)}."]
+        lines += ["", f"Observer: {result.observer.effect}: {plain(result.observer.text)}."]
     if result.confirmation is not None:
         word = {True: "confirmed", False: "not confirmed", None: "not decided"}
         confirmation = result.confirmation
-        lines += ["", f"Cause {word[confirmation.confirmed]}: {_plain(confirmation.text)}"]
+        lines += ["", f"Cause {word[confirmation.confirmed]}: {plain(confirmation.text)}"]
     if result.envelope is not None:
         lines += ["", *_envelope(result.envelope)]
     if result.spread is not None:
         lines += ["", *_spread(result.spread)]
     if result.shared_state:
-        names = ", ".join(_code(file.path) for file in result.shared_state[:5])
+        names = ", ".join(code_span(file.path) for file in result.shared_state[:5])
         left = f"one run left files where the next could read them: {names}."
-        lines += ["", f"Shared state: {left} {_plain(shared_state_read(result))}"]
+        lines += ["", f"Shared state: {left} {plain(shared_state_read(result))}"]
     return lines
 
 
@@ -100,9 +100,9 @@ def _envelope(envelope: Envelope) -> Iterator[str]:
     for factor in envelope.factors:
         hidden = (f"may be hidden: {text}" for text in factor.hidden_by)
         notes = (factor.reason, factor.first_difference, distances(factor), *hidden)
-        said = "; ".join(_plain(text) for text in notes if text)
-        yield f"| {factor.name} | {factor.verdict} | {_plain(factor_states(factor))} | {said} |"
-    yield from ("", " ".join(map(_plain, envelope_facts(envelope))))
+        said = "; ".join(plain(text) for text in notes if text)
+        yield f"| {factor.name} | {factor.verdict} | {plain(factor_states(factor))} | {said} |"
+    yield from ("", " ".join(map(plain, envelope_facts(envelope))))
 
 
 def _spread(spread: Spread) -> Iterator[str]:
@@ -110,21 +110,21 @@ def _spread(spread: Spread) -> Iterator[str]:
     yield from (
         "### Spread",
         "",
-        f"{_plain(spread_summary(spread))}. {_plain(spread.text)}".strip(),
+        f"{plain(spread_summary(spread))}. {plain(spread.text)}".strip(),
     )
     yield from ("", "| metric | mean ± standard deviation, range |", "|---|---|")
     for metric in spread.metrics:
-        yield f"| {_code(metric.name)} | {_plain(spread_line(metric))} |"
+        yield f"| {code_span(metric.name)} | {plain(spread_line(metric))} |"
 
 
 def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
-    expected = _code(result.manifests[comparison.expected].name)
-    actual = _code(result.manifests[comparison.actual].name)
+    expected = code_span(result.manifests[comparison.expected].name)
+    actual = code_span(result.manifests[comparison.actual].name)
     yield f"### {actual} against {expected}: {comparison.verdict}"
     if comparison.fields:
         yield from ("", "| outcome | verdict | |", "|---|---|---|")
     for field in comparison.fields:
-        yield f"| {field.field} | {field.verdict} | {_plain(field.detail)} |"
+        yield f"| {field.field} | {field.verdict} | {plain(field.detail)} |"
     if comparison.metrics:
         yield from ("", "| metric | first differs | expected | actual | distance |")
         yield "|---|---|---|---|---|"
@@ -132,17 +132,17 @@ def _comparison(comparison: Comparison, result: Audit) -> Iterator[str]:
         where = "evaluation" if item.first_epoch is None else f"epoch {item.first_epoch}"
         apart = distance(item.ulps, item.dtype, item.relative)
         yield (
-            f"| {_code(item.metric)} | {where} | {number(item.expected)} "
+            f"| {code_span(item.metric)} | {where} | {number(item.expected)} "
             f"| {number(item.actual)} | {apart} |"
         )
     if comparison.first_difference is not None:
-        yield from ("", f"**Where:** {_plain(comparison.first_difference.text)}")
+        yield from ("", f"**Where:** {plain(comparison.first_difference.text)}")
         if comparison.trace is not None:
             yield from _steps(comparison.trace)
         yield from _causes(comparison)
-        if comparison.causes and kind_named(comparison.causes[0].kind).factor:
-            names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
-            yield from ("", "To confirm the first by experiment:", "", *_block(confirming(names)))
+        command = confirming(comparison, result)
+        if command:
+            yield from ("", "To confirm the first by experiment:", "", *_block(command))
 
 
 def _causes(comparison: Comparison) -> Iterator[str]:
@@ -151,20 +151,20 @@ def _causes(comparison: Comparison) -> Iterator[str]:
         yield from ("", f"**Why:** {NO_CAUSE}. {NO_CAUSE_MEANS}")
     for index, cause in enumerate(comparison.causes):
         word = "Why" if index == 0 else "Or"
-        title, reason = _plain(cause.title), _plain(cause.reason)
+        title, reason = plain(cause.title), plain(cause.reason)
         yield from ("", f"**{word}, {cause.certainty}:** {title}; {reason}")
         yield from ("", *_block(cause.remedy))
     if comparison.excluded:
         yield from ("", "Ruled out:", "")
     for excluded in comparison.excluded:
-        yield f"- {_plain(excluded.title)}: {_plain(excluded.reason)}"
+        yield f"- {plain(excluded.title)}: {plain(excluded.reason)}"
 
 
 def _steps(trace: TraceComparison) -> Iterator[str]:
     """Show what the first step that differs was made of, and how the distance grows."""
     yield ""
     for label, text in step_facts(trace):
-        yield f"- {label}: {_plain(text)}"
+        yield f"- {label}: {plain(text)}"
     bars = growth(trace)
     if bars:
         yield from (
@@ -176,21 +176,6 @@ def _steps(trace: TraceComparison) -> Iterator[str]:
         for where, far, bar in bars:
             yield f"{where:<24}  {far}  {bar}"
         yield "```"
-
-
-def _plain(text: str) -> str:
-    """Escape what Markdown or HTML would read as markup."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
-    # A line that begins with two colons is a command to GitHub's runner.
-    return escaped.replace("::", r"\:\:")
-
-
-def _code(text: str) -> str:
-    """Return a code span that ends where it should."""
-    shown = printable(text).replace("|", "\\|")
-    fence = "`" * (max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
-    space = " " if "`" in shown else ""
-    return f"{fence}{space}{shown}{space}{fence}"
 
 
 def _block(code: str) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from repro_audit.compare import ColumnDifference, Distance, TraceComparison
 from repro_audit.errors import printable
-from repro_audit.report.summary import counted, distance
+from repro_audit.report.summary import distance
+from repro_audit.wording import counted
 
 __all__ = ["growth", "step_facts"]
 

@@ -8,12 +8,12 @@ from repro_audit.audit import Audit
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism
+from repro_audit.wording import counted
 
 __all__ = [
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
     "claims_summary",
-    "counted",
     "distance",
     "number",
     "shared_state_read",
@@ -36,15 +36,6 @@ NO_CAUSE_MEANS = (
     "pipeline, or a source of random numbers that nobody seeded."
 )
 """The same at more length."""
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "epoch"), counted(2000, "step")
-    ('1 epoch', '2,000 steps')
-    """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def number(value: float | None) -> str:

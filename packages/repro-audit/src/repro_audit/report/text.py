@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from repro_audit.audit import Audit, AuditedManifest, Confirmation, Envelope, Finding, Spread
 from repro_audit.compare import Cause, Comparison, TraceComparison
-from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.experiments import (
@@ -27,12 +26,12 @@ from repro_audit.report.summary import (
     NO_CAUSE,
     NO_CAUSE_MEANS,
     claims_summary,
-    counted,
     distance,
     number,
     shared_state_read,
     summarize,
 )
+from repro_audit.wording import counted
 
 __all__ = ["render_text"]
 
@@ -326,11 +325,11 @@ def _causes(page: Page, comparison: Comparison, result: Audit) -> None:
         page.prose(NO_CAUSE_MEANS, indent=2)
     for index, cause in enumerate(comparison.causes):
         _cause(page, cause, "Why" if index == 0 else "Or")
-    if comparison.causes and kind_named(comparison.causes[0].kind).factor:
-        names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
+    command = confirming(comparison, result)
+    if command:
         page.blank()
         page.line(("bold", "To confirm the first by experiment:"))
-        page.code(confirming(names), indent=4)
+        page.code(command, indent=4)
     if comparison.excluded:
         page.blank()
         page.line(("bold", "Ruled out:"))

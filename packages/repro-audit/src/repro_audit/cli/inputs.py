@@ -1,0 +1,77 @@
+"""What the files given on the command line hold: manifests, and their traces."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest, load, parse
+from repro_audit.publish.pdf import is_pdf
+
+if TYPE_CHECKING:
+    from repro_audit.trace import Trace
+
+__all__ = ["Input", "opened"]
+
+
+class Input(NamedTuple):
+    """A manifest to audit.
+
+    Attributes:
+        name: What a report calls it.
+    """
+
+    name: str
+    manifest: Manifest
+    trace: Trace | None
+
+
+@contextlib.contextmanager
+def opened(files: Sequence[str]) -> Iterator[list[Input]]:
+    """Read the manifests in files, of which some may be PDFs that hold several.
+
+    Traces from a PDF are gone when the context ends.
+
+    Raises:
+        ManifestError: A file cannot be read or is not valid.
+        TraceError: What lies beside a manifest is no trace.
+        PaperError: A PDF cannot be read, or holds no manifest.
+        MissingExtraError: A PDF was given, and pikepdf is not installed.
+    """
+    with contextlib.ExitStack() as stack:
+        inputs: list[Input] = []
+        for file in files:
+            if is_pdf(file):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-audit-"))
+                inputs.extend(_in_pdf(file, Path(folder)))
+            else:
+                manifest = load(file)
+                inputs.append(Input(printable(file), manifest, _trace(file, manifest)))
+        yield inputs
+
+
+def _in_pdf(file: str, folder: Path) -> Iterator[Input]:
+    """Unpack a PDF and yield its manifests."""
+    from repro_audit.publish.attachments import unpack
+
+    for name, path in unpack(file, folder):
+        if path.suffix == ".json":
+            title = f"{printable(file)}: {name}"
+            manifest = parse(path.read_bytes(), title)
+            trace = _trace(path, manifest)
+            if trace is not None:
+                trace.name = f"{title.removesuffix('.json')}.trace"
+            yield Input(title, manifest, trace)
+
+
+def _trace(path: str | Path, manifest: Manifest) -> Trace | None:
+    """Return the trace beside a manifest; what reads traces is loaded only where there is one."""
+    if manifest.trace is None:
+        return None
+    from repro_audit.trace.reading import find_trace
+
+    return find_trace(path, manifest)

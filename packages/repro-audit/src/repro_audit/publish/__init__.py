@@ -1,0 +1,1 @@
+"""Carry results to a paper: manifests and traces inside a PDF."""

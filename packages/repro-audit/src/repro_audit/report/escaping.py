@@ -1,0 +1,24 @@
+"""Foreign text in Markdown: nothing in it is markup."""
+
+from __future__ import annotations
+
+import re
+
+from repro_audit.errors import printable
+
+__all__ = ["code_span", "plain"]
+
+
+def plain(text: str) -> str:
+    """Escape what Markdown or HTML would read as markup."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
+    # A line that begins with two colons is a command to GitHub's runner.
+    return escaped.replace("::", r"\:\:")
+
+
+def code_span(text: str) -> str:
+    """Return a code span that ends where it should."""
+    shown = printable(text).replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", shown)), default=0) + 1)
+    space = " " if "`" in shown else ""
+    return f"{fence}{space}{shown}{space}{fence}"

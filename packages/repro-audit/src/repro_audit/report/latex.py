@@ -1,0 +1,226 @@
+"""A reproducibility statement in LaTeX, to be put into a paper by ``\\input``.
+
+It needs no package, and compiles with any engine: whatever came from a manifest is ASCII with
+every special character escaped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+
+from repro_audit.audit import Audit
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest, final_metrics
+from repro_audit.manifest.conditions import Conditions
+from repro_audit.report.experiments import envelope_facts, spread_line
+from repro_audit.report.summary import claims_summary, number, summarize
+from repro_audit.wording import counted
+
+__all__ = ["escape", "render_latex"]
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # What babel or a ligature would make something else of.
+    '"': r"\char34{}",
+    "`": r"\char96{}",
+    "→": r"$\rightarrow$",
+    "±": r"$\pm$",
+    "×": r"$\times$",  # noqa: RUF001 - the sign that is meant
+    "µ": r"$\mu$",
+    "−": "$-$",  # noqa: RUF001 - the sign that is meant
+    "–": r"\textendash{}",  # noqa: RUF001 - the dash that is meant
+    "…": r"\dots{}",
+    "ß": r"\ss{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    **{character: f"\\{character}" for character in "{}$&#%_"},
+}
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u",
+    "\u0307": ".", "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
+}  # fmt: skip
+_LONGEST = 400
+_DIGITS = 8
+_VERDICTS = {
+    "identical": "every compared outcome has the same bits",
+    "close": "every value of the history lies within the tolerance asked for",
+    "controlled": "no condition that is known to keep a run from repeating was found",
+}
+_EVIDENCE = {
+    "trace": "every traced step and all weights",
+    "weights": "all weights after every epoch",
+    "history": "the history of metrics alone",
+    "none": "nothing",
+}
+
+
+def render_latex(result: Audit, manifests: Sequence[Manifest]) -> str:
+    """Return a reproducibility statement: a section with a list of what was recorded.
+
+    Args:
+        result: The audit.
+        manifests: The manifests it judges, in its order. The first is the run that is described.
+    """
+    items = [*_verdict(result), *_claims(result)]
+    if manifests:
+        items += _described(manifests[0])
+    items += [("Digests", _digests(result))] if result.manifests else []
+    lines = [
+        f"% Written by repro-audit {version('repro-audit')}; put it into a paper by \\input.",
+        r"\section*{Reproducibility statement}",
+        r"\begingroup\raggedright",
+        r"\begin{description}",
+        *(rf"\item[{label}] {text}" for label, text in items),
+        r"\end{description}",
+        r"\endgroup",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Return `text` so that LaTeX prints it: ASCII, and no character of it is a command.
+
+    A letter that LaTeX cannot compose is written as Python escapes it.
+
+    >>> escape("50% of $x_1$"), escape("é"), escape("中")
+    ('50\\% of \\$x\\_1\\$', "\\'{e}", '\\textbackslash{}u4e2d')
+    """
+    shown = printable(text)
+    if len(shown) > _LONGEST:
+        shown = shown[: _LONGEST - 1] + "…"
+    # Two hyphens in a row would become a dash.
+    return re.sub("-(?=-)", "-{}", "".join(map(_escaped, shown)))
+
+
+def _escaped(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isascii():
+        return character
+    parts = unicodedata.normalize("NFD", character)
+    letter, accent = parts[0], _ACCENTS.get(parts[1:])
+    if accent is not None and letter.isascii() and letter.isalpha():
+        return f"\\{accent}{{{letter}}}"
+    return r"\textbackslash{}" + ascii(character)[2:-1]
+
+
+def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
+    """Say how the runs compare, on what evidence, and what else was tried."""
+    said = _VERDICTS.get(result.verdict) or escape(result.reason)
+    which = counted(len(result.manifests), "run") + (" compared" if result.comparisons else "")
+    evidence = f"evidence: {result.evidence}, that is {_EVIDENCE[result.evidence]}"
+    yield "Verdict", rf"\textbf{{{result.verdict}}}: {said} ({which}; {evidence})."
+    if result.control is not None:
+        caught = "was caught" if result.control.caught else "was not caught"
+        yield "Control", f"A run with one bit flipped on purpose {caught}."
+    if result.observer is not None:
+        yield "Observer", f"{escape(result.observer.text)}."
+    if result.envelope is not None:
+        yield "Envelope", " ".join(_envelope(result))
+    if result.spread is not None and result.spread.metrics:
+        values = (
+            f"{escape(item.name)} {escape(spread_line(item))}" for item in result.spread.metrics
+        )
+        yield "Spread", f"Over {len(result.spread.seeds)} seeds: {'; '.join(values)}."
+
+
+def _envelope(result: Audit) -> Iterator[str]:
+    envelope = result.envelope
+    if envelope is None:
+        return
+    for verdict in ("changes the run", "no effect seen", "not varied"):
+        names = [factor.name for factor in envelope.factors if factor.verdict == verdict]
+        if names:
+            yield f"{verdict.capitalize()}: {escape(', '.join(names))}."
+    for fact in envelope_facts(envelope):
+        yield escape(fact)
+
+
+def _claims(result: Audit) -> Iterator[tuple[str, str]]:
+    if result.claims:
+        listed = "; ".join(
+            f"{escape(claim.metric)} {escape(claim.claimed)}: {claim.verdict}"
+            for claim in result.claims
+        )
+        yield "Claims", f"{claims_summary(result)}: {listed}."
+
+
+def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Say what was run: each part that was recorded, and which were not."""
+    conditions = manifest.conditions
+    summary = dict(summarize(manifest))
+    yield "Run", f"{escape(summary['run'])}."
+    metrics = final_metrics(manifest)
+    if metrics:
+        values = (f"{escape(name)} {escape(number(value))}" for name, value in metrics.items())
+        yield "Results", f"{'; '.join(values)}."
+    if conditions.data:
+        yield "Data", f"{_data(conditions)}."
+    if conditions.seeds is not None:
+        drawn = counted(len(conditions.seeds.layers), "layer")
+        yield "Seeds", f"{escape(summary['seed'])}; {drawn} with a generator of its own."
+    if "bits" in summary:
+        yield "Determinism", f"{escape(summary['bits'])}."
+    if conditions.environment is not None:
+        yield "Compute", f"{_compute(manifest)}."
+        yield "Environment", f"{escape(summary['machine'])}."
+    if "code" in summary:
+        argv = " ".join(conditions.code.argv) if conditions.code else ""
+        yield "Code", rf"{escape(summary['code'])}; \texttt{{{escape(argv)}}}."
+    absent = [name for name, value in conditions._asdict().items() if value is None]
+    if absent:
+        yield "Not recorded", f"{', '.join(absent)}."
+
+
+def _data(conditions: Conditions) -> str:
+    parts = []
+    for role, item in (conditions.data or {}).items():
+        count = f"{counted(item.samples, 'sample')}, " if item.samples else ""
+        parts.append(f"{escape(role)}: {count}{_broken(item.digest)}")
+    return "; ".join(parts)
+
+
+def _compute(manifest: Manifest) -> str:
+    environment = manifest.conditions.environment
+    if environment is None:
+        return ""
+    parts = [escape(environment.cpu.model or environment.cpu.microarchitecture or "unknown CPU")]
+    determinism = manifest.conditions.determinism
+    if determinism is not None:
+        parts.append(f"{counted(determinism.threads.usable_cores, 'core')} usable")
+    if environment.memory_bytes is not None:
+        parts.append(f"{environment.memory_bytes / 2**30:.0f} GiB of memory")
+    if environment.accelerators is not None:
+        names = ", ".join(escape(item.name) for item in environment.accelerators)
+        parts.append(names or "no accelerator")
+    if manifest.information.duration_s is not None:
+        parts.append(f"{manifest.information.duration_s:.1f}~s")
+    return "; ".join(parts)
+
+
+def _digests(result: Audit) -> str:
+    """Return the digest of each manifest, by which a reader knows that it is the one meant."""
+    return "; ".join(
+        f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
+        for judged in result.manifests
+    )
+
+
+def _broken(digest: str) -> str:
+    """Return a digest that a line may break in."""
+    kind, colon, digits = digest.partition(":")
+    parts = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
+    broken = r"\allowbreak{}".join([kind + colon, *parts])
+    return rf"\texttt{{{broken}}}"
