@@ -149,6 +149,12 @@ class Audit(NamedTuple):
     claims: tuple[Claim, ...] = ()
     schema: str = SCHEMA
 
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows."""
+        from repro_audit.report.notebook import audit_cell
+
+        return audit_cell(self)
+
 
 def audit(
     *manifests: Manifest,

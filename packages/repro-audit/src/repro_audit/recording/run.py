@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from repro_audit.errors import CaptureError
+from repro_audit.errors import CaptureError, printable
 from repro_audit.recording.request import Request
 from repro_audit.recording.tracing import Tracer, TraceSettings, check_setting
 from repro_audit.trace import trace_path
@@ -222,3 +222,18 @@ class Run:
             logs: Metrics of this epoch by name, numbers.
         """
         self._told.loop_epoch(model, logs or {})
+
+    def __repr__(self) -> str:
+        """Say where the manifest goes, and whether recording goes on."""
+        begun = "ended" if "_recorder" in vars(self) else "not begun"
+        state = "recording" if Run._active is self else begun
+        return f"<repro_audit recording to {printable(str(self.path))}: {state}>"
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows: what the manifest holds by now."""
+        if "_recorder" not in vars(self) or not self.path.exists():
+            return None
+        from repro_audit.manifest import load
+        from repro_audit.report.notebook import recording_cell
+
+        return recording_cell(load(self.path))

@@ -6,25 +6,19 @@ mistake in escaping would not let a manifest act.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from repro_audit.audit import Audit, AuditedManifest
 from repro_audit.compare import Comparison
-from repro_audit.errors import missing_extra, printable
 from repro_audit.manifest import Manifest
-from repro_audit.report import experiments, figures, sides, steps, summary
-from repro_audit.wording import counted
-
-if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+from repro_audit.report import experiments, figures, sides, steps
+from repro_audit.report.summary import summarize
+from repro_audit.report.templates import read, template
 
 __all__ = ["render_html"]
 
-_LONGEST = 1000
 _MOST_EXPLAINED = 3
 _EVIDENCE = {
     "trace": "every step that was traced and every weight after every epoch, bit for bit",
@@ -44,16 +38,16 @@ def render_html(result: Audit, manifests: Sequence[Manifest]) -> str:
     Raises:
         MissingExtraError: ``repro-audit[paper]`` is not installed.
     """
-    template = _template()
+    page = template("report.html.jinja")
     names = figures.short_names([judged.name for judged in result.manifests])
     parted = _alike(item for item in result.comparisons if item.first_difference is not None)
-    return template.render(
+    return page.render(
         audit=result,
         manifests=manifests,
         names=names,
-        style=_read("report.css"),
+        style=read("report.css"),
         compared=_EVIDENCE[result.evidence],
-        summary=dict(summary.summarize(manifests[0])) if manifests else {},
+        summary=dict(summarize(manifests[0])) if manifests else {},
         explained=[_explained(item, result, manifests, names) for item in parted[:_MOST_EXPLAINED]],
         unexplained=sum(map(len, parted[_MOST_EXPLAINED:])),
         findings=_findings(result, names),
@@ -97,48 +91,3 @@ def _findings(result: Audit, names: Sequence[str]) -> list[tuple[list[str], Audi
     for name, judged in zip(names, result.manifests, strict=True):
         found.setdefault((judged.verdict, judged.findings), ([], judged))[0].append(name)
     return list(found.values())
-
-
-@functools.cache
-def _template() -> Template:
-    """Return the page's template."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        what = "an HTML report"
-        raise missing_extra(what) from error
-    environment: Environment = Environment(
-        autoescape=True,
-        finalize=_harmless,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        claims_summary=summary.claims_summary,
-        counted=counted,
-        number=summary.number,
-        how_far=summary.distance,
-        shared_state_read=summary.shared_state_read,
-        no_cause=summary.NO_CAUSE,
-        no_cause_means=summary.NO_CAUSE_MEANS,
-        envelope_facts=experiments.envelope_facts,
-        factor_states=experiments.factor_states,
-        factor_distances=experiments.distances,
-        spread_summary=experiments.spread_summary,
-        spread_line=experiments.spread_line,
-        confirmed={True: "confirmed", False: "not confirmed", None: "not decided"},
-    )
-    return environment.from_string(_read("report.html.jinja"))
-
-
-def _harmless(value: Any) -> Any:
-    """Return what an expression of the template shows: one line, not long, escaped after this."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    shown = printable(value)
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-
-
-def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")

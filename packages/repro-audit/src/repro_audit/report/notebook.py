@@ -1,0 +1,70 @@
+"""An audit, a comparison and a recording as a cell of a notebook shows them.
+
+Without ``repro-audit[paper]`` there is no HTML, and a notebook shows the plain text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repro_audit.audit import Audit, audit
+from repro_audit.compare import Comparison
+from repro_audit.errors import MissingExtraError
+from repro_audit.manifest import Manifest
+from repro_audit.report.figures import short_names
+from repro_audit.report.summary import summarize
+from repro_audit.report.templates import template
+
+__all__ = ["audit_cell", "comparison_cell", "recording_cell"]
+
+
+def audit_cell(result: Audit) -> str | None:
+    """Return an audit as HTML for a notebook, or None where the extra is missing.
+
+    Args:
+        result: The audit.
+    """
+    names = short_names([judged.name for judged in result.manifests])
+    several = len(names) > 1
+    findings = [
+        (name if several else "", finding)
+        for name, judged in zip(names, result.manifests, strict=True)
+        for finding in judged.findings
+    ]
+    return _cell(result, names=names, findings=findings, claims=result.claims)
+
+
+def comparison_cell(comparison: Comparison) -> str | None:
+    """Return a comparison as HTML for a notebook, or None where the extra is missing.
+
+    Args:
+        comparison: The comparison.
+    """
+    return _cell(comparison, comparisons=[comparison])
+
+
+def recording_cell(manifest: Manifest) -> str | None:
+    """Return a run, as far as it is recorded, as HTML for a notebook.
+
+    Args:
+        manifest: Its manifest.
+
+    Returns:
+        The HTML, or None where the extra is missing.
+    """
+    result = audit(manifest)
+    findings = [("", finding) for finding in result.manifests[0].findings]
+    return _cell(result, findings=findings, summary=list(summarize(manifest)))
+
+
+def _cell(said: Audit | Comparison, **more: Any) -> str | None:
+    """Render what has a verdict, a reason and evidence."""
+    try:
+        cell = template("notebook.html.jinja")
+    except MissingExtraError:
+        return None
+    values: dict[str, Any] = {"names": (), "findings": (), "claims": (), "summary": ()}
+    values["comparisons"] = said.comparisons if isinstance(said, Audit) else ()
+    for name in ("verdict", "reason", "evidence"):
+        values[name] = getattr(said, name)
+    return cell.render({**values, **more})

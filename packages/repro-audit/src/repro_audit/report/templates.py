@@ -1,0 +1,71 @@
+"""Templates whose every expression comes out printable, short and escaped."""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.errors import missing_extra, printable
+from repro_audit.report import experiments, summary
+from repro_audit.wording import counted
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["read", "template"]
+
+_LONGEST = 1000
+
+
+@functools.cache
+def template(name: str) -> Template:
+    """Return a template that lies beside this module.
+
+    Args:
+        name: Its file's name.
+
+    Raises:
+        MissingExtraError: ``repro-audit[paper]`` is not installed.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        what = "an HTML report"
+        raise missing_extra(what) from error
+    environment = Environment(
+        autoescape=True,
+        finalize=_harmless,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        claims_summary=summary.claims_summary,
+        counted=counted,
+        number=summary.number,
+        how_far=summary.distance,
+        shared_state_read=summary.shared_state_read,
+        no_cause=summary.NO_CAUSE,
+        no_cause_means=summary.NO_CAUSE_MEANS,
+        envelope_facts=experiments.envelope_facts,
+        factor_states=experiments.factor_states,
+        factor_distances=experiments.distances,
+        spread_summary=experiments.spread_summary,
+        spread_line=experiments.spread_line,
+        confirmed={True: "confirmed", False: "not confirmed", None: "not decided"},
+    )
+    return environment.from_string(read(name))
+
+
+def read(name: str) -> str:
+    """Return a file that lies beside this module."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _harmless(value: Any) -> Any:
+    """Return what an expression of a template shows: one line, not long, escaped after this."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    shown = printable(value)
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
