@@ -107,10 +107,11 @@ def bench(session: nox.Session) -> None:
     """Measure what benchmarks/README.md reports, in half an hour (`-- --rounds 3` for a try)."""
     # First, and without our settings, which would leave out the pandas that MLflow imports.
     uv_install(session, "--no-config", *PEERS)
-    install(session, *APPS)
+    install(session, *APPS, "repro-audit[paper]")
     for command in (
         ("startup.py", "examples/threads-2.json"),
         ("traces.py",),
+        ("report.py",),
         ("recording.py", *session.posargs),
         ("recording.py", "--model", "mlp", *session.posargs),
     ):
@@ -130,6 +131,7 @@ def minimums(session: nox.Session) -> None:
     install(session, groups=("tests",))
     # No hashes: the oldest versions are whatever the bounds allow, so nothing pins them.
     folders = [f"./{MEMBERS[name][0]}" for name in PUBLISHED]
+    folders = [f"{folder}[paper]" if "/packages/" in folder else folder for folder in folders]
     uv_install(session, "--resolution=lowest-direct", "--reinstall", *folders)
     session.run("pytest", "-m", "not keras", "packages/repro-audit/tests", *session.posargs)
 

@@ -95,7 +95,7 @@ def line_chart(
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         axes.set_xlabel(across)
         axes.margins(x=0.02)
         if len(series) > 1:
