@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+pytest.importorskip("wrapt", reason="recording is an extra")
+
 OLD = time.time() - 100
 WAYS = {
     "read": ("open('old').read()", ["old"]),
