@@ -25,6 +25,7 @@ PUBLISHED = ("repro-audit-schemas", "repro-audit")
 APPS = ("mnist-cnn", "rnn-dropout")
 EPOCHS = "2"
 REPRODUCED = Path("build/reproduce")
+SITE = "build/docs"
 
 # What recording is measured against. MLflow's callback needs TensorBoard and does not ask for it.
 PEERS = ("mlflow==3.17.2", "tensorboard==2.21.0", "wandb==0.31.0")
@@ -62,7 +63,9 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Check all that must pass: style, types, schemas, tests (`-- ARGS` hands ARGS to pytest)."""
-    install(session, *APPS, "repro-audit[paper]", groups=("lint", "types", "build", "tests"))
+    install(
+        session, *APPS, "repro-audit[paper]", groups=("lint", "types", "build", "tests", "docs")
+    )
     check_style(session)
     check_types(session)
     check_schemas(session)
@@ -100,6 +103,15 @@ def build(session: nox.Session) -> None:
     how = "--out-dir=build/dist", "--quiet", f"--build-constraints={CONSTRAINTS}"
     for name in PUBLISHED:
         session.run("uv", "build", *how, str(MEMBERS[name][0]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/docs, without warnings."""
+    install(session, "repro-audit[paper]", groups=("docs",))
+    shutil.rmtree(SITE, ignore_errors=True)  # a page that is no more must not stay
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", SITE)
+    print(f"The site: {SITE}/index.html", flush=True)
 
 
 @nox.session

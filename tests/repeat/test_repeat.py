@@ -108,6 +108,19 @@ def test_a_script_that_is_missing_is_named(repeat: Any, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("directory", [".", "..", "../{here}"])
+def test_the_folder_that_runs_start_in_is_no_place_for_evidence(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path, directory: str
+) -> None:
+    """Exit 2 before anything is run or cleared; a folder in it is one."""
+    place = directory.format(here=tmp_path.name)
+    done = repeat("-d", place, stand_in, example, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the runs start there" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert repeat("-d", "in/it", stand_in, example, cwd=tmp_path).returncode == 0
+
+
 def test_a_directory_with_foreign_files_is_refused(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 import pytest
-from manifests import document, record, rerun
+from manifests import changed, document, parted, record, rerun
 
 from repro_audit.audit import (
     Confirmation,
@@ -18,7 +18,9 @@ from repro_audit.audit import (
     SpreadMetric,
     audit,
 )
+from repro_audit.report.html import render_html
 from repro_audit.report.json import render_json
+from repro_audit.report.latex import render_latex
 from repro_audit.report.markdown import render_markdown
 from repro_audit.report.text import render_text
 from repro_audit_schemas import REGISTRY, schema
@@ -88,3 +90,18 @@ def test_every_experiment_is_on_the_page(render):
     bare = render(shown(), MANIFESTS)
     assert "nvelope" not in bare
     assert "pread" not in bare
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, render_html, render_latex])
+def test_a_cause_that_no_experiment_varies_is_not_offered_to_one(render):
+    value = parted(document(), "initial weights")
+    threads = changed(value, {"conditions/determinism/threads/intra_op/in_force": 1})
+    seed = changed(value, {"conditions/seeds/declared": 7, "conditions/seeds/backend/seed": 7})
+    shown = {}
+    for name, other in (("threads", threads), ("seed", seed)):
+        manifests = record(document()), record(other)
+        result = audit(*manifests, names=["a.json", "b.json"])
+        assert result.comparisons[0].causes, name
+        shown[name] = render(result, manifests)
+    assert "--confirm" not in shown["seed"]
+    assert ("--confirm a.json b.json" in shown["threads"]) == (render is not render_latex)

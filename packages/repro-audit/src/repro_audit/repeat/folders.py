@@ -36,9 +36,15 @@ def prepare_directory(directory: Path) -> None:
     """Make the directory of a repeat, and clear it of an earlier repeat's files.
 
     Raises:
-        RunError: It holds something that no repeat left there.
+        RunError: It holds something that no repeat left there, or is where runs start.
         OutputError: It cannot be made or written.
     """
+    if Path.cwd().is_relative_to(directory.resolve()):
+        message = (
+            f"{printable(str(directory))}: the runs start there, and what they leave could not be "
+            "told from the evidence. Name another folder with --directory."
+        )
+        raise RunError(message)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         entries = list(directory.iterdir())

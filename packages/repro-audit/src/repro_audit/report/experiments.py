@@ -30,7 +30,7 @@ def confirming(comparison: Comparison, result: Audit) -> str:
         comparison: The comparison.
         result: The audit it is of.
     """
-    if not comparison.causes or kind_named(comparison.causes[0].kind).factor is None:
+    if not comparison.causes or not kind_named(comparison.causes[0].kind).factor:
         return ""
     names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
     if any(".pdf: " in name for name in names):

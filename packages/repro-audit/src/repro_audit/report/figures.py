@@ -71,22 +71,39 @@ def short_names(names: Sequence[str]) -> list[str]:
 def curves(result: Audit, manifests: Sequence[Manifest]) -> Iterator[Figure]:
     """Yield a figure for each metric of a fit, every run over each other; losses come first.
 
+    Last comes a table of what is not drawn: metrics of one value, evaluations, and metrics beyond
+    the first few.
+
     Args:
         result: The audit.
         manifests: The manifests it judges, in its order.
     """
     names = short_names([judged.name for judged in result.manifests])
     found = [metric_series(manifest) for manifest in manifests]
-    metrics = [
-        metric
-        for metric in dict.fromkeys(name for series in found for name in series)
-        if not metric.startswith("evaluation ")
-    ]
+    metrics = list(dict.fromkeys(name for series in found for name in series))
     metrics.sort(key=lambda metric: not metric.endswith("loss"))
-    shown = metrics[:_MOST_CURVES]
+    long = [metric for metric in metrics if any(len(item.get(metric, ())) > 1 for item in found)]
+    shown = long[:_MOST_CURVES]
     for place, metric in enumerate(shown):
         series = [values.get(metric, ()) for values in found]
         yield _curve(f"curve-{place}", metric, names, series, lines=len(shown) * len(series))
+    rows = [
+        (metric, *(number((values.get(metric) or (None,))[-1]) for values in found))
+        for metric in metrics
+        if metric not in shown
+    ]
+    if rows:
+        kept = rows[:_MOST_TABLED]
+        yield Figure(
+            title="Last values" if not shown else "Last values of other metrics",
+            caption="",
+            svg="",
+            head=("metric", *names),
+            rows=tuple(kept),
+            left=f"{len(rows) - len(kept):,} more stand in the manifests."
+            if len(kept) < len(rows)
+            else "",
+        )
 
 
 def _curve(
