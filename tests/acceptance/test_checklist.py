@@ -10,6 +10,7 @@ import sys
 import jsonschema
 import pytest
 from manifests import EXAMPLES, changed, document, sealed
+from papers import drawn
 
 from repro_audit_schemas import REGISTRY, schema
 
@@ -123,3 +124,12 @@ def test_answering_a_checklist_loads_no_framework():
     modules = set(done.stderr.split())
     assert "repro_audit" in modules
     assert not modules & {"keras", "numpy", "tensorflow"}
+
+
+def test_a_paper_with_one_manifest_answers_as_the_manifest_does(tmp_path, run, refused):
+    paper = drawn(tmp_path / "paper.pdf", 1)
+    one, two = tmp_path / "one.pdf", tmp_path / "two.pdf"
+    assert run("attach", paper, TWO, "-o", one).code == 0
+    assert run("checklist", "--for", "acm", one) == run("checklist", "--for", "acm", TWO)
+    assert run("attach", paper, TWO, EXAMPLES / "threads-1.json", "-o", two).code == 0
+    assert "holds 2 manifests" in refused("checklist", "--for", "acm", two)

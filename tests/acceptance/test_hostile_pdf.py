@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+import tempfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pikepdf
 import pytest
 from manifests import EXAMPLES
 from papers import add, bomb, changed, drawn, packed_structure, packed_table, plain
+
+from repro_audit.publish.attachments import unpack
 
 MANIFEST = EXAMPLES / "threads-2.json"
 GIB = 2**30
@@ -379,3 +385,37 @@ def test_an_attachment_that_cannot_be_unpacked_is_refused(raw, paper, harmless):
         stream_decode_level=pikepdf.StreamDecodeLevel.none,
     )
     harmless("cannot be unpacked", READING)
+
+
+# One attachment, read in two ways
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pdf, spec: spec.EF.__setattr__("F", pdf.make_stream(b"other")), "two contents"),
+        (lambda _, spec: spec.__setattr__("F", pikepdf.String("other.json")), "two names"),
+    ],
+)
+def test_what_other_readers_would_read_otherwise_is_refused(paper, run, refused, change, said):
+    words = "attach", paper, MANIFEST, "-o", paper.with_name("out.pdf")
+    assert run(*words).code == 0
+    out = paper.with_name("out.pdf")
+    assert run(out).code == 0
+    changed(out, lambda pdf: change(pdf, pdf.Root.Names.EmbeddedFiles.Names[1]))
+    assert said in refused(out)
+    assert said in refused("extract", out, "-d", paper.with_name("d"))
+    assert not paper.with_name("d").exists()
+
+
+def test_limits_are_what_they_were_when_threads_read_papers(paper, run):
+    attach = "attach", paper, MANIFEST, "-o", paper.with_name("out.pdf")
+    assert run(*attach).code == 0
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with ThreadPoolExecutor(4) as pool, tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(number)) for number in range(16)]
+        for place in places:
+            place.mkdir()
+        done = list(pool.map(lambda place: unpack(attach[-1], place), places))
+    assert [len(found) for found in done] == [1] * 16
+    assert resource.getrlimit(resource.RLIMIT_AS) == before

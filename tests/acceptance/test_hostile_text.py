@@ -190,6 +190,15 @@ def test_markdown_and_html_of_a_manifest_are_escaped_or_in_code(tmp_path, run):
         assert not re.search(r"<\w|!\[|\]\(", outside_code(out))
 
 
+@pytest.mark.parametrize("text", ["https://evil.example/x", "www.evil.example", "ftp://x.example"])
+def test_an_address_in_a_manifest_is_no_link_in_markdown(tmp_path, run, text):
+    (tmp_path / "a.json").write_bytes(sealed(spoiled(text)))
+    out = run(tmp_path / "a.json", "--format", "markdown").out
+    assert "evil" in out or "x.example" in out, "it was there"
+    prose = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", out)
+    assert not re.search(r"://|www\.\w", prose)
+
+
 def test_a_table_of_markdown_keeps_its_columns(tmp_path, run):
     first = spoiled(HOSTILE["markdown"])
     (tmp_path / "a.json").write_bytes(sealed(first))

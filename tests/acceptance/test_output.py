@@ -212,3 +212,23 @@ def test_any_width_shows_the_same_words(columns, run):
 
 def test_every_character_survives_a_locale_that_cannot_show_it(run):
     assert run(TWO, ONE, env={"LC_ALL": "C", "PYTHONUTF8": "0"}) == run(TWO, ONE)
+
+
+# HTML
+
+
+@pytest.mark.parametrize("backend", ["nonexistent", "agg"])
+def test_a_page_is_the_same_whatever_matplotlib_is_set_to(run, tmp_path, backend):
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 40\n")
+    words = EXAMPLES / "threads-2.json", EXAMPLES / "threads-1.json", "--format", "html"
+    plain = run(*words)
+    done = run(*words, cwd=tmp_path, env={"MPLBACKEND": backend, "PYTHONHASHSEED": "7"})
+    assert (done.code, done.err) == (1, "")
+    assert done.out == plain.out
+    assert "<svg" in plain.out
+
+
+def test_settings_of_matplotlib_that_cannot_be_read_are_one_line(refused, tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe\x00")
+    words = EXAMPLES / "threads-2.json", EXAMPLES / "threads-1.json", "--format", "html"
+    assert "matplotlib does not start" in refused(*words, cwd=tmp_path)

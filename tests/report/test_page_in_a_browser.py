@@ -184,10 +184,14 @@ def test_colours_follow_the_scheme(open_page: Any) -> None:
 
 
 def test_a_page_prints_on_paper(open_page: Any) -> None:
-    """Some pages of A4, with the verdict on the first."""
+    """Some pages of A4, the verdict on the first and the digests on the last."""
     import pypdfium2
 
     seen = open_page(render_html(*PAGES["divergent"]()))
     printed = pypdfium2.PdfDocument(seen.page.pdf(format="A4"))
     assert 2 <= len(printed) <= 12
-    assert "divergent" in printed[0].get_textpage().get_text_range()
+    pages = [page.get_textpage().get_text_range() for page in printed]
+    assert "divergent" in pages[0]
+    assert "Provenance and digests" in pages[-1] or "Provenance and digests" in pages[-2]
+    digest = PAGES["divergent"]()[1][0].digest
+    assert digest in "".join("".join(pages).split()), "what stands behind a summary is printed"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import jsonschema
@@ -12,7 +13,10 @@ from manifests import changed, document, record, rerun
 from repro_audit.audit import audit, exit_code, load_claims
 from repro_audit.audit.claims import _holds, _parsed, check_claims
 from repro_audit.errors import ManifestError
+from repro_audit.report.html import render_html
 from repro_audit.report.json import render_json
+from repro_audit.report.markdown import render_markdown
+from repro_audit.report.text import render_text
 from repro_audit_schemas import schema
 
 EXACT = (0.0, 0.0)
@@ -78,7 +82,11 @@ def test_whatever_python_prints_of_a_value_holds_for_it(value, digits, percent):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "%", ".", "abc", "1.2.3", "1,23", "1e9999", "96.3 ± 0.1", "0x10", "1_000", "--1"]
+    "text",
+    [
+        *("", "%", ".", "abc", "1.2.3", "1,23", "1e9999", "96.3 ± 0.1", "0x10", "1_000", "--1"),
+        *("0,963", "<0.01", "1 234", "\u0660.\u0669", "0.9 to 1.0"),
+    ],
 )
 def test_what_is_no_number_as_printed_is_none(text):
     assert _parsed(text) is None
@@ -108,6 +116,13 @@ def test_numbers_are_met_bit_for_bit_or_within_a_tolerance():
     assert check_claims([run], near)[0].verdict == "differ"
     assert check_claims([run], near, rtol=1e-6)[0].verdict == "match"
     assert check_claims([run], near, rtol=1e-8)[0].verdict == "differ"
+
+
+def test_minus_zero_is_not_zero_unless_a_tolerance_says_so():
+    run = record(changed(document(), {"outcomes/fits/0/history/loss": ["-0.0"]}))
+    assert check_claims([run], {"loss": (0.0,)})[0].verdict == "differ"
+    assert check_claims([run], {"loss": (-0.0,)})[0].verdict == "match"
+    assert check_claims([run], {"loss": (0.0,)}, atol=1e-9)[0].verdict == "match"
 
 
 def test_a_tolerance_is_not_for_printed_text():
@@ -152,6 +167,22 @@ def test_a_comparison_and_claims_must_both_hold():
     assert exit_code(result) == 1
 
 
+@pytest.mark.parametrize(
+    ("printed", "status", "word"),
+    [
+        ("2.28", "complete", "claims hold"),
+        ("2.27", "complete", "claims differ"),
+        ("2.28", "failed", "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("render", [render_text, render_markdown, render_html])
+def test_what_decides_the_exit_code_is_said_first(render, printed, status, word):
+    run = record(changed(document(), {"status": status}))
+    lines = render(audit(run, claims={"loss": printed}), [run])
+    assert re.search(rf"^(## repro-audit: |.*<title>)?{word}", lines, re.MULTILINE)
+    assert not re.search(r"^(## repro-audit: |.*<title>)?controlled", lines, re.MULTILINE)
+
+
 def test_an_audit_with_claims_is_valid_by_its_schema():
     claims = {"loss": "2.28", "lost": "1", "accuracy": (0.5,), "val_loss": float("nan")}
     result = json.loads(render_json(audit(record(document()), claims=claims)))
@@ -177,6 +208,7 @@ def test_a_keras_history_is_read_as_claims(tmp_path):
         ('{"loss": "many"}', "$['loss']"),
         ('{"loss": true}', "$['loss']"),
         ('{"loss": null}', "$['loss']"),
+        ('{"loss": []}', "$['loss']"),
         ('{"loss": {"value": "1"}}', "$['loss']"),
         ('{"a\\u001b": [1, "x\\u001b"]}', r"$['a\x1b'][1]"),
     ],

@@ -131,3 +131,10 @@ def test_a_schema_that_disagrees_with_the_records_is_seen(path, value):
     else:
         parent[last] = value
     assert list(disagreements(Manifest, other, other))
+
+
+def test_an_integer_written_with_a_point_is_an_integer():
+    value = {**document()["outcomes"]["fits"][0], "steps": 63.0}
+    steps = structure(FitOutcome, value).steps
+    assert (steps, type(steps)) == (63, int)
+    assert structure(FitOutcome, {**value, "steps": "0xff"}).steps == 255

@@ -129,7 +129,7 @@ def test_a_thousand_epochs_and_ten_runs_stay_small():
         ("divergent", ["thread count: 2 → 1", "repro_audit.control(seed=812, threads=2)"]),
         (
             "divergent",
-            ["How far apart the weights are", "What differs in run-2, and from which step on"],
+            ["How far apart the weights are", "What differs in run-2, and since which step"],
         ),
         ("divergent", ["determinism.threads.intra_op.in_force", "Outcomes, layer by layer"]),
         ("identical", ["every compared outcome", "No recorded condition differs"]),

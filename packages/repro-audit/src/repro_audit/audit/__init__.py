@@ -4,7 +4,7 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 `determinism`, RA3xx `data`, RA4xx `environment`, RA5xx `evidence`, RA6xx `contradictions`.
 """
 
-from repro_audit.audit.claims import Claim, load_claims
+from repro_audit.audit.claims import Claim, claims_verdict, load_claims
 from repro_audit.audit.experiments import Confirmation, Envelope, Factor, Spread, SpreadMetric
 from repro_audit.audit.judging import (
     Audit,
@@ -35,6 +35,7 @@ __all__ = [
     "SpreadMetric",
     "all_rules",
     "audit",
+    "claims_verdict",
     "exit_code",
     "load_claims",
 ]

@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import NamedTuple, NoReturn
 
 from repro_audit.canonical import SPECIAL, number
+from repro_audit.compare import same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, metric_series, read_json
 
-__all__ = ["Claim", "Claims", "check_claims", "load_claims"]
+__all__ = ["Claim", "Claims", "check_claims", "claims_verdict", "load_claims"]
 
 Value = str | float
 """A number as printed, or a float to be met bit for bit, or within a tolerance."""
@@ -25,9 +26,11 @@ Claims = Mapping[str, Value | tuple[Value, ...]]
 
 _PRINTED = re.compile(
     # U+2212 is the minus sign that papers print.
-    r"(?P<sign>[+\-\u2212]?)(?P<whole>\d{1,3}(?:,\d{3})+|\d{1,40})?(?:\.(?P<part>\d{0,40}))?"
-    r"(?:[eE](?P<exponent>[+\-\u2212]?\d{1,3}))?(?P<percent>\s?\\?%)?"
+    # A comma parts thousands; what begins with 0 and a comma is somebody's decimal comma.
+    r"(?P<sign>[+\-\u2212]?)(?P<whole>[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,40})?"
+    r"(?:\.(?P<part>[0-9]{0,40}))?(?:[eE](?P<exponent>[+\-\u2212]?[0-9]{1,3}))?(?P<percent>\s?\\?%)?"
 )
+_VERDICTS = ("match", "differ", "missing")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
 
@@ -85,6 +88,9 @@ def load_claims(path: str | os.PathLike[str]) -> Claims:
 
     if not isinstance(document, dict) or not document:
         refuse("$", document)
+    for metric, value in document.items():
+        if value == []:
+            refuse(_path(metric), value)
     return {
         metric: tuple(read(f"{_path(metric)}[{at}]", item) for at, item in enumerate(value))
         if isinstance(value, list)
@@ -113,6 +119,11 @@ def check_claims(
         for position, manifest in enumerate(manifests)
         for metric, claimed in claims.items()
     )
+
+
+def claims_verdict(claims: Sequence[Claim]) -> str:
+    """Return the verdict on all claims together: the worst, ``match`` where there are none."""
+    return max((claim.verdict for claim in claims), key=_VERDICTS.index, default="match")
 
 
 def _check(
@@ -160,11 +171,11 @@ def _holds(claimed: Value, recorded: float, tolerance: tuple[float, float]) -> b
         # Halfway between two, either may have been printed; and a percentage was multiplied first.
         rounding = abs(Fraction(recorded)) * Fraction(2) ** -52
         return abs(Fraction(recorded) - value) <= unit / 2 + rounding
-    if math.isnan(claimed) or math.isnan(recorded):
-        return math.isnan(claimed) and math.isnan(recorded)
-    if claimed == recorded:
+    if same_value(claimed, recorded):
         return True
     rtol, atol = tolerance
+    if not (rtol or atol):
+        return False
     finite = math.isfinite(claimed) and math.isfinite(recorded)
     return finite and abs(recorded - claimed) <= atol + rtol * abs(claimed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from repro_audit.audit.claims import Claim, Claims, check_claims
+from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
 from repro_audit.audit.experiments import Confirmation, Envelope, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
@@ -254,8 +254,7 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
     """
     code = _EXIT_CODES[result.verdict]
     if result.claims:
-        verdicts = {claim.verdict for claim in result.claims}
-        claimed = 2 if "missing" in verdicts else 1 if "differ" in verdicts else 0
+        claimed = {"match": 0, "differ": 1, "missing": 2}[claims_verdict(result.claims)]
         code = max(0 if result.verdict == "uncontrolled" else code, claimed)
     grave = any(
         finding.severity in {"error", "warning"}

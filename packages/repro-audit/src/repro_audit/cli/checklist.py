@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from repro_audit.audit.checklist import FORMS, answer
+from repro_audit.cli.inputs import opened
 from repro_audit.cli.options import output_options, text_style
 from repro_audit.cli.output import write_output
-from repro_audit.manifest import load
+from repro_audit.errors import PaperError, printable
 from repro_audit.report.checklist import render_json, render_markdown, render_text
 
 __all__ = ["command"]
@@ -31,14 +32,21 @@ def command(file: str, name: str, form: str, output: str, color: str) -> int:
 
     Each item is answered, answered in part, or not answered here; each answer names the fields
     of the manifest it rests on, and nothing is claimed that was not recorded. The file - is
-    standard input.
+    standard input; a PDF must hold one manifest.
 
     \b
     Examples:
       repro-audit checklist --for neurips manifest.json
       repro-audit checklist --for acm manifest.json --format markdown -o checklist.md
     """
-    checklist = answer(load(file), name)
+    with opened([file]) as inputs:
+        if len(inputs) > 1:
+            message = (
+                f"{printable(file)}: holds {len(inputs)} manifests, and a checklist is answered by "
+                "one. Take them out first: repro-audit extract"
+            )
+            raise PaperError(message)
+        checklist = answer(inputs[0].manifest, name)
     if form == "json":
         text = render_json(checklist)
     elif form == "markdown":

@@ -18,6 +18,7 @@ from repro_audit.compare.comparison import (
     TraceComparison,
 )
 from repro_audit.compare.groups import group
+from repro_audit.compare.history import same_value
 from repro_audit.compare.pair import EVIDENCE, compare
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "TraceComparison",
     "compare",
     "group",
+    "same_value",
 ]

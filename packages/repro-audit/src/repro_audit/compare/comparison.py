@@ -144,12 +144,14 @@ class Parting(NamedTuple):
         fit: The fit, from 0.
         epoch: The epoch, from 1.
         step: The step within the epoch, from 1.
+        position: The step of the whole run, from 1; None where not all before it is known.
     """
 
     column: ColumnDifference
     fit: int
     epoch: int
     step: int
+    position: int | None = None
 
 
 class OrderDifference(NamedTuple):
@@ -188,6 +190,7 @@ class Distance(NamedTuple):
         largest_ulps: Largest distance, in units in the last place.
         step_size: How far one step of training takes the samples, relative as above, averaged
             since the probe before; None for the first.
+        position: The step of the whole run, from 1; None where not all before it is known.
     """
 
     fit: int
@@ -199,6 +202,7 @@ class Distance(NamedTuple):
     median_ulps: int | None
     largest_ulps: int | None
     step_size: float | None
+    position: int | None = None
 
 
 class TraceComparison(NamedTuple):

@@ -33,13 +33,14 @@ class Distances:
         """Return the distances, in the order of steps."""
         return tuple(self._found)
 
-    def add(self, expected: Probe, actual: Probe, steps: int) -> None:
+    def add(self, expected: Probe, actual: Probe, steps: int, position: int | None) -> None:
         """Take a probe of the same step of both runs.
 
         Args:
             expected: Of the expected run.
             actual: Of the actual run.
-            steps: Steps of the expected run so far.
+            steps: Rows of the expected run so far.
+            position: Its step of the whole run, where that is known.
         """
         layout = self._layout(expected.block, actual.block)
         before, since = self._before, steps - self._steps_before
@@ -56,6 +57,7 @@ class Distances:
             if since <= 0 or before is None or before.fit != expected.fit or not related:
                 before, since = None, 1
             found = _distance(layout, expected, actual, before, since)
+        found = found._replace(position=position)
         if again:
             # The end of an epoch is behind its last step.
             self._found[-1] = found

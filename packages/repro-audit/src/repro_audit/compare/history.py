@@ -9,7 +9,7 @@ from repro_audit.compare.comparison import MetricDifference
 from repro_audit.compare.ulp import known_dtype, relative, ulps
 from repro_audit.manifest import Manifest
 
-__all__ = ["all_close", "metric_differences"]
+__all__ = ["all_close", "metric_differences", "same_value"]
 
 _Values = Sequence[float | None]
 
@@ -51,7 +51,7 @@ def all_close(
         if len(first) != len(second):
             return False
         for a, b in zip(first, second, strict=True):
-            if not _same(a, b) and not (
+            if not same_value(a, b) and not (
                 a is not None
                 and b is not None
                 and math.isfinite(a)
@@ -99,7 +99,7 @@ def _difference(
         )
         for index in range(epochs)
     ]
-    unequal = [index for index, (a, b) in enumerate(padded) if not _same(a, b)]
+    unequal = [index for index, (a, b) in enumerate(padded) if not same_value(a, b)]
     if not unequal and len(first) == len(second):
         return None
     where = unequal[0] if unequal else min(len(first), len(second))
@@ -128,7 +128,7 @@ def _difference(
     )
 
 
-def _same(first: float | None, second: float | None) -> bool:
+def same_value(first: float | None, second: float | None) -> bool:
     """Whether two values have equal bits; NaN equals NaN, and -0.0 is not 0.0."""
     if first is None or second is None:
         return first is second

@@ -8,8 +8,7 @@ missing step is reported as that, and not as a difference of every later one.
 from __future__ import annotations
 
 import struct
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.compare.batches import Batches, Mapping
@@ -20,6 +19,7 @@ from repro_audit.compare.comparison import (
     StepDifference,
     TraceComparison,
 )
+from repro_audit.compare.cursor import Cursor, place_of
 from repro_audit.compare.distance import Distances
 from repro_audit.compare.ulp import ulps
 from repro_audit.trace import Block, Column, Probe, Rows
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["compare_traces"]
 
 _MOST_NOTED = 8
-_MOST_PROBES = 64
 _FLOATS = {"float16": "<e", "float32": "<f", "float64": "<d"}
 
 Key = tuple[int, int]
@@ -56,36 +55,7 @@ def compare_traces(
     Raises:
         TraceError: One of them is damaged, or not its manifest's.
     """
-    return _Pair(_Cursor(expected), _Cursor(actual), labels, ignored).compare()
-
-
-class _Cursor:
-    """Stands at the next row of one trace."""
-
-    def __init__(self, parts: Iterable[Block | Rows | Probe]) -> None:
-        self._parts: Iterator[Block | Rows | Probe] = iter(parts)
-        self._rows: Rows | None = None
-        self.probes: deque[tuple[Probe, int]] = deque(maxlen=_MOST_PROBES)
-        self.passed = 0
-
-    def rows(self) -> Rows | None:
-        """Return the rows that come next, or None at the end."""
-        while self._rows is None:
-            part = next(self._parts, None)
-            if part is None:
-                return None
-            if isinstance(part, Rows):
-                self._rows = part
-            elif isinstance(part, Probe):
-                self.probes.append((part, self.passed))
-        return self._rows
-
-    def advance(self, count: int) -> None:
-        """Pass so many rows."""
-        if self._rows is not None and count:
-            left = self._rows.words[count:]
-            self._rows = Rows(self._rows.block, left) if len(left) else None
-            self.passed += count
+    return _Pair(Cursor(expected), Cursor(actual), labels, ignored).compare()
 
 
 class _Pair:
@@ -93,8 +63,8 @@ class _Pair:
 
     def __init__(
         self,
-        expected: _Cursor,
-        actual: _Cursor,
+        expected: Cursor,
+        actual: Cursor,
         labels: Sequence[Sequence[str]],
         ignored: Collection[str],
     ) -> None:
@@ -178,8 +148,8 @@ class _Pair:
             place, step = words[:, 1], words[:, 2]
             before = (place < until[0]) | ((place == until[0]) & (step < until[1]))
         count = len(words) if before.all() else int(np.argmin(before))
-        fit, epoch, step_ = _place(words[0])
-        last_fit, last_epoch, last_step = _place(words[count - 1])
+        fit, epoch, step_ = place_of(words[0])
+        last_fit, last_epoch, last_step = place_of(words[count - 1])
         known = self._order[-1] if self._order else None
         if known is not None and known.only == only and known.what == "steps":
             start, count_all = (known.fit, known.epoch, known.step), known.steps + count
@@ -200,7 +170,7 @@ class _Pair:
             )
         return count
 
-    def _rest(self, only: str, cursor: _Cursor) -> None:
+    def _rest(self, only: str, cursor: Cursor) -> None:
         """Note what one run has behind the end of the other, reading it to its end."""
         while (rows := cursor.rows()) is not None:
             cursor.advance(self._alone(only, rows.words, None))
@@ -252,7 +222,7 @@ class _Pair:
         self, only: str, block: Block, column: Column, row: np.ndarray[Any, Any]
     ) -> None:
         if len(self._order) < _MOST_NOTED:
-            fit, epoch, step = _place(row)
+            fit, epoch, step = place_of(row)
             name = self._described(block, column)
             self._order.append(
                 OrderDifference(
@@ -293,11 +263,17 @@ class _Pair:
                 self._batches.begin(block, mapping, first[row:], second[row:])
         for index, row in zip(columns, rows, strict=True):
             column = mapping.columns[pending[index]]
-            fit, epoch, step = _place(first[row])
+            fit, epoch, step = place_of(first[row])
             # Rows of other blocks may have shown it before.
             self._partings.setdefault(
                 (block.model, column),
-                Parting(column=self._described(block, column), fit=fit, epoch=epoch, step=step),
+                Parting(
+                    column=self._described(block, column),
+                    fit=fit,
+                    epoch=epoch,
+                    step=step,
+                    position=self._expected.position.of(fit, epoch, step),
+                ),
             )
         pending[:] = self._not_parted(block, mapping)
 
@@ -309,7 +285,7 @@ class _Pair:
         first: np.ndarray[Any, Any],
         second: np.ndarray[Any, Any],
     ) -> StepDifference:
-        fit, epoch, step = _place(first)
+        fit, epoch, step = place_of(first)
         found = []
         for index in here:
             column = mapping.columns[index]
@@ -344,14 +320,14 @@ class _Pair:
         """Measure the distance at each probe that both runs have."""
         mine, theirs = self._expected.probes, self._actual.probes
         while mine and theirs:
-            (first, steps), (second, _) = mine[0], theirs[0]
+            (first, steps, position), (second, _, _) = mine[0], theirs[0]
             keys = first[1:4], second[1:4]
             if keys[0] <= keys[1]:
                 mine.popleft()
             if keys[1] <= keys[0]:
                 theirs.popleft()
             if keys[0] == keys[1]:
-                self._distances.add(first, second, steps)
+                self._distances.add(first, second, steps, position)
 
 
 def _with_values(
@@ -379,12 +355,6 @@ def _are_of_the_same_steps(first: np.ndarray[Any, Any], second: np.ndarray[Any, 
 
 def _key(row: np.ndarray[Any, Any]) -> Key:
     return int(row[1]), int(row[2])
-
-
-def _place(row: np.ndarray[Any, Any]) -> tuple[int, int, int]:
-    """Return fit, epoch and step of a row."""
-    place = int(row[1])
-    return place >> 32, place & 0xFFFFFFFF, int(row[2])
 
 
 def _range(only: str, start: tuple[int, int, int], end: tuple[int, int, int], count: int) -> str:

@@ -6,7 +6,7 @@ differ freely). The JSON Schema ``manifest-1`` says the same of the file.
 """
 
 from repro_audit.manifest.conditions import Conditions
-from repro_audit.manifest.metrics import final_metrics, metric_series
+from repro_audit.manifest.metrics import MetricLine, final_metrics, metric_lines, metric_series
 from repro_audit.manifest.reading import load, parse, read_json
 from repro_audit.manifest.records import Information, Manifest, Outcomes
 from repro_audit.manifest.structure import structure, unstructure
@@ -16,9 +16,11 @@ __all__ = [
     "Conditions",
     "Information",
     "Manifest",
+    "MetricLine",
     "Outcomes",
     "final_metrics",
     "load",
+    "metric_lines",
     "metric_series",
     "parse",
     "read_json",

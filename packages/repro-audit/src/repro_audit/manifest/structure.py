@@ -58,7 +58,8 @@ def _converter(annotation: Any) -> Callable[[Any], Any]:
     if annotation is float:
         return number
     if annotation is int:
-        return lambda value: int(value, 16) if isinstance(value, str) else value
+        # JSON Schema takes 7.0 for an integer, too.
+        return lambda value: int(value, 16) if isinstance(value, str) else int(value)
     return lambda value: value
 
 

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ _MOST_DECODED_BYTES = 16 * 2**20
 _MEMORY_BYTES = 2 * 2**30
 _COPIES = 4
 """How many times a PDF and what is attached to it are in memory when it is written."""
+
+_ALONE = threading.RLock()
+"""Held while limits are set: two threads would restore each other's."""
 
 _REPAIR = "Repair it first: qpdf PAPER.pdf REPAIRED.pdf"
 
@@ -194,6 +198,7 @@ def _bounded(more_memory: int) -> Iterator[None]:
     from pikepdf.settings import set_qpdf_limits
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_ALONE)
         previous: Any = set_qpdf_limits(flate_max_memory=_MOST_DECODED_BYTES)
         stack.callback(set_qpdf_limits, **previous)
         # qpdf has no limit for objects that are large once parsed.

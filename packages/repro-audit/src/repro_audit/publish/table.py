@@ -91,7 +91,10 @@ def name_of(spec: Any) -> str:
     Raises:
         PaperError: `attach` would not have given it.
     """
-    name = _text(spec.get("/UF")) or _text(spec.get("/F"))
+    name = _text(spec.get("/UF"))
+    if name != _text(spec.get("/F")) and "/F" in spec:
+        message = f"its attachment {shown(name)} has two names. Ask its author to attach it anew."
+        raise PaperError(message)
     if not is_safe(name):
         message = (
             f"its attachment {shown(name)} has a name that attach does not give. "
@@ -106,6 +109,9 @@ def content_of(spec: Any, name: str) -> Iterator[bytes]:
     what = f"its attachment {shown(name)}"
     files = typed(spec.get("/EF"), "Dictionary", what)
     stream = typed(files.get("/UF", files.get("/F")), "Stream", what)
+    if any(files[key].objgen != stream.objgen for key in ("/F", "/UF") if key in files):
+        message = f"{what} has two contents. Ask its author to attach it anew."
+        raise PaperError(message)
     packing = stream.get("/Filter")
     kinds = [] if packing is None else [str(kind) for kind in _as_list(packing)]
     if "/F" in stream or "/DecodeParms" in stream or kinds not in ([], ["/FlateDecode"]):

@@ -8,13 +8,16 @@ which a browser shows on hover. The same series give the same bytes.
 from __future__ import annotations
 
 import io
+import logging
+import math
+import os
 import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
-from repro_audit.errors import missing_extra, printable
+from repro_audit.errors import MissingExtraError, missing_extra, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +38,7 @@ class Series(NamedTuple):
 
     Attributes:
         name: What it is called.
-        points: Places, values, and what to say of each on hover.
+        points: Places, values, and what to say of each on hover. A value that is NaN is a gap.
     """
 
     name: str
@@ -109,7 +112,7 @@ def line_chart(
             axes.legend(drawn, names, **beside)
 
     titles = {
-        f"series-{number}": [text for _, _, text in line.points]
+        f"series-{number}": [text for _, value, text in line.points if math.isfinite(value)]
         for number, line in enumerate(series)
     }
     return _svg(key, title, draw, titles, _HEIGHT)
@@ -155,13 +158,7 @@ def span_chart(key: str, title: str, spans: Sequence[Span], *, across: str) -> s
 
 def _svg(key: str, title: str, draw: Any, titles: dict[str, list[str]], height: float) -> str:
     """Draw a figure and return it as an element of a page."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        what = "an HTML report"
-        raise missing_extra(what) from error
+    mpl, Figure, MaxNLocator = _matplotlib()  # noqa: N806 - classes
     settings: dict[Any, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": key,
@@ -182,7 +179,7 @@ def _svg(key: str, title: str, draw: Any, titles: dict[str, list[str]], height: 
     }
     # Not on top of the user's matplotlibrc, which would give other bytes. The page's fonts draw
     # the text; that matplotlib's own lack a letter is nobody's concern.
-    with mpl.rc_context(), warnings.catch_warnings(action="ignore", category=UserWarning):
+    with mpl.rc_context(), warnings.catch_warnings(action="ignore"):
         mpl.rcdefaults()
         mpl.rcParams.update(settings)
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
@@ -195,6 +192,34 @@ def _svg(key: str, title: str, draw: Any, titles: dict[str, list[str]], height: 
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(file, format="svg", metadata=nothing)
     return _of_a_page(file.getvalue(), key, title, titles)
+
+
+def _matplotlib() -> tuple[Any, Any, Any]:
+    """Import what draws, whatever backend and settings its user has for other figures.
+
+    Raises:
+        MissingExtraError: Matplotlib is not installed, or does not start.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    # It tells of fonts and folders that nobody here asked for.
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError as error:
+        what = "an HTML report"
+        raise missing_extra(what) from error
+    except (OSError, ValueError) as error:
+        message = f"matplotlib does not start: {printable(str(error))[:200]}. See its matplotlibrc."
+        raise MissingExtraError(message) from error
+    finally:
+        logger.setLevel(level)
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return mpl, Figure, MaxNLocator
 
 
 def _of_a_page(content: bytes, key: str, title: str, titles: dict[str, list[str]]) -> str:
@@ -210,18 +235,26 @@ def _of_a_page(content: bytes, key: str, title: str, titles: dict[str, list[str]
             for mark, text in zip(marks, found, strict=False):
                 ET.SubElement(mark, f"{{{_SVG}}}title").text = printable(text)
     _name_apart(root, key)
-    text = ET.tostring(root, encoding="unicode")
-    text = re.sub(r"font-family: [^;\"]*", "font-family: inherit", text)
-    text = text.replace(_INK, "var(--ink)").replace(_RULE, "var(--rule)")
+    for element in root.iter():
+        # Only here: a label may read like a colour.
+        for attribute in {"style", "fill", "stroke"}.intersection(element.attrib):
+            element.set(attribute, _coloured(element.get(attribute, "")))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _coloured(style: str) -> str:
+    """Return a style with the page's fonts and colours in place of the placeholders."""
+    style = re.sub(r"font-family: [^;]*", "font-family: inherit", style)
+    style = style.replace(_INK, "var(--ink)").replace(_RULE, "var(--rule)")
     for number, color in enumerate(_SERIES):
-        text = text.replace(color, f"var(--series-{number})")
-    return text
+        style = style.replace(color, f"var(--series-{number})")
+    return style
 
 
 def _name_apart(root: ET.Element, key: str) -> None:
     """Keep the identifiers that something refers to, set apart from other charts'."""
-    text = ET.tostring(root, encoding="unicode")
-    used = set(re.findall(r"(?:url\(#|href=\"#)([\w.-]+)", text))
+    values = " ".join(value for element in root.iter() for value in element.attrib.values())
+    used = set(re.findall(r"(?:url\(|(?<!\S))#([\w.-]+)", values))
     for element in root.iter():
         name = element.attrib.pop("id", None)
         if name in used:

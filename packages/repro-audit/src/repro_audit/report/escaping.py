@@ -12,8 +12,10 @@ __all__ = ["code_span", "plain"]
 def plain(text: str) -> str:
     """Escape what Markdown or HTML would read as markup."""
     escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&@$])", r"\\\1", printable(text))
-    # A line that begins with two colons is a command to GitHub's runner.
-    return escaped.replace("::", r"\:\:")
+    # A line that begins with two colons is a command to GitHub's runner, and it makes a link of
+    # whatever looks like an address.
+    escaped = escaped.replace("::", r"\:\:").replace("://", r"\:\/\/")
+    return re.sub(r"(?i)(?<=\bwww)\.", r"\.", escaped)
 
 
 def code_span(text: str) -> str:

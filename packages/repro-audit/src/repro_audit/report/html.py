@@ -13,19 +13,16 @@ from typing import Any
 from repro_audit.audit import Audit, AuditedManifest
 from repro_audit.compare import Comparison
 from repro_audit.manifest import Manifest
-from repro_audit.report import experiments, figures, sides, steps
-from repro_audit.report.summary import summarize
+from repro_audit.report import experiments, parting, steps
+from repro_audit.report.curves import curves
+from repro_audit.report.figure import short_names
+from repro_audit.report.sides import side_by_side
+from repro_audit.report.summary import COMPARED, headline, summarize
 from repro_audit.report.templates import read, template
 
 __all__ = ["render_html"]
 
 _MOST_EXPLAINED = 3
-_EVIDENCE = {
-    "trace": "every step that was traced and every weight after every epoch, bit for bit",
-    "weights": "every weight after every epoch and at the end, bit for bit",
-    "history": "the values of the history alone, and weights can differ where those agree",
-    "none": "nothing",
-}
 
 
 def render_html(result: Audit, manifests: Sequence[Manifest]) -> str:
@@ -39,22 +36,22 @@ def render_html(result: Audit, manifests: Sequence[Manifest]) -> str:
         MissingExtraError: ``repro-audit[paper]`` is not installed.
     """
     page = template("report.html.jinja")
-    names = figures.short_names([judged.name for judged in result.manifests])
+    names = short_names([judged.name for judged in result.manifests])
     parted = _alike(item for item in result.comparisons if item.first_difference is not None)
     return page.render(
         audit=result,
         manifests=manifests,
         names=names,
         style=read("report.css"),
-        compared=_EVIDENCE[result.evidence],
+        compared=COMPARED[result.evidence],
+        headline=headline(result),
         summary=dict(summarize(manifests[0])) if manifests else {},
         explained=[_explained(item, result, manifests, names) for item in parted[:_MOST_EXPLAINED]],
         unexplained=sum(map(len, parted[_MOST_EXPLAINED:])),
         findings=_findings(result, names),
-        curves=list(figures.curves(result, manifests)),
-        distances=figures.distances(result, manifests),
-        differing=sides.differing(result),
-        equal=sides.equal(result, manifests) if manifests else [],
+        curves=list(curves(result, manifests)),
+        distances=parting.distances(result),
+        sides=side_by_side(manifests),
         version=version("repro-audit"),
     )
 
@@ -80,7 +77,7 @@ def _explained(
         "comparison": comparison,
         "others": [item.actual for item in alike[1:]],
         "facts": steps.step_facts(comparison.trace) if comparison.trace else [],
-        "map": figures.tensor_map(comparison, manifests, names),
+        "map": parting.tensor_map(comparison, manifests, names),
         "confirming": experiments.confirming(comparison, result),
     }
 

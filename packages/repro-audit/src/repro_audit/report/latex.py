@@ -16,7 +16,7 @@ from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, final_metrics
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.report.experiments import envelope_facts, spread_line
-from repro_audit.report.summary import claims_summary, number, summarize
+from repro_audit.report.summary import COMPARED, claims_summary, number, summarize
 from repro_audit.wording import counted
 
 __all__ = ["escape", "render_latex"]
@@ -29,8 +29,8 @@ _ESCAPES = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     # What babel or a ligature would make something else of.
-    '"': r"\char34{}",
-    "`": r"\char96{}",
+    '"': r"{\char34}",
+    "`": r"{\char96}",
     "→": r"$\rightarrow$",
     "±": r"$\pm$",
     "×": r"$\times$",  # noqa: RUF001 - the sign that is meant
@@ -53,16 +53,11 @@ _ACCENTS = {
 }  # fmt: skip
 _LONGEST = 400
 _DIGITS = 8
+_MOST_LISTED = 24
 _VERDICTS = {
     "identical": "every compared outcome has the same bits",
     "close": "every value of the history lies within the tolerance asked for",
     "controlled": "no condition that is known to keep a run from repeating was found",
-}
-_EVIDENCE = {
-    "trace": "every traced step and all weights",
-    "weights": "all weights after every epoch",
-    "history": "the history of metrics alone",
-    "none": "nothing",
 }
 
 
@@ -73,7 +68,7 @@ def render_latex(result: Audit, manifests: Sequence[Manifest]) -> str:
         result: The audit.
         manifests: The manifests it judges, in its order. The first is the run that is described.
     """
-    items = [*_verdict(result), *_claims(result)]
+    items = [*_claims(result), *_verdict(result)]
     if manifests:
         items += _described(manifests[0])
     items += [("Digests", _digests(result))] if result.manifests else []
@@ -100,8 +95,8 @@ def escape(text: str) -> str:
     shown = printable(text)
     if len(shown) > _LONGEST:
         shown = shown[: _LONGEST - 1] + "…"
-    # Two hyphens in a row would become a dash.
-    return re.sub("-(?=-)", "-{}", "".join(map(_escaped, shown)))
+    # Two in a row would become a dash, or a quotation mark.
+    return re.sub("(?P<one>[-',])(?=(?P=one))", r"\1{}", "".join(map(_escaped, shown)))
 
 
 def _escaped(character: str) -> str:
@@ -120,7 +115,7 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
     """Say how the runs compare, on what evidence, and what else was tried."""
     said = _VERDICTS.get(result.verdict) or escape(result.reason)
     which = counted(len(result.manifests), "run") + (" compared" if result.comparisons else "")
-    evidence = f"evidence: {result.evidence}, that is {_EVIDENCE[result.evidence]}"
+    evidence = f"evidence: {result.evidence}, that is {COMPARED[result.evidence]}"
     yield "Verdict", rf"\textbf{{{result.verdict}}}: {said} ({which}; {evidence})."
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
@@ -164,13 +159,13 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "Run", f"{escape(summary['run'])}."
     metrics = final_metrics(manifest)
     if metrics:
-        values = (f"{escape(name)} {escape(number(value))}" for name, value in metrics.items())
-        yield "Results", f"{'; '.join(values)}."
+        values = [f"{escape(name)} {escape(number(value))}" for name, value in metrics.items()]
+        yield "Results", f"{_listed(values)}."
     if conditions.data:
         yield "Data", f"{_data(conditions)}."
     if conditions.seeds is not None:
-        drawn = counted(len(conditions.seeds.layers), "layer")
-        yield "Seeds", f"{escape(summary['seed'])}; {drawn} with a generator of its own."
+        drawn = counted(len(conditions.seeds.layers), "generator")
+        yield "Seeds", f"{escape(summary['seed'])}; {drawn} of layers."
     if "bits" in summary:
         yield "Determinism", f"{escape(summary['bits'])}."
     if conditions.environment is not None:
@@ -189,7 +184,7 @@ def _data(conditions: Conditions) -> str:
     for role, item in (conditions.data or {}).items():
         count = f"{counted(item.samples, 'sample')}, " if item.samples else ""
         parts.append(f"{escape(role)}: {count}{_broken(item.digest)}")
-    return "; ".join(parts)
+    return _listed(parts)
 
 
 def _compute(manifest: Manifest) -> str:
@@ -204,7 +199,7 @@ def _compute(manifest: Manifest) -> str:
         parts.append(f"{environment.memory_bytes / 2**30:.0f} GiB of memory")
     if environment.accelerators is not None:
         names = ", ".join(escape(item.name) for item in environment.accelerators)
-        parts.append(names or "no accelerator")
+        parts.append(names or "no driver reported an accelerator")
     if manifest.information.duration_s is not None:
         parts.append(f"{manifest.information.duration_s:.1f}~s")
     return "; ".join(parts)
@@ -212,10 +207,18 @@ def _compute(manifest: Manifest) -> str:
 
 def _digests(result: Audit) -> str:
     """Return the digest of each manifest, by which a reader knows that it is the one meant."""
-    return "; ".join(
-        f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
-        for judged in result.manifests
+    return _listed(
+        [
+            f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
+            for judged in result.manifests
+        ]
     )
+
+
+def _listed(items: Sequence[str]) -> str:
+    """Return the first of some items, and how many more there are."""
+    more = len(items) - _MOST_LISTED
+    return "; ".join(items[:_MOST_LISTED]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 def _broken(digest: str) -> str:

@@ -24,6 +24,7 @@ from repro_audit.report.summary import (
     NO_CAUSE_MEANS,
     claims_summary,
     distance,
+    headline,
     number,
     shared_state_read,
     summarize,
@@ -39,7 +40,8 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
         result: The audit.
         manifests: The manifests it judges, in its order.
     """
-    lines = [f"## repro-audit: {result.verdict}", "", f"{plain(result.reason)}."]
+    word, _, text = headline(result)
+    lines = [f"## repro-audit: {word}", "", f"{plain(text)}."]
     lines += ["", f"Evidence: **{result.evidence}**."]
     if len(result.groups) > 1 and len(result.manifests) > 2:
         lines += ["", f"{len(result.groups)} groups of identical outcomes:", ""]

@@ -11,8 +11,8 @@ from repro_audit.audit import Audit, audit
 from repro_audit.compare import Comparison
 from repro_audit.errors import MissingExtraError
 from repro_audit.manifest import Manifest
-from repro_audit.report.figures import short_names
-from repro_audit.report.summary import summarize
+from repro_audit.report.figure import short_names
+from repro_audit.report.summary import headline, summarize
 from repro_audit.report.templates import template
 
 __all__ = ["audit_cell", "comparison_cell", "recording_cell"]
@@ -31,7 +31,9 @@ def audit_cell(result: Audit) -> str | None:
         for name, judged in zip(names, result.manifests, strict=True)
         for finding in judged.findings
     ]
-    return _cell(result, names=names, findings=findings, claims=result.claims)
+    word, style, text = headline(result)
+    said = {"word": word, "style": style, "reason": text}
+    return _cell(result, names=names, findings=findings, claims=result.claims, **said)
 
 
 def comparison_cell(comparison: Comparison) -> str | None:
@@ -65,6 +67,6 @@ def _cell(said: Audit | Comparison, **more: Any) -> str | None:
         return None
     values: dict[str, Any] = {"names": (), "findings": (), "claims": (), "summary": ()}
     values["comparisons"] = said.comparisons if isinstance(said, Audit) else ()
-    for name in ("verdict", "reason", "evidence"):
-        values[name] = getattr(said, name)
+    values |= {"word": said.verdict, "style": said.verdict}
+    values |= {"reason": said.reason, "evidence": said.evidence}
     return cell.render({**values, **more})

@@ -96,10 +96,7 @@ class Page:
 
     def verdict(self, verdict: str, reason: str, word: str | None = None) -> None:
         """Add the line a reader looks for first."""
-        shown = word or verdict
-        if word is not None:
-            shown += ": caught" if verdict == "match" else ": not caught"
-        text = Text(shown, style=_VERDICTS[verdict])
+        text = Text(word or verdict, style=_VERDICTS[verdict])
         if reason:
             text.append(f"  {reason}", style="default")
         self._console.print(text)

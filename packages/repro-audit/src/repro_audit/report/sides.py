@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from repro_audit.audit import Audit
 from repro_audit.errors import shown
 from repro_audit.manifest import Manifest, unstructure
 
-__all__ = ["Part", "differing", "equal"]
+__all__ = ["Part", "Sides", "side_by_side"]
 
-_LONGEST = 160
-_MOST_ROWS = 400
+_LONGEST = 120
+_MOST_CELLS = 2400
+_MOST_ROWS = 300
+_NOTHING = "none"
+_DERIVED = "config_digest"
+"""A field that says again what the config beside it says."""
 
 
 class Part(NamedTuple):
-    """One part of the conditions, the same in every run.
+    """One part of the conditions, as far as it is the same in every run.
 
     Attributes:
         name: ``data`` and so on.
@@ -30,67 +34,93 @@ class Part(NamedTuple):
     left: int
 
 
-def differing(result: Audit) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """Return each condition that differs, with its value in each run and whether it differs.
+class Sides(NamedTuple):
+    """The conditions of several runs.
+
+    Attributes:
+        differing: Each condition that differs, with its value in each run and whether that is
+            another than the first run's.
+        left: How many more differ.
+        equal: The conditions that do not, part by part.
+    """
+
+    differing: tuple[tuple[str, tuple[tuple[str, bool], ...]], ...]
+    left: int
+    equal: tuple[Part, ...]
+
+
+def side_by_side(manifests: Sequence[Manifest]) -> Sides:
+    """Return the conditions of runs, those that differ apart from the others.
+
+    They are taken from the manifests themselves, of whatever kind their runs are.
 
     Args:
-        result: The audit.
+        manifests: The runs.
     """
-    rows: dict[str, list[tuple[str, bool]]] = {}
-    count = len(result.manifests)
-    for comparison in result.comparisons:
-        for item in comparison.differences[:_MOST_ROWS]:
-            path = item.path.removeprefix("$.conditions.")
-            expected = _cell(item.expected)
-            row = rows.setdefault(path, [(expected, False)] * count)
-            row[comparison.actual] = _cell(item.actual), True
-    return list(rows.items())
-
-
-def equal(result: Audit, manifests: Sequence[Manifest]) -> list[Part]:
-    """Return the conditions of the first run that no other run differs in, part by part.
-
-    Args:
-        result: The audit.
-        manifests: The manifests it judges, in its order.
-    """
-    different = {
-        item.path.removeprefix("$.conditions.")
-        for comparison in result.comparisons
-        for item in comparison.differences
-    }
-    parts = []
-    for name, value in unstructure(manifests[0].conditions).items():
-        if value is None:
-            continue
-        rows = [row for row in _leaves(name, value) if row[0] not in different]
-        kept = tuple((path.removeprefix(f"{name}."), cell) for path, cell in rows[:_MOST_ROWS])
-        parts.append(Part(name, kept, len(rows) - len(kept)))
-    return parts
+    runs = [dict(_leaves("", unstructure(manifest.conditions))) for manifest in manifests]
+    paths = dict.fromkeys(path for leaves in runs for path in leaves)
+    differing: list[tuple[str, list[str | None]]] = []
+    equal: dict[str, list[tuple[str, str]]] = {}
+    for path in paths:
+        values = [leaves.get(path) for leaves in runs]
+        if any(value != values[0] for value in values):
+            differing.append((path, values))
+        elif values[0] is not None:
+            part, _, rest = path.partition(".")
+            equal.setdefault(part, []).append((rest, _cell(values[0])))
+    most = min(_MOST_ROWS, max(20, _MOST_CELLS // max(len(runs), 1)))
+    rows = tuple(
+        (path, tuple((_cell(value), value != values[0]) for value in values))
+        for path, values in differing[:most]
+    )
+    parts = tuple(
+        Part(name, tuple(found[:_MOST_ROWS]), max(len(found) - _MOST_ROWS, 0))
+        for name, found in equal.items()
+    )
+    return Sides(rows, len(differing) - len(rows), parts)
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield each value with its path; a plain list is one value, a package its version."""
+    """Yield each value with its path; a plain list is one value, and so is a package."""
     if isinstance(value, dict) and value:
         if path.startswith("packages.distributions") and "version" in value:
-            yield path, _cell(value["version"])
+            yield path, _package(value)
             return
         for key, item in value.items():
-            yield from _leaves(f"{path}.{key}" if key.isidentifier() else _at(path, key), item)
+            if key != _DERIVED:
+                yield from _leaves(_below(path, key), item)
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         for index, item in enumerate(value):
             yield from _leaves(f"{path}[{index}]", item)
-    else:
-        yield path, _cell(value)
+    elif path:
+        yield path, _text(value)
 
 
-def _at(path: str, key: str) -> str:
-    return f"{path}[{shown(key)}]"
+def _below(path: str, key: str) -> str:
+    if not key.isidentifier():
+        return f"{path}[{shown(key)}]"
+    return f"{path}.{key}" if path else key
 
 
-def _cell(value: Any) -> str:
-    """Return a value as one cell holds it."""
+def _package(value: dict[str, Any]) -> str:
+    """Return a distribution's version, with what else tells it from another of that version."""
+    parts = [str(value["version"]), str(value["digest"] or "no digest")[:19]]
+    if value["source"] is not None:
+        parts.append(_text(value["source"]))
+    return ", ".join(parts)
+
+
+def _text(value: Any) -> str:
     if value is None:
-        return "none"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+        return _NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cell(text: str | None) -> str:
+    """Return a value as one cell holds it; of two that are long, other ones look other."""
+    if text is None:
+        return "not there"
+    if len(text) <= _LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{text[:_LONGEST]}… ({len(text):,} characters, {digest})"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from repro_audit.audit import Audit
+from repro_audit.audit import Audit, claims_verdict
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism
 from repro_audit.wording import counted
 
 __all__ = [
+    "COMPARED",
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
+    "Headline",
     "claims_summary",
     "distance",
+    "headline",
     "number",
     "shared_state_read",
     "summarize",
@@ -57,12 +61,54 @@ def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
     return ", ".join(parts)
 
 
+COMPARED = {
+    "trace": "every step that was traced and every weight after every epoch, bit for bit",
+    "weights": "every weight after every epoch and at the end, bit for bit",
+    "history": "the values of the history alone, and weights can differ where those agree",
+    "none": "nothing",
+}
+"""What was compared, or recorded, at each kind of evidence."""
+
+_CLAIMED = {
+    "match": ("claims hold", "close"),
+    "differ": ("claims differ", "divergent"),
+    "missing": ("claims not decided", "inconclusive"),
+}
+_MOST_LISTED = 8
+
+
+class Headline(NamedTuple):
+    """What a reader is told first.
+
+    Attributes:
+        word: The verdict, or how the claims stand.
+        style: The verdict in whose colour that is shown.
+        text: The rest of the sentence.
+    """
+
+    word: str
+    style: str
+    text: str
+
+
+def headline(result: Audit) -> Headline:
+    """Return what decides an audit, as its exit code has it: the verdict, or the claims."""
+    claimed = claims_verdict(result.claims)
+    behind = {"divergent": 1, "inconclusive": 2}.get(result.verdict, 0)
+    if not result.claims or behind > list(_CLAIMED).index(claimed):
+        return Headline(result.verdict, result.verdict, result.reason)
+    word, style = _CLAIMED[claimed]
+    runs = "the runs are" if result.comparisons else "the run is"
+    held = sum(claim.verdict == "match" for claim in result.claims)
+    text = f"{held:,} of {len(result.claims):,}; {runs} {result.verdict}: {result.reason}"
+    return Headline(word, style, text)
+
+
 def claims_summary(result: Audit) -> str:
     """Say how many of the published numbers a run has, or all runs together."""
     held = sum(claim.verdict == "match" for claim in result.claims)
-    return f"{held} of {counted(len(result.claims), 'claim')} " + (
-        "holds" if held == len(result.claims) == 1 else "hold"
-    )
+    count = len(result.claims)
+    return "the claim holds" if held == count == 1 else f"{held} of {count:,} claims hold"
 
 
 def shared_state_read(result: Audit) -> str:
@@ -79,16 +125,7 @@ def shared_state_read(result: Audit) -> str:
 
 def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Yield what there is to know of a run at a glance, as pairs of a word and a line."""
-    outcomes = manifest.outcomes
-    epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in outcomes.fits)
-    trained = ", ".join(
-        [
-            counted(len(outcomes.fits), "fit"),
-            counted(epochs, "epoch"),
-            counted(manifest.steps, "step"),
-        ]
-    )
-    yield "run", f"{manifest.run_id[:8]}, {manifest.status}: {trained}"
+    yield "run", f"{manifest.run_id[:8]}, {manifest.status}: {_trained(manifest)}"
     final = _final_metrics(manifest)
     if final:
         yield "result", final
@@ -105,13 +142,11 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if conditions.determinism is not None:
         yield "bits", _bits(conditions.determinism)
     if conditions.data:
-        yield (
-            "data",
-            "; ".join(
-                printable(role) + (f": {counted(item.samples, 'sample')}" if item.samples else "")
-                for role, item in conditions.data.items()
-            ),
-        )
+        sets = [
+            printable(role) + (f": {counted(item.samples, 'sample')}" if item.samples else "")
+            for role, item in conditions.data.items()
+        ]
+        yield "data", _listed(sets, "; ")
     if conditions.code is not None:
         code = conditions.code
         where = "no repository" if code.git is None else "no commit"
@@ -134,19 +169,47 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield "machine", f"{processor}, {printable(environment.system)}; {', '.join(versions)}"
 
 
+def _trained(manifest: Manifest) -> str:
+    """Say how much was trained, as far as that is known."""
+    fits = manifest.outcomes.fits
+    epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in fits)
+    parts = [counted(len(fits), "fit"), counted(epochs, "epoch")]
+    if all(fit.steps is not None for fit in fits):
+        parts.append(counted(manifest.steps, "step"))
+    return ", ".join(parts)
+
+
 def _final_metrics(manifest: Manifest) -> str:
     """Return the last values of an evaluation, or else of the last fit."""
     outcomes = manifest.outcomes
+    values: Mapping[str, float | None] = {}
     if outcomes.evaluations:
-        values = outcomes.evaluations[-1].results.items()
-        return ", ".join(f"{printable(name)} {value:.4f}" for name, value in values)
-    if outcomes.fits:
-        return ", ".join(
-            f"{printable(name)} {values[-1]:.4f}"
-            for name, values in outcomes.fits[-1].history.items()
-            if values and values[-1] is not None
-        )
-    return ""
+        values = outcomes.evaluations[-1].results
+    elif outcomes.fits:
+        history = outcomes.fits[-1].history
+        values = {name: found[-1] for name, found in history.items() if found}
+    shown = [
+        f"{printable(name)} {_rounded(value)}"
+        for name, value in values.items()
+        if value is not None
+    ]
+    return _listed(shown, ", ")
+
+
+def _rounded(value: float) -> str:
+    """Return a value at a glance.
+
+    >>> _rounded(0.34700000286), _rounded(2.5e-07), _rounded(-0.0)
+    ('0.3470', '2.50e-07', '0.0000')
+    """
+    plain = value == 0 or 1e-3 <= abs(value) < 1e7
+    return f"{value + 0.0:.4f}" if plain else f"{value:.2e}"
+
+
+def _listed(items: list[str], between: str) -> str:
+    """Return the first of some items, and how many more there are."""
+    more = len(items) - _MOST_LISTED
+    return between.join(items[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _bits(determinism: Determinism) -> str:

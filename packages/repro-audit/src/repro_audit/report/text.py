@@ -27,6 +27,7 @@ from repro_audit.report.summary import (
     NO_CAUSE_MEANS,
     claims_summary,
     distance,
+    headline,
     number,
     shared_state_read,
     summarize,
@@ -50,22 +51,31 @@ def render_text(
     page = Page(width, color=color)
     for part in page_parts(result):
         if part == "single":
+            _headline(page, result)
             _single(page, result.manifests[0], manifests[0])
         elif part == "several":
             _several(page, result, manifests)
         else:
-            page.verdict(result.verdict, result.reason)
+            _headline(page, result, evidence=False)
     if result.claims:
         _claims(page, result)
     _experiments(page, result)
     return page.text()
 
 
+def _headline(page: Page, result: Audit, *, evidence: bool = True) -> None:
+    """Show what decides."""
+    word, style, text = headline(result)
+    page.verdict(style, f"{text} (evidence: {result.evidence})" if evidence else text, word=word)
+
+
 def _experiments(page: Page, result: Audit) -> None:
     """Show what a repeat showed beside the comparison."""
     if result.control is not None:
         page.blank()
-        page.verdict("match" if result.control.caught else "missing", "", word="control")
+        caught = result.control.caught
+        word = f"control: {'caught' if caught else 'not caught'}"
+        page.verdict("match" if caught else "missing", "", word=word)
         page.prose(result.control.text, indent=2)
     if result.observer is not None:
         page.blank()
@@ -163,7 +173,6 @@ def page_parts(result: Audit) -> list[str]:
 
 
 def _single(page: Page, judged: AuditedManifest, manifest: Manifest) -> None:
-    page.verdict(judged.verdict, f"{judged.reason} (evidence: {judged.evidence})")
     page.line(("", printable(judged.name)))
     page.blank()
     for label, text in summarize(manifest):
@@ -197,7 +206,7 @@ def _count_findings(judged: AuditedManifest) -> str:
 
 
 def _several(page: Page, result: Audit, manifests: Sequence[Manifest]) -> None:
-    page.verdict(result.verdict, f"{result.reason} (evidence: {result.evidence})")
+    _headline(page, result)
     if len(result.manifests) > 2:
         _groups(page, result)
     for comparison in result.comparisons:
