@@ -7,14 +7,16 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from repro_audit.canonical import SPECIAL, number
 from repro_audit.compare import same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, metric_series, read_json
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 __all__ = ["Claim", "Claims", "check_claims", "claims_verdict", "load_claims"]
 
@@ -167,6 +169,8 @@ def _holds(claimed: Value, recorded: float, tolerance: tuple[float, float]) -> b
         printed = _parsed(claimed)
         if printed is None or not math.isfinite(recorded):
             return False
+        from fractions import Fraction
+
         value, unit = printed
         # Halfway between two, either may have been printed; and a percentage was multiplied first.
         rounding = abs(Fraction(recorded)) * Fraction(2) ** -52
@@ -185,6 +189,9 @@ def _parsed(text: str) -> tuple[Fraction, Fraction] | None:
     match = _PRINTED.fullmatch(text.strip())
     if match is None or not (match["whole"] or match["part"]):
         return None
+    # Only claims need it, and every start of the command line would pay for it.
+    from fractions import Fraction
+
     digits = (match["whole"] or "").replace(",", "") + (match["part"] or "")
     power = int((match["exponent"] or "0").replace("\u2212", "-")) - len(match["part"] or "")
     unit = Fraction(10) ** power / (100 if match["percent"] else 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,6 +45,8 @@ def opened(files: Sequence[str]) -> Iterator[list[Input]]:
         inputs: list[Input] = []
         for file in files:
             if is_pdf(file):
+                import tempfile
+
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-audit-"))
                 inputs.extend(_in_pdf(file, Path(folder)))
             else:

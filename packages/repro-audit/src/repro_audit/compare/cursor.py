@@ -45,9 +45,9 @@ class Cursor:
         """Pass so many rows."""
         if self._rows is not None and count:
             # Only its ends are looked at: a probe ends each epoch, and with it a group of rows.
-            first, last = (place_of(self._rows.words[at]) for at in (0, count - 1))
-            if first[:2] == last[:2]:
-                self.position.pass_to(*last)
+            words = self._rows.words
+            if words[0, 1] == words[count - 1, 1]:
+                self.position.pass_to(*place_of(words[count - 1]))
             else:
                 self.position.lose()
             left = self._rows.words[count:]
@@ -57,5 +57,5 @@ class Cursor:
 
 def place_of(row: np.ndarray[Any, Any]) -> tuple[int, int, int]:
     """Return fit, epoch and step of a row."""
-    place = int(row[1])
-    return place >> 32, place & 0xFFFFFFFF, int(row[2])
+    place, step = row[1:3].tolist()
+    return place >> 32, place & 0xFFFFFFFF, step

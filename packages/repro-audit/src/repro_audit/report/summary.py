@@ -100,7 +100,7 @@ def headline(result: Audit) -> Headline:
     word, style = _CLAIMED[claimed]
     runs = "the runs are" if result.comparisons else "the run is"
     held = sum(claim.verdict == "match" for claim in result.claims)
-    text = f"{held:,} of {len(result.claims):,}; {runs} {result.verdict}: {result.reason}"
+    text = f"{held:,} of {len(result.claims):,} hold; {runs} {result.verdict}: {result.reason}"
     return Headline(word, style, text)
 
 
