@@ -291,3 +291,23 @@ def test_claims_come_out_in_every_format(tmp_path, run):
 def test_claims_that_are_none_are_one_line(tmp_path, refused):
     assert "expected a number as printed" in refused(*claimed(tmp_path, {"loss": "low"}))
     assert "there is no such file" in refused(EXAMPLES / "threads-2.json", "--claims", "none.json")
+
+
+# Files of another kind than was meant
+
+
+def test_a_pdf_where_a_manifest_should_stand_is_called_one(tmp_path, refused):
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    words = "attach", TWO, tmp_path / "paper.pdf", "-o", tmp_path / "out.pdf"
+    assert "paper.pdf: is a PDF. Expected a JSON file." in refused(*words)
+    assert "is a PDF" in refused(TWO, "--claims", tmp_path / "paper.pdf")
+
+
+def test_a_script_where_a_manifest_should_stand_is_told_how_to_be_recorded(tmp_path, refused):
+    for name, hint in (("train.py", "repro-audit record "), ("train.txt", "cut off")):
+        (tmp_path / name).write_text("import keras\n", encoding="utf-8")
+        assert hint in refused(tmp_path / name)
+
+
+def test_a_choice_that_is_missing_is_listed_on_one_line(refused):
+    assert "Choose from: neurips, icml, acm See: " in refused("checklist", TWO)

@@ -245,6 +245,7 @@ def test_a_script_that_is_killed_in_training_leaves_a_manifest_that_says_so(
     assert set(contents(folder / "out")) == {
         ".gitignore",
         "audit.json",
+        "report.html",
         "run-1/log.txt",
         "run-1/manifest.json",
         "run-1/manifest.trace",

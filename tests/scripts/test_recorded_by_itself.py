@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,43 @@ def test_a_repeat_of_it_has_one_manifest_and_one_trace_a_run(runs: Any) -> None:
         "script.py",
         "out/.gitignore",
         "out/audit.json",
+        "out/report.html",
         *(f"out/{run}/{file}" for run in ("run-1", "run-2", "control") for file in files),
     }
     own = repro_audit.load(runs["bare"][1] / "own.json")
     assert repro_audit.load(folder / "out/run-1/manifest.json").outcomes == own.outcomes
+
+
+CONTROLLED = """
+import keras, numpy as np, repro_audit
+if {by!r} == "repro_audit.control":
+    repro_audit.control(seed=7, threads=2)
+else:
+    keras.utils.set_random_seed(7)
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+"""
+
+
+@pytest.mark.parametrize("by", ["repro_audit.control", "keras.utils.set_random_seed"])
+def test_who_set_the_seed_is_known_to_what_records_a_script(
+    record: Any, tmp_path: Path, by: str
+) -> None:
+    """By its name; and what the recording writes makes no repository dirty."""
+    for words in (["init", "--quiet", "."], ["add", "."], ["commit", "--quiet", "-m", "x"]):
+        if words[0] == "add":
+            (tmp_path / "train.py").write_text(CONTROLLED.format(by=by), encoding="utf-8")
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True)
+    for place in ("manifest.json", "new/folder/m.json"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        assert record("-o", place, "train.py", cwd=tmp_path).code == 0
+        conditions = repro_audit.load(tmp_path / place).conditions
+        assert conditions.seeds.declared_by == by
+        assert (conditions.code.git.dirty, conditions.code.git.diff_digest) == (False, None)
+        (tmp_path / place).with_suffix(".trace").unlink()
+        (tmp_path / place).unlink()
+    (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
+    assert record("-o", "m.json", "train.py", cwd=tmp_path).code == 0
+    assert repro_audit.load(tmp_path / "m.json").conditions.code.git.dirty is True

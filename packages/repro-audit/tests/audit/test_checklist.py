@@ -413,3 +413,13 @@ def test_a_checklist_that_does_not_exist_is_a_key_error():
     with pytest.raises(KeyError):
         answer(record(real()), "nature")
     assert isinstance(answer(record(real()), "acm"), Checklist)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_reason_is_given_that_is_about_something_else(name):
+    missing = [{"path": "$.conditions.determinism.isa.in_force", "reason": "only its log tells"}]
+    value = changed(document(), {"missing": missing, "conditions/determinism/datasets": []})
+    assert "only its log tells" not in str(answer(record(value), name).items)
+    missing[0]["path"] = "$.conditions.determinism"
+    value = changed(value, {"missing": missing, "conditions/determinism": None})
+    assert "$.missing[0].reason" in str(answer(record(value), name).items) or name == "acm"

@@ -150,6 +150,8 @@ def test_claims_decide_the_exit_code_and_findings_only_where_strict():
         assert exit_code(audit(uncontrolled, claims={"loss": printed})) == code
     assert exit_code(audit(uncontrolled, claims={"loss": "2.28"}), strict=True) == 1
     assert exit_code(audit(uncontrolled, claims={"lost": "2.28"})) == 2
+    # What is contradicted is so, whatever is missing beside it.
+    assert exit_code(audit(uncontrolled, claims={"lost": "2.28", "loss": "2.27"})) == 1
 
 
 def test_a_run_that_is_not_complete_meets_no_claim():
@@ -190,6 +192,14 @@ def test_an_audit_with_claims_is_valid_by_its_schema():
     validator.validate(result)
     result["claims"][0]["verdict"] = "close"
     assert not validator.is_valid(result)
+
+
+def test_a_number_without_quotes_is_what_was_printed(tmp_path):
+    path = tmp_path / "claims.json"
+    path.write_text('{"loss": 2.28, "steps": 63, "all": [2.28]}', encoding="utf-8")
+    claims = load_claims(path)
+    assert (claims["loss"], claims["steps"], claims["all"]) == ("2.28", "63", (2.28,))
+    assert check_claims([record(document())], {"loss": claims["loss"]})[0].verdict == "match"
 
 
 def test_a_keras_history_is_read_as_claims(tmp_path):

@@ -249,3 +249,21 @@ def test_a_commit_that_is_none_is_never_in_a_command():
     )
     result = compare(record(expected), record(parted(document(), LATER)))
     assert "git checkout --" not in result.causes[0].remedy
+
+
+def test_op_determinism_as_a_data_set_saw_it_is_no_cause_in_the_data():
+    value = document()
+    datasets = value["conditions"]["determinism"]["datasets"]
+    flags = {
+        f"{DETERMINISM}/datasets/{number}/op_determinism": not item["op_determinism"]
+        for number, item in enumerate(datasets)
+    }
+    assert flags
+    other = changed(parted(value, LATER), {**flags, f"{DETERMINISM}/op_determinism": "off"})
+    comparison = compare(record(value), record(other))
+    kinds = [cause.kind for cause in comparison.causes]
+    assert "op_determinism" in kinds
+    assert "pipeline" not in [*kinds, *(item.kind for item in comparison.excluded)]
+    stage = {f"{DETERMINISM}/datasets/0/workers": 7}
+    other = changed(parted(value, LATER), stage)
+    assert "pipeline" in [cause.kind for cause in compare(record(value), record(other)).causes]

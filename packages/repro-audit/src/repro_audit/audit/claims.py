@@ -14,6 +14,7 @@ from repro_audit.compare import same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, metric_series, read_json
+from repro_audit.wording import counted
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -32,7 +33,7 @@ _PRINTED = re.compile(
     r"(?P<sign>[+\-\u2212]?)(?P<whole>[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,40})?"
     r"(?:\.(?P<part>[0-9]{0,40}))?(?:[eE](?P<exponent>[+\-\u2212]?[0-9]{1,3}))?(?P<percent>\s?\\?%)?"
 )
-_VERDICTS = ("match", "differ", "missing")
+_VERDICTS = ("match", "missing", "differ")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
 
@@ -59,7 +60,8 @@ class Claim(NamedTuple):
 def load_claims(path: str | os.PathLike[str]) -> Claims:
     """Read claims: an object of metrics, each with its value as printed, or one value an epoch.
 
-    A Keras ``history.json`` is one: its numbers are to be met bit for bit, or within a tolerance.
+    A Keras ``history.json`` is one: the numbers of its lists are to be met bit for bit, or within a
+    tolerance.
 
     Args:
         path: File to read; ``-`` is standard input.
@@ -69,36 +71,42 @@ def load_claims(path: str | os.PathLike[str]) -> Claims:
     """
     name = printable(os.fspath(path))
     document = read_json(read_bounded(path), name)
-
-    def refuse(where: str, value: object) -> NoReturn:
-        message = (
-            f"{name}: {where}: expected a number as printed, received {shown(value)}. "
-            f"Claims look like {_EXAMPLE}."
-        )
-        raise ManifestError(message)
-
-    def read(where: str, value: object) -> Value:
-        if isinstance(value, str):
-            if value in SPECIAL:
-                return number(value)
-            if _parsed(value) is None:
-                refuse(where, value)
-            return value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            refuse(where, value)
-        return float(value)
-
     if not isinstance(document, dict) or not document:
-        refuse("$", document)
-    for metric, value in document.items():
-        if value == []:
-            refuse(_path(metric), value)
-    return {
-        metric: tuple(read(f"{_path(metric)}[{at}]", item) for at, item in enumerate(value))
-        if isinstance(value, list)
-        else read(_path(metric), value)
-        for metric, value in document.items()
-    }
+        _refuse(name, "$", document)
+    return {metric: _claimed(name, metric, value) for metric, value in document.items()}
+
+
+def _claimed(name: str, metric: str, value: object) -> Value | tuple[Value, ...]:
+    """Return what is claimed of one metric."""
+    path = f"$[{shown(metric)}]"
+    if not isinstance(value, list):
+        claimed = _value(name, path, value)
+        # Not in quotes it is what was printed all the same, but for zeros at its end.
+        return claimed if isinstance(value, str) else repr(value)
+    if not value:
+        _refuse(name, path, value)
+    return tuple(_value(name, f"{path}[{at}]", item) for at, item in enumerate(value))
+
+
+def _value(name: str, where: str, value: object) -> Value:
+    """Return one value that is claimed."""
+    if isinstance(value, str):
+        if value in SPECIAL:
+            return number(value)
+        if _parsed(value) is None:
+            _refuse(name, where, value)
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(name, where, value)
+    return float(value)
+
+
+def _refuse(name: str, where: str, value: object) -> NoReturn:
+    message = (
+        f"{name}: {where}: expected a number as printed, received {shown(value)}. "
+        f"Claims look like {_EXAMPLE}."
+    )
+    raise ManifestError(message)
 
 
 def check_claims(
@@ -124,7 +132,10 @@ def check_claims(
 
 
 def claims_verdict(claims: Sequence[Claim]) -> str:
-    """Return the verdict on all claims together: the worst, ``match`` where there are none."""
+    """Return the verdict on all claims together, ``match`` where there are none.
+
+    As in a comparison, what differs decides, whatever is missing beside it.
+    """
     return max((claim.verdict for claim in claims), key=_VERDICTS.index, default="match")
 
 
@@ -146,9 +157,10 @@ def _check(
         text = "the run has no such metric" + (f"; it has {names}" if names else "")
         return Claim(position, metric, "missing", last, None, text)
     if isinstance(claimed, tuple) and len(wanted) != len(values):
-        text = f"values claimed: {len(wanted)}, recorded: {len(values)}"
+        text = f"the run has {counted(len(values), 'value')}"
         recorded = values[-1] if values else None
-        return Claim(position, metric, "differ", last, recorded, text)
+        claimed_values = counted(len(wanted), "value")
+        return Claim(position, metric, "differ", claimed_values, recorded, text)
     if not isinstance(claimed, tuple):
         values = values[-1:] or (None,)
     for epoch, (value, recorded) in enumerate(zip(wanted, values, strict=True), start=1):
@@ -223,7 +235,3 @@ def _agreement(wanted: Sequence[Value], tolerance: tuple[float, float]) -> str:
 
 def _quoted(value: Value) -> str:
     return value if isinstance(value, str) else repr(value)
-
-
-def _path(metric: str) -> str:
-    return f"$[{shown(metric)}]"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from repro_audit.canonical import digest_bytes, digest_file
 from repro_audit.capture.privacy import mask_arguments, scrub
 from repro_audit.manifest.conditions import Code, Git
+from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Missed
@@ -65,7 +66,7 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
     return Code(
         argv=mask_arguments(arguments, outputs, project),
         entry_point=_entry_point(project),
-        git=_repository(folder, top, missed),
+        git=_repository(folder, top, outputs, missed),
         files=_imported_files(project),
     )
 
@@ -123,30 +124,53 @@ def _imported_files(project: Path) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def _repository(folder: Path, top: str | None, missed: Missed) -> Git | None:
+def _repository(
+    folder: Path, top: str | None, outputs: Sequence[str], missed: Missed
+) -> Git | None:
+    """Read the state of the repository; what the run writes there is no change of its code."""
     if top is None:
         missed("$.conditions.code.git", "no git, or the code is in no repository")
         return None
+    root = Path(top.strip())
+    written = _written(outputs, root)
     status = _git(folder, "status", "--porcelain", "--untracked-files=normal")
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     difference = None
     if commit is not None:
-        difference = _git(folder, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--binary")
+        shown = "--no-ext-diff", "--no-textconv", "--binary"
+        without = (f":(top,exclude,literal){name}" for name in written)
+        difference = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
     if status is None:
         missed("$.conditions.code.git", "git status did not answer")
         return None
-    untracked = [line[3:] for line in status.splitlines() if line.startswith("??")]
+    changes = [line for line in status.splitlines() if not _is_written(line[3:], written, root)]
+    untracked = [line[3:] for line in changes if line.startswith("??")]
     content = (difference or "").encode(errors="surrogateescape")
     for name in untracked:
-        path = Path(top.strip()) / name
+        path = root / name
         content += name.encode(errors="surrogateescape")
         if path.is_file() and path.stat().st_size <= _UNTRACKED_LIMIT_BYTES:
             content += digest_file(path).encode()
     return Git(
         commit=commit and commit.strip(),
-        dirty=bool(status.strip()),
+        dirty=bool(changes),
         diff_digest=digest_bytes(content) if content else None,
     )
+
+
+def _written(outputs: Sequence[str], root: Path) -> set[str]:
+    """Return the paths below a repository that a run writes: its outputs, and their traces."""
+    paths = [Path(output).resolve() for output in outputs]
+    paths += [trace_path(path) for path in paths]
+    return {str(path.relative_to(root)) for path in paths if path.is_relative_to(root)}
+
+
+def _is_written(name: str, written: set[str], root: Path) -> bool:
+    """Whether something that git tells of is a file the run writes, or a folder of such files."""
+    if not name.endswith("/"):
+        return name in written
+    files = [path for path in (root / name).rglob("*") if path.is_file()]
+    return bool(files) and all(str(path.relative_to(root)) in written for path in files)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -90,7 +90,9 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: C901 - one map 
         return _FAILED
     except click.ClickException as error:
         hint = getattr(getattr(error, "ctx", None), "command_path", "repro-audit")
-        return _say(f"{error.format_message()} See: {hint} --help", _FAILED)
+        # Click sets choices on lines of their own.
+        said = " ".join(error.format_message().split())
+        return _say(f"{said} See: {hint} --help", _FAILED)
     except ReproAuditError as error:
         return _say(str(error), _FAILED)
     except (ReaderGoneError, SystemExit):

@@ -91,7 +91,7 @@ KINDS = (
         "data pipeline",
         "inputs",
         "its stages decide what a batch holds",
-        (r"determinism\.datasets",),
+        (r"determinism\.datasets(?!\S*\.op_determinism)",),
         acts_on="batch",
     ),
     Kind(
@@ -247,6 +247,7 @@ KINDS = (
         "TensorFlow then builds some gradients from other operations",
         (
             r"determinism\.op_determinism",
+            r"determinism\.datasets\S*\.op_determinism",
             r"determinism\.functions_traced_before",
             _VARIABLE + "TF_DETERMINISTIC_OPS",
         ),

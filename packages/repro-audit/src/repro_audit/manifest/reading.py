@@ -74,7 +74,7 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
 
     def refuse(message: str) -> NoReturn:
         text = f"{name}: {message}"
-        raise ManifestError(text)
+        raise ManifestError(text) from None
 
     def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -103,6 +103,8 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
     def constant(text: str) -> NoReturn:
         refuse(f'{text} is not JSON. Expected the string "{text}" in its place.')
 
+    if content.startswith(b"%PDF-"):
+        refuse("is a PDF. Expected a JSON file.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -117,7 +119,11 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, column {error.colno:,}"
-        refuse(f"is not JSON: {error.msg} at {place}. It may have been cut off.")
+        reason = error.msg.removesuffix(" at")
+        hint = "It may have been cut off."
+        if name.endswith(".py"):
+            hint = f"To record a script: repro-audit record {name}"
+        refuse(f"is not JSON: {reason} at {place}. {hint}")
     except RecursionError:
         refuse(f"is nested too deeply. Expected at most {_DEEPEST} levels.")
     _check_values(document, refuse)

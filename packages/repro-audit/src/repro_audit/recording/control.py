@@ -87,8 +87,9 @@ def control(*, seed: int, op_determinism: bool = True, threads: int | None = Non
         controlled.op_determinism = "later" if backend.in_use() else "before_first_op"
         controlled.functions_traced_before = backend.functions_traced()
         tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed)
+    # First: where a launcher observes the call, it asks who set the seed.
     controlled.seed = seed
+    keras.utils.set_random_seed(seed)
     in_use = backend.in_use()
     # Before its first operation TensorFlow's getters would list, and so initialise, the GPUs.
     intra_op, inter_op = backend.threads_requested() if in_use or threads is not None else (0, 0)

@@ -124,6 +124,7 @@ class Run:
         setting = self._trace
         if request is not None:
             self.path = request.path(Run._started_in_process + 1)
+            self._outputs.append(os.fspath(self.path))
             setting = request.trace_setting(setting)
         backend = TensorFlow()
         keras = backend.keras

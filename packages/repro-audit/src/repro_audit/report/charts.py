@@ -140,12 +140,8 @@ def span_chart(key: str, title: str, spans: Sequence[Span], *, across: str) -> s
             (bar,) = axes.barh(row, length, left=span.start, height=0.72, color=color)
             bar.set_gid(f"span-{row}")
             drawn[span.group] = bar
-        above: dict[str, Any] = {
-            "loc": "lower left",
-            "bbox_to_anchor": (0.0, 1.0),
-            "frameon": False,
-        }
-        axes.legend(list(drawn.values()), list(drawn), ncols=len(drawn), **above)
+        above: dict[str, Any] = {"loc": "outside upper left", "frameon": False}
+        axes.figure.legend(list(drawn.values()), list(drawn), ncols=min(len(drawn), 3), **above)
         axes.set_yticks(range(len(spans)), [_short(span.name) for span in spans])
         axes.invert_yaxis()
         axes.set_ylim(len(spans) - 0.4, -0.6)
@@ -153,7 +149,7 @@ def span_chart(key: str, title: str, spans: Sequence[Span], *, across: str) -> s
         axes.set_xlabel(across)
 
     titles = {f"span-{row}": [span.text] for row, span in enumerate(spans)}
-    return _svg(key, title, draw, titles, 1.0 + 0.2 * len(spans))
+    return _svg(key, title, draw, titles, 1.2 + 0.2 * len(spans))
 
 
 def _svg(key: str, title: str, draw: Any, titles: dict[str, list[str]], height: float) -> str:

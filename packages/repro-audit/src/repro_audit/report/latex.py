@@ -117,6 +117,12 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
     which = counted(len(result.manifests), "run") + (" compared" if result.comparisons else "")
     evidence = f"evidence: {result.evidence}, that is {COMPARED[result.evidence]}"
     yield "Verdict", rf"\textbf{{{result.verdict}}}: {said} ({which}; {evidence})."
+    if result.comparisons:
+        alone = [
+            f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"
+            for judged in result.manifests
+        ]
+        yield "Each run by itself", f"{_listed(alone)}."
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."
@@ -145,11 +151,12 @@ def _envelope(result: Audit) -> Iterator[str]:
 
 def _claims(result: Audit) -> Iterator[tuple[str, str]]:
     if result.claims:
-        listed = "; ".join(
+        said = [
             f"{escape(claim.metric)} {escape(claim.claimed)}: {claim.verdict}"
+            + (f" ({_run_name(result, claim.manifest)})" if len(result.manifests) > 1 else "")
             for claim in result.claims
-        )
-        yield "Claims", f"{claims_summary(result)}: {listed}."
+        ]
+        yield "Claims", f"{claims_summary(result)}: {_listed(said)}."
 
 
 def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -205,9 +212,16 @@ def _compute(manifest: Manifest) -> str:
     return "; ".join(parts)
 
 
+def _run_name(result: Audit, index: int) -> str:
+    return escape(result.manifests[index].name)
+
+
 def _digests(result: Audit) -> str:
-    """Return the digest of each manifest, by which a reader knows that it is the one meant."""
-    return _listed(
+    """Return the digest of each manifest, by which a reader knows that it is the one meant.
+
+    It is that of the content, in the file's own field, and not of the file's bytes.
+    """
+    return r"as \texttt{repro-{}audit} shows them: " + _listed(
         [
             f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
             for judged in result.manifests

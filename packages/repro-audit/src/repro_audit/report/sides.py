@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ _LONGEST = 120
 _MOST_CELLS = 2400
 _MOST_ROWS = 300
 _NOTHING = "none"
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
@@ -120,6 +122,8 @@ def _cell(text: str | None) -> str:
     """Return a value as one cell holds it; of two that are long, other ones look other."""
     if text is None:
         return "not there"
+    if _DIGEST.fullmatch(text):
+        return f"{text[:23]}…"
     if len(text) <= _LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

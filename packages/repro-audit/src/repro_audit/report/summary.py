@@ -8,7 +8,7 @@ from typing import NamedTuple
 from repro_audit.audit import Audit, claims_verdict
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.conditions import Determinism
+from repro_audit.manifest.conditions import Determinism, Seeds
 from repro_audit.wording import counted
 
 __all__ = [
@@ -70,9 +70,9 @@ COMPARED = {
 """What was compared, or recorded, at each kind of evidence."""
 
 _CLAIMED = {
-    "match": ("claims hold", "close"),
-    "differ": ("claims differ", "divergent"),
-    "missing": ("claims not decided", "inconclusive"),
+    "match": ("claims hold", "close", 0),
+    "differ": ("claims differ", "divergent", 1),
+    "missing": ("claims not decided", "inconclusive", 2),
 }
 _MOST_LISTED = 8
 
@@ -95,9 +95,9 @@ def headline(result: Audit) -> Headline:
     """Return what decides an audit, as its exit code has it: the verdict, or the claims."""
     claimed = claims_verdict(result.claims)
     behind = {"divergent": 1, "inconclusive": 2}.get(result.verdict, 0)
-    if not result.claims or behind > list(_CLAIMED).index(claimed):
+    word, style, code = _CLAIMED[claimed]
+    if not result.claims or behind > code:
         return Headline(result.verdict, result.verdict, result.reason)
-    word, style = _CLAIMED[claimed]
     runs = "the runs are" if result.comparisons else "the run is"
     held = sum(claim.verdict == "match" for claim in result.claims)
     text = f"{held:,} of {len(result.claims):,} hold; {runs} {result.verdict}: {result.reason}"
@@ -108,7 +108,9 @@ def claims_summary(result: Audit) -> str:
     """Say how many of the published numbers a run has, or all runs together."""
     held = sum(claim.verdict == "match" for claim in result.claims)
     count = len(result.claims)
-    return "the claim holds" if held == count == 1 else f"{held} of {count:,} claims hold"
+    runs = len(result.manifests)
+    each = f" ({count // runs:,} of each of {runs:,} runs)" if runs > 1 else ""
+    return "the claim holds" if held == count == 1 else f"{held} of {count:,} claims hold{each}"
 
 
 def shared_state_read(result: Audit) -> str:
@@ -130,15 +132,10 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if final:
         yield "result", final
     conditions = manifest.conditions
+    if manifest.digest:
+        yield "digest", manifest.digest
     if conditions.seeds is not None:
-        seeds = conditions.seeds
-        if seeds.declared is not None:
-            by = f", set by {seeds.declared_by}" if seeds.declared_by else ""
-            yield "seed", f"{seeds.declared}{by}"
-        elif seeds.backend.seed is not None:
-            yield "seed", f"{seeds.backend.seed} in TensorFlow; none declared to Keras"
-        else:
-            yield "seed", "none"
+        yield "seed", _seed(conditions.seeds)
     if conditions.determinism is not None:
         yield "bits", _bits(conditions.determinism)
     if conditions.data:
@@ -167,6 +164,15 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
         cpu = environment.cpu
         processor = printable(cpu.model or cpu.microarchitecture or "unknown processor")
         yield "machine", f"{processor}, {printable(environment.system)}; {', '.join(versions)}"
+
+
+def _seed(seeds: Seeds) -> str:
+    if seeds.declared is not None:
+        by = f", set by {seeds.declared_by}" if seeds.declared_by else ""
+        return f"{seeds.declared}{by}"
+    if seeds.backend.seed is not None:
+        return f"{seeds.backend.seed} in TensorFlow; none declared to Keras"
+    return "none"
 
 
 def _trained(manifest: Manifest) -> str:

@@ -85,9 +85,14 @@ def from_history(manifest: Manifest) -> bool:
 
 
 def reasons(manifest: Manifest, where: str) -> dict[str, str]:
-    """Return why the field at `where`, or one in it, is missing: each reason by its JSONPath."""
+    """Return why a field, or what it is part of, is missing: each reason by its JSONPath."""
     return {
         f"$.missing[{index}].reason": item.reason
         for index, item in enumerate(manifest.missing)
-        if item.path == where or item.path.startswith((f"{where}.", f"{where}["))
+        if _is_in(item.path, where) or _is_in(where, item.path)
     }
+
+
+def _is_in(path: str, other: str) -> bool:
+    """Whether a path is another one, or below it."""
+    return path == other or path.startswith((f"{other}.", f"{other}["))
