@@ -19,8 +19,8 @@ __all__ = ["curves"]
 _MOST_CHARTS = 6
 _MOST_LINES = 24
 _MOST_POINTS = 200
-_MOST_POINTS_OF_ALL = 1800
-_MOST_CELLS = 1200
+_MOST_POINTS_OF_ALL = 1500
+_MOST_CELLS = 600
 _MOST_ROWS = 60
 _MOST_DIFFERING = 20
 _MOST_METRICS = 200
@@ -78,7 +78,7 @@ def _curve(
     """Return one metric of every run, with so many points of each line."""
     epochs = _all_epochs(lines)
     differing = list(_differing(lines, epochs))
-    kept = sorted({*some(epochs, points), *some(differing, _MOST_DIFFERING)})
+    kept = sorted({*some(epochs, points), *some(differing, max(2, points // 4))})
     left_out = False
     series = []
     for line in lines[:_MOST_LINES]:

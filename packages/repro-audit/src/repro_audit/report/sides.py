@@ -14,7 +14,7 @@ from repro_audit.manifest import Manifest, unstructure
 __all__ = ["Part", "Sides", "side_by_side"]
 
 _LONGEST = 120
-_MOST_CELLS = 2400
+_MOST_CELLS = 1600
 _MOST_ROWS = 300
 _NOTHING = "none"
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
