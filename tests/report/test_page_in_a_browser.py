@@ -21,11 +21,17 @@ from repro_audit.report.html import render_html
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 PHONE, DESK = 390, 1280
 HOSTILE = "</code></pre></p><script>document.title='acted'</script><img src=/x onerror=alert(1)>"
+
+
+@functools.cache
+def rendered(name: str) -> str:
+    """Return the page of an audit."""
+    return render_html(*PAGES[name]())
 
 
 class Seen(NamedTuple):
@@ -103,14 +109,14 @@ def violations(page: Any) -> list[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_says_nothing_on_the_console_and_asks_for_nothing(open_page: Any, name: str) -> None:
     """Not even for an icon."""
-    seen = open_page(render_html(*PAGES[name]()))
+    seen = open_page(rendered(name))
     assert seen.said == []
     assert [url.rpartition("/")[2] for url in seen.asked] == ["page.html"]
 
 
 def test_a_page_that_asks_for_something_is_seen(open_page: Any) -> None:
     """The negative: an image, a script that speaks, and the policy that keeps both away."""
-    page = render_html(*PAGES["single"]())
+    page = rendered("single")
     outside = "<img src='/outside.png'><script>console.log('spoke')</script></main>"
     lax = re.sub(r"<meta http-equiv=[^>]*>", "", page)
     seen = open_page(lax.replace("</main>", outside))
@@ -127,13 +133,13 @@ def test_a_page_that_asks_for_something_is_seen(open_page: Any) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_violation(open_page: Any, name: str, scheme: str) -> None:
     """By every rule of axe-core, contrast among them."""
-    seen = open_page(render_html(*PAGES[name]()), scheme=scheme)
+    seen = open_page(rendered(name), scheme=scheme)
     assert violations(seen.page) == []
 
 
 def test_a_violation_is_found(open_page: Any) -> None:
     """The negative: grey on grey."""
-    page = render_html(*PAGES["single"]())
+    page = rendered("single")
     seen = open_page(page.replace("--soft: #57606a", "--soft: #d0d0d0"))
     assert any(item.startswith("color-contrast") for item in violations(seen.page))
 
@@ -142,13 +148,13 @@ def test_a_violation_is_found(open_page: Any) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_its_window(open_page: Any, name: str, width: int) -> None:
     """Wide tables and charts scroll by themselves, the page does not."""
-    seen = open_page(render_html(*PAGES[name]()), width)
+    seen = open_page(rendered(name), width)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_page_that_does_not_fit_is_seen(open_page: Any) -> None:
     """The negative: one wide word."""
-    page = render_html(*PAGES["single"]()).replace("</main>", f"<pre>{'x' * 999}</pre></main>")
+    page = rendered("single").replace("</main>", f"<pre>{'x' * 999}</pre></main>")
     seen = open_page(page.replace("overflow-x: auto;", ""), PHONE)
     assert seen.page.evaluate("document.documentElement.scrollWidth") > PHONE
 
@@ -164,7 +170,7 @@ def test_foreign_markup_does_not_act(open_page: Any) -> None:
 
 def test_colours_follow_the_scheme(open_page: Any) -> None:
     """Text, paper and the lines of charts."""
-    page = render_html(*PAGES["divergent"]())
+    page = rendered("divergent")
 
     def colours(scheme: str) -> list[str]:
         seen = open_page(page, scheme=scheme)
@@ -187,7 +193,7 @@ def test_a_page_prints_on_paper(open_page: Any) -> None:
     """Some pages of A4, the verdict on the first and the digests on the last."""
     import pypdfium2
 
-    seen = open_page(render_html(*PAGES["divergent"]()))
+    seen = open_page(rendered("divergent"))
     printed = pypdfium2.PdfDocument(seen.page.pdf(format="A4"))
     assert 2 <= len(printed) <= 12
     pages = [page.get_textpage().get_text_range() for page in printed]
