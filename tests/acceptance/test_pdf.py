@@ -310,7 +310,7 @@ def test_only_valid_manifests_are_attached(paper, refused, tmp_path):
     for name, content, expected in (
         ("cut.json", sealed(document())[:-9], "is not JSON"),
         ("history.json", b'{"loss": [1.0]}', "received a Keras history"),
-        ("paper.json", paper.read_bytes(), "UTF-8"),
+        ("paper.json", paper.read_bytes(), "is a PDF"),
     ):
         (tmp_path / name).write_bytes(content)
         message = refused("attach", paper, MANIFESTS[0], tmp_path / name, "-o", tmp_path / "o.pdf")
