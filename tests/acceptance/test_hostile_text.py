@@ -38,7 +38,7 @@ def spoiled(text):
         ("conditions", "environment", "variables"),
         ("conditions", "code", "files"),
         ("conditions", "training", "fits", 0, "arguments"),
-        ("conditions", "training", "models", 0, "optimizer", "config"),
+        ("conditions", "training", "models", 0, "optimizers", 0, "config"),
         ("outcomes", "fits", 0, "history"),
         ("outcomes", "fits", 0, "dtypes"),
         ("outcomes", "evaluations", 0, "results"),

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from manifests import changed, document, sealed
+
+COMMAND = [sys.executable, "-m", "repro_audit"]
 
 CASES = Path(__file__).parents[1] / "cases"
 INVALID = sorted((CASES / "invalid").glob("*.json"))
@@ -120,6 +124,33 @@ def test_an_endless_standard_input_is_refused(refused, little_memory):
 def test_an_empty_standard_input_is_refused(refused):
     with Path("/dev/null").open("rb") as nothing:
         assert "is empty" in refused("-", stdin=nothing)
+
+
+def test_a_closed_standard_input_is_refused():
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" - <&-', "sh", *COMMAND],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "repro-audit: standard input: is closed. Expected a JSON object.\n"
+
+
+@pytest.mark.parametrize("words", [["record", "-m", "timeit"], ["repeat", "-m", "timeit"]])
+def test_a_current_folder_that_was_deleted_is_named(words, tmp_path):
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *COMMAND, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("repro-audit: The current folder cannot be used: No such file")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_file_name_that_is_not_utf_8_is_refused_or_read_and_never_breaks_the_output(

@@ -22,8 +22,6 @@ SECONDS = 300
 CHANGING = ("DNNL_", "KERAS_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "TF_", "XLA_")
 """Variables that would plant more than a fault says."""
 
-ROWS = pytest.StashKey[list[tuple[str, ...]]]()
-
 Train = Callable[..., Future[Path]]
 
 
@@ -93,45 +91,3 @@ def _run(
         )
         assert done.returncode == 0, done.stderr[-4000:]
     return manifest
-
-
-@pytest.fixture(scope="session")
-def install(tmp_path_factory: Any) -> Callable[[str], Path]:
-    """Return what installs one requirement, and nothing that it needs, into a folder of its own."""
-    installed: dict[str, Path] = {}
-
-    def install(requirement: str) -> Path:
-        if requirement not in installed:
-            folder = tmp_path_factory.mktemp("packages")
-            uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
-            done = subprocess.run(
-                [*uv, f"--python={sys.executable}", f"--target={folder}", requirement],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            # Not skipped: without the other release nothing would say that its fault is found.
-            assert done.returncode == 0, done.stderr
-            installed[requirement] = folder
-        return installed[requirement]
-
-    return install
-
-
-@pytest.fixture(scope="session")
-def table(pytestconfig: pytest.Config) -> list[tuple[str, ...]]:
-    """Return the rows of the table that is printed at the end, below their head."""
-    return pytestconfig.stash.setdefault(ROWS, [])
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print what was planted, and what the diagnosis made of it."""
-    rows = config.stash.get(ROWS, [])
-    if not rows:
-        return
-    head = ("fault", "planted", "verdict", "first difference", "rank", "certainty", "named first")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    terminalreporter.section("what the diagnosis makes of planted faults")
-    for row in (head, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        terminalreporter.write_line("  ".join(cells).rstrip())

@@ -101,9 +101,10 @@ def test_a_path_that_cannot_be_written_is_refused_at_the_start(failures: Any) ->
     """Before an hour of training, and in a sentence that names the path."""
     absent, file, folder = failures[0]["refused"]
     assert absent[0] == file[0] == folder[0] == "OutputError"
-    assert absent[1] == "absent/m.trace: cannot be written: No such file or directory."
-    assert file[1] == "file/m.trace: cannot be written: Not a directory."
-    assert folder[1] == "folder: cannot be written: expected a file, there is a folder."
+    where = failures[1]
+    assert absent[1] == f"{where}/absent/m.json: cannot be written: No such file or directory."
+    assert file[1] == f"{where}/file/m.json: cannot be written: Not a directory."
+    assert folder[1] == f"{where}/folder: cannot be written: expected a file, there is a folder."
 
 
 def test_one_recording_at_a_time(failures: Any) -> None:

@@ -205,10 +205,10 @@ def test_a_file_is_seen_to_be_read_in_a_hidden_folder_and_by_sqlite(
 def test_where_reading_cannot_be_seen_a_run_without_the_files_decides(
     repeated: Any, way: str
 ) -> None:
-    """One more run, in a copy of the folder that lacks what the others left."""
+    """One more run, for which what the others left is not there."""
     said = refused(repeated, f"sharing {way}")
     assert [run["name"] for run in said["runs"]][-1] == "apart"
-    assert "without the files that the others left, is divergent" in said["reason"]
+    assert "without the files that the others left is divergent" in said["reason"]
 
 
 def test_what_a_run_makes_itself_is_no_shared_state(repeated: Any) -> None:

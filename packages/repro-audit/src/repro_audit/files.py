@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
+import itertools
 import os
 import stat
 import sys
@@ -10,11 +13,12 @@ from pathlib import Path
 
 from repro_audit.errors import ManifestError, OutputError, printable
 
-__all__ = ["LIMIT_BYTES", "read_bounded", "replace_file"]
+__all__ = ["LIMIT_BYTES", "PathLock", "read_bounded", "replace_file"]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 """The largest manifest that is read, in bytes."""
 
+_WRITES = itertools.count(1)
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe (FIFO)",
@@ -38,8 +42,8 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
     """
     name = printable(os.fspath(path))
     if name == "-":
-        content = sys.stdin.buffer.read(limit + 1)
         name = "standard input"
+        content = _standard_input(limit + 1)
     else:
         try:
             # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
@@ -78,6 +82,17 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
     return content
 
 
+def _standard_input(most: int) -> bytes:
+    if sys.stdin is None:
+        message = "standard input: is closed. Expected a JSON object."
+        raise ManifestError(message)
+    try:
+        return sys.stdin.buffer.read(most)
+    except OSError as error:  # a folder, for one
+        message = f"standard input: cannot be read: {error.strerror}."
+        raise ManifestError(message) from None
+
+
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, whole.
 
@@ -100,11 +115,11 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{name}: cannot be written: {reason}."
         raise OutputError(message) from error
-    # One name for all: what a killed process left behind is overwritten by the next.
-    temporary = path.with_name(f".{path.name}.tmp")
+    # A name of its own: several may write at once, and the last one's file stays.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_WRITES)}.tmp")
     try:
         with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+            temporary.unlink()  # of a process of the same number that was killed
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             rest = memoryview(content)
@@ -120,6 +135,80 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
             temporary.unlink()
         message = f"{name}: cannot be written: {error.strerror}."
         raise OutputError(message) from error
+
+
+class PathLock:
+    """Keeps other processes from writing what this one writes to a path.
+
+    A file beside it is locked, which the system unlocks when the process ends, in whatever way.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take note of a path; nothing is locked."""
+        self._path = path
+        self._file = path.with_name(f".{path.name}.lock")
+        self._descriptor = -1
+
+    def acquire(self) -> bool:
+        """Lock the path; return whether no other process has.
+
+        Raises:
+            OutputError: Nothing can be written beside it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # no such locks on this system
+            return True
+        while True:
+            try:
+                descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            except OSError as error:
+                name = printable(str(self._path))
+                message = f"{name}: cannot be written: {error.strerror}."
+                raise OutputError(message) from error
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in {errno.EACCES, errno.EAGAIN}:
+                    os.close(descriptor)
+                    return False
+                # A file system without locks: there is nothing to ask.
+            with contextlib.suppress(OSError):
+                # Whoever had it may have taken the file away meanwhile.
+                if not os.path.samestat(os.fstat(descriptor), self._file.stat()):
+                    os.close(descriptor)
+                    continue
+            self._descriptor = descriptor
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            self._clear()
+            return True
+
+    def _clear(self) -> None:
+        """Take away what was half written by a process that was killed."""
+        for left in self._path.parent.glob(f".{glob.escape(self._path.name)}.*-*.tmp"):
+            left.unlink(missing_ok=True)
+
+    @property
+    def name(self) -> str:
+        """Name of the file that is locked, which lies beside the path."""
+        return self._file.name
+
+    @property
+    def holder(self) -> str:
+        """Which process has locked the path, as a message says it."""
+        with contextlib.suppress(OSError, ValueError):
+            return f"process {int(self._file.read_bytes()[:20])}"
+        return "another process"
+
+    def release(self) -> None:
+        """Unlock the path. Unlocking it again does nothing."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+            descriptor, self._descriptor = self._descriptor, -1
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,8 @@ __all__ = ["counted"]
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun.
 
-    >>> counted(1, "epoch"), counted(2000, "step")
-    ('1 epoch', '2,000 steps')
+    >>> counted(1, "epoch"), counted(2000, "step"), counted(2, "process")
+    ('1 epoch', '2,000 steps', '2 processes')
     """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"

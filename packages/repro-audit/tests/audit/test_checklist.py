@@ -52,7 +52,7 @@ def emptied(value):
     """Return a manifest of a complete run that records nothing else."""
     information = {
         "started": None, "updated": None, "duration_s": None, "epoch_durations_s": [],
-        "peak_memory_bytes": None, "labels": [], "failure": None, "files_read": None,
+        "peak_memory_bytes": None, "labels": [], "failure": None,
     }  # fmt: skip
     digests = {"initial_weights": None, "epochs": [], "history": None, "final_state": None}
     outcomes = {

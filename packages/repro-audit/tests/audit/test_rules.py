@@ -1,5 +1,5 @@
 import pytest
-from manifests import changed, clean, record, value_at
+from manifests import changed, clean, consistent, record, value_at
 from rule_cases import SEEDS, TABLE, codes, findings
 
 from repro_audit.audit import all_rules, audit, exit_code
@@ -110,7 +110,7 @@ def test_a_verdict_and_its_exit_code_follow_from_the_gravest(changes, verdict, c
 
 
 def test_evidence_below_what_is_required_is_inconclusive():
-    history = record(changed(clean(), TABLE["RA503"][0]))
+    history = record(consistent(changed(clean(), TABLE["RA503"][0])))
     assert audit(history).verdict == "inconclusive"
     assert audit(history, require="history").verdict == "controlled"
     weights = record(changed(clean(), {"outcomes/digests/trace": None}))

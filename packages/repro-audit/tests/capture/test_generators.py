@@ -12,11 +12,11 @@ LONG = 0xC0FFEE_C0FFEE_C0FFEE_C0FFEE_C0FFEE_C0FFEE
 
 
 @pytest.fixture
-def found(tmp_path):
+def found():
     """Return what is recorded of generators given by name, all else of this process aside."""
 
-    def capture(project=tmp_path, **generators):
-        records = capture_generators(project, generators.items())
+    def capture(**generators):
+        records = capture_generators(generators.items())
         return [item for item in records if item.where in generators]
 
     return capture
@@ -98,12 +98,12 @@ def test_the_shared_generator_is_none_of_the_projects(found):
     assert found(rng=shared)[0].entropy is None
 
 
-def test_generators_in_modules_of_the_project_are_found_and_others_are_not(tmp_path, module):
+def test_generators_in_modules_of_the_runs_own_code_are_found_and_others_are_not(module):
     made = module("import numpy as np\nrng = np.random.default_rng(9)\nother = 3\n")
-    where = [item.where for item in capture_generators(tmp_path)]
+    where = [item.where for item in capture_generators()]
     assert "project_of_a_test.rng" in where
     made.__file__ = np.__file__
-    assert "project_of_a_test.rng" not in [item.where for item in capture_generators(tmp_path)]
+    assert "project_of_a_test.rng" not in [item.where for item in capture_generators()]
 
 
 def test_one_generator_under_two_names_is_one(found):
@@ -142,6 +142,6 @@ def test_reading_moves_no_generator(found):
     assert shared == [random.getstate(), repr(np.random.get_state())]
 
 
-def test_without_numpy_there_are_none(tmp_path, monkeypatch):
+def test_without_numpy_there_are_none(monkeypatch):
     monkeypatch.delitem(sys.modules, "numpy.random")
-    assert capture_generators(tmp_path) == ()
+    assert capture_generators() == ()

@@ -36,6 +36,7 @@ def test_structure_inverts_unstructure_on_any_history(values):
         model=0,
         steps=2**60,
         first_epoch=1,
+        ended=True,
         epochs=(None,),
         trace=(None,),
         history={"a": tuple(values)},

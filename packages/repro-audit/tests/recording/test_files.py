@@ -44,9 +44,10 @@ def test_a_file_that_is_older_counts_once_it_is_read(tmp_path, way):
     script = (
         "import os, shutil, sqlite3, sys, time\n"
         "from repro_audit.recording.files import Files\n"
+        "from repro_audit.recording.patching import Patches\n"
         "time.sleep(0.05)\n"
         "files = Files(reverse=None)\n"
-        f"files.install()\n{code}\nprint(list(files.read))"
+        f"files.install(Patches(print))\n{code}\nprint(list(files.read))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],

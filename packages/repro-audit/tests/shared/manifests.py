@@ -59,8 +59,10 @@ def changed(value: dict[str, Any], changes: dict[str | Place, Any]) -> dict[str,
 
 
 def rerun(value: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """Return the manifest of another run that did the same."""
-    return {**copy.deepcopy(document() if value is None else value), "run_id": OTHER_RUN, **changes}
+    """Return the manifest of another run that did the same, and took a little longer."""
+    again = copy.deepcopy(document() if value is None else value)
+    again["information"]["duration_s"] = round((again["information"]["duration_s"] or 0) + 0.125, 3)
+    return {**again, "run_id": OTHER_RUN, **changes}
 
 
 def record(value: dict[str, Any]) -> Manifest:
@@ -83,6 +85,26 @@ def leaves(value: Any, path: Place = ()) -> Iterator[Place]:
         yield path
 
 
+def consistent(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a manifest in which every digest is that of the values beside it."""
+    result = copy.deepcopy(value)
+    outcomes = result["outcomes"]
+    history = [
+        [fit["history"] for fit in outcomes["fits"]],
+        [item["results"] for item in outcomes["evaluations"]],
+    ]
+    digests = {
+        "initial_weights": digest_json(outcomes["initial_weights"]),
+        "epochs": [epoch for fit in outcomes["fits"] for epoch in fit["epochs"] if epoch],
+        "history": digest_json(history),
+        "final_state": digest_json(outcomes["final_state"]),
+    }
+    outcomes["digests"].update(
+        {name: new for name, new in digests.items() if outcomes["digests"][name] is not None}
+    )
+    return result
+
+
 def parted(value: dict[str, Any], since: str) -> dict[str, Any]:
     """Return a rerun whose outcomes differ from ``initial weights`` or from ``epoch 1`` on."""
     outcomes: dict[str | Place, Any] = {
@@ -95,7 +117,7 @@ def parted(value: dict[str, Any], since: str) -> dict[str, Any]:
             outcomes[("outcomes", "fits", 0, part, epoch)] = OTHER_DIGEST
     if since == "initial weights":
         outcomes["outcomes/initial_weights/0/0/digest"] = OTHER_DIGEST
-    return changed(rerun(value), outcomes)
+    return consistent(changed(rerun(value), outcomes))
 
 
 def clean() -> dict[str, Any]:

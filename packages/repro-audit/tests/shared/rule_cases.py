@@ -5,9 +5,12 @@ Each is written as the changes to a manifest in which nothing is found; see `man
 
 import random
 
-from manifests import OTHER_DIGEST, changed, clean, record
+from manifests import EXAMPLES, OTHER_DIGEST, changed, clean, document, record, sealed
 
 from repro_audit.audit.rules import Finding, check
+from repro_audit.manifest import parse
+from repro_audit.trace import find_trace
+from repro_audit.trace.summary import summarize_trace
 
 SEEDS = "conditions/seeds"
 DETERMINISM = "conditions/determinism"
@@ -17,6 +20,15 @@ REQUIREMENTS = "conditions/packages/requirements"
 PACKAGE = ("conditions", "packages", "distributions", "keras", "source")
 INTRA_OP = f"{DETERMINISM}/threads/intra_op/source"
 FLIP = {"step": 3, "model": 0, "position": 0, "element": 0, "bit": 12}
+TRAIN = "conditions/data/train"
+RESTORED = "conditions/initializers/restored"
+LAST_BIAS = "outcomes/initial_weights/0/12/digest"
+OPTIMIZER = "conditions/training/models/0/optimizer/config"
+ARGUMENTS = "conditions/training/fits/0/arguments"
+CALLBACKS = "conditions/training/fits/0/callbacks"
+STEPS = "outcomes/fits/0/steps"
+ROWS = "outcomes/trace/rows"
+LOSS = "outcomes/fits/0/history/loss"
 NOT_SEEDED = {f"{SEEDS}/declared": None, f"{SEEDS}/declared_by": None}
 
 
@@ -52,6 +64,15 @@ def pinned(loose):
 
 def missing(path):
     return {"missing": [{"path": path, "reason": "it was not there"}]}
+
+
+def on_arrays():
+    """Return the changes by which the run was fitted on its 4,000 samples, 64 at a time."""
+    return {
+        f"{TRAIN}/of_call": True,
+        f"{ARGUMENTS}/batch_size": 64,
+        f"{DETERMINISM}/datasets/0/kind": "arrays",
+    }
 
 
 DATASETS = f"{DETERMINISM}/datasets"
@@ -207,12 +228,47 @@ TABLE = {
     "RA603": ({f"{HASH_SEED}/randomized": True}, {f"{HASH_SEED}/requested": "1"}),
     "RA604": (UNRELATED, UNRELATED | {f"{SEEDS}/python/as_seeded": False}),
     "RA605": ({"conditions/training/fits": []}, {"conditions/training": None}),
+    "RA606": ({f"{TRAIN}/samples": 60_000}, {f"{TRAIN}/unordered_digest": None}),
+    "RA607": (
+        {RESTORED: False, LAST_BIAS: OTHER_DIGEST},
+        {RESTORED: True, LAST_BIAS: OTHER_DIGEST},
+    ),
+    "RA608": (
+        {f"{OPTIMIZER}/learning_rate": 5.0},
+        {f"{OPTIMIZER}/learning_rate": 5.0, CALLBACKS: ["LearningRateScheduler"]},
+    ),
+    "RA609": (
+        {f"{ARGUMENTS}/epochs": 50},
+        {f"{ARGUMENTS}/epochs": 50, CALLBACKS: ["EarlyStopping"]},
+    ),
+    "RA610": (
+        on_arrays() | {STEPS: 64, ROWS: 64},
+        on_arrays() | {STEPS: 64, ROWS: 64, f"{ARGUMENTS}/steps_per_epoch": 64},
+    ),
+    "RA611": ({STEPS: 100_000}, {STEPS: 100_000, ROWS: 100_000, CALLBACKS: ["Own"]}),
+    "RA612": (
+        {STEPS: 64, ROWS: 64},
+        {STEPS: 64, ROWS: 64, f"{DETERMINISM}/execution/0/dtype_policy": "mixed_float16"},
+    ),
+    "RA613": ({LOSS: [0.5]}, {LOSS: [0.5], CALLBACKS: ["Own"]}),
+    "RA614": (
+        {"outcomes/fits/0/history/val_accuracy": [1.7]},
+        {"outcomes/fits/0/history/val_accuracy": [1.0]},
+    ),
+    "RA615": (
+        {"information/started": "2036-01-01T00:00:00+00:00"},
+        {"information/duration_s": 1e6},
+    ),
 }
+
+# The trace of the run that all these are changes of.
+with_trace = parse(sealed(document()), "the example")
+TRACE = summarize_trace(find_trace(EXAMPLES / "threads-2.json", with_trace), with_trace)
 
 
 def findings(changes) -> tuple[Finding, ...]:
-    """Return what the rules find after some changes."""
-    return check(record(changed(clean(), changes)))
+    """Return what the rules find after some changes, with the trace of the run unchanged."""
+    return check(record(changed(clean(), changes)), TRACE)
 
 
 def codes(changes) -> set[str]:

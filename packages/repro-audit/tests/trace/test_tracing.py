@@ -1,4 +1,5 @@
 import errno
+import functools
 import itertools
 import os
 import struct
@@ -88,20 +89,21 @@ def train(tracer, fits, training=None, name="model", first_epoch=1):
     for fit, (model, epochs) in enumerate(fits):
         tracer.fit_begins(fit, model)
         for epoch, steps in enumerate(epochs, first_epoch):
-            tracer.epoch_begins(epoch)
+            tracer.epoch_begins(fit, epoch)
             for step in range(1, steps + 1):
                 # The last batch is smaller.
                 training.change(model, size=3 if step == steps else 4)
                 arrays = training.arrays(model)
                 states.append((fit, model, epoch, step, [array.copy() for array in arrays]))
-                if tracer.wants():
+                if tracer.wants(fit):
                     tensors = training.tensors(model, name)
-                    tracer.step((BATCH, LOSS), lambda tensors=tensors: describe(tensors), arrays)
+                    state = functools.partial(describe, tensors)
+                    tracer.step(fit, (BATCH, LOSS), state, arrays)
             # A callback may change the weights behind the last step.
             training.change(model)
             arrays = training.arrays(model)
             states.append((fit, model, epoch, None, [array.copy() for array in arrays]))
-            digests.append(tracer.epoch_ends(training.tensors(model, name)))
+            digests.append(tracer.epoch_ends(fit, training.tensors(model, name)))
     return digests, states
 
 
@@ -217,12 +219,12 @@ def test_only_steps_with_a_row_or_a_probe_are_asked_for(path):
     tracer = Tracer(path, 5)
     training = Training()
     tracer.fit_begins(0, 1)
-    tracer.epoch_begins(1)
+    tracer.epoch_begins(0, 1)
     asked, tensors = [], training.tensors(1)
     for step in range(1, 18):
-        if tracer.wants():
+        if tracer.wants(0):
             asked.append(step)
-            tracer.step((BATCH, LOSS), lambda: describe(tensors), training.arrays(1))
+            tracer.step(0, (BATCH, LOSS), lambda: describe(tensors), training.arrays(1))
     tracer.close()
     assert asked == [1, 2, 4, 6, 8, 11, 16]
 
@@ -230,8 +232,8 @@ def test_only_steps_with_a_row_or_a_probe_are_asked_for(path):
 def test_of_epochs_no_step_is_asked_for(path):
     tracer = Tracer(path, "epoch")
     tracer.fit_begins(0, 0)
-    tracer.epoch_begins(1)
-    assert not any(tracer.wants() for _ in range(40))
+    tracer.epoch_begins(0, 1)
+    assert not any(tracer.wants(0) for _ in range(40))
     tracer.close()
 
 
@@ -289,11 +291,11 @@ def test_variables_that_are_built_late_begin_another_block(path):
     tracer, training = Tracer(path, "step"), Training()
     tensors, arrays = training.tensors(0), training.arrays(0)
     tracer.fit_begins(0, 0)
-    tracer.epoch_begins(1)
+    tracer.epoch_begins(0, 1)
     for known in (4, 4, 6, 6):
-        assert tracer.wants()
-        tracer.step((BATCH, LOSS), lambda n=known: describe(tensors[:n]), arrays[: known + 2])
-    assert tracer.epoch_ends(tensors) == tracer.digest
+        assert tracer.wants(0)
+        tracer.step(0, (BATCH, LOSS), lambda n=known: describe(tensors[:n]), arrays[: known + 2])
+    assert tracer.epoch_ends(0, tensors) == tracer.digest
     tracer.close()
     blocks, records = read(path, tracer)
     assert [len(block.columns) for block in blocks] == [6, 8]
@@ -304,11 +306,11 @@ def test_batches_of_other_columns_alternate_between_their_blocks(path):
     kinds = [(BATCH, LOSS), (BATCH._replace(shape=(None, 3)), LOSS)]
     tracer, training = Tracer(path, "step"), Training()
     tracer.fit_begins(0, 1)
-    tracer.epoch_begins(1)
+    tracer.epoch_begins(0, 1)
     for columns in (kinds[0], kinds[1], kinds[0], kinds[0], kinds[1]):
         training.change(1)
-        assert tracer.wants()
-        tracer.step(columns, lambda: describe(training.tensors(1)), training.arrays(1))
+        assert tracer.wants(0)
+        tracer.step(0, columns, lambda: describe(training.tensors(1)), training.arrays(1))
     tracer.close()
     blocks, records = read(path, tracer)
     assert [block.columns[0].shape for block in blocks] == [(None, 2), (None, 3)]
@@ -320,9 +322,9 @@ def test_the_running_loss_stands_in_its_word_bit_for_bit(path, dtype):
     loss = np.array([-0.1], dtype).reshape(())
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 1)
-    tracer.epoch_begins(1)
-    assert tracer.wants()
-    tracer.step((LOSS._replace(dtype=dtype),), list, [loss])
+    tracer.epoch_begins(0, 1)
+    assert tracer.wants(0)
+    tracer.step(0, (LOSS._replace(dtype=dtype),), list, [loss])
     tracer.close()
     ((_, *_, words),) = [record for record in read(path, tracer)[1] if record[0] == "row"]
     assert words == [int.from_bytes(loss.tobytes(), "little")]
@@ -333,10 +335,10 @@ def test_a_loss_whose_shape_varies_is_taken_in_the_shape_it_has(path):
     columns = (LOSS._replace(shape=(None,), bits=False),)
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 1)
-    tracer.epoch_begins(1)
+    tracer.epoch_begins(0, 1)
     for loss in losses:
-        assert tracer.wants()
-        tracer.step(columns, list, [loss])
+        assert tracer.wants(0)
+        tracer.step(0, columns, list, [loss])
     tracer.close()
     words = [record[-1] for record in read(path, tracer)[1] if record[0] == "row"]
     assert words == [[fingerprint(loss)] for loss in losses]
@@ -367,13 +369,13 @@ def test_a_large_state_is_traced_every_so_many_steps_and_its_stride_is_reported(
     rows = []
     for fit, (model, item) in enumerate([(0, large), (2, small), (0, large)]):
         tracer.fit_begins(fit, model)
-        tracer.epoch_begins(1)
+        tracer.epoch_begins(fit, 1)
         if fit == 0:
             assert tracer.strides == [None]
         for step in range(1, 7):
-            if tracer.wants():
+            if tracer.wants(fit):
                 before = tracer.rows
-                tracer.step((), lambda item=item: describe([item]), [item.array])
+                tracer.step(fit, (), lambda item=item: describe([item]), [item.array])
                 rows += [(fit, step)] * (tracer.rows - before)
     tracer.close()
     assert tracer.strides == [4, None, 1]
@@ -385,9 +387,9 @@ def test_a_large_batch_does_not_make_the_stride_longer(path):
     batch, item = np.zeros((5_000_000, 2), "float32"), tensor("weight", "Dense", "b", np.zeros(1))
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 0)
-    tracer.epoch_begins(1)
-    assert tracer.wants()
-    tracer.step((BATCH,), lambda: describe([item]), [batch, item.array])
+    tracer.epoch_begins(0, 1)
+    assert tracer.wants(0)
+    tracer.step(0, (BATCH,), lambda: describe([item]), [batch, item.array])
     tracer.close()
     assert tracer.strides == [1]
 
@@ -440,14 +442,14 @@ def test_one_bit_of_one_array_changes_one_word_of_one_row(tmp_path, index):
     for flip in (0, 1):
         tracer, training = Tracer(tmp_path / f"{flip}.trace", 1), Training()
         tracer.fit_begins(0, 0)
-        tracer.epoch_begins(1)
+        tracer.epoch_begins(0, 1)
         for step in (1, 2, 3):
             training.change(0)
             arrays = [array.copy() for array in training.arrays(0)]
             if step == 2:
                 arrays[index].reshape(-1).view("u1")[0] ^= flip
-            assert tracer.wants()
-            tracer.step((BATCH, LOSS), lambda: describe(Training().tensors(0)), arrays)
+            assert tracer.wants(0)
+            tracer.step(0, (BATCH, LOSS), lambda: describe(Training().tensors(0)), arrays)
         tracer.close()
         records = read(tmp_path / f"{flip}.trace", tracer)[1]
         found.append([record[-1] for record in records if record[0] == "row"])
@@ -479,15 +481,15 @@ def test_the_digest_at_the_end_of_an_epoch_is_of_what_the_disk_then_has(path, se
 def test_an_epoch_without_a_step_that_was_seen_has_no_digest_and_leaves_no_record(path):
     tracer, training = Tracer(path, "step"), Training()
     tracer.fit_begins(0, 0)
-    tracer.epoch_begins(1)
-    assert tracer.epoch_ends(training.tensors(0)) is None
+    tracer.epoch_begins(0, 1)
+    assert tracer.epoch_ends(0, training.tensors(0)) is None
     digests, _ = train(tracer, [(0, [1])], training)
     assert None not in digests
     size = tracer.bytes
     # What was seen of a fit says nothing of the next.
     tracer.fit_begins(1, 0)
-    tracer.epoch_begins(1)
-    assert tracer.epoch_ends(training.tensors(0)) is None
+    tracer.epoch_begins(1, 1)
+    assert tracer.epoch_ends(1, training.tensors(0)) is None
     tracer.close()
     assert path.stat().st_size == size
 
@@ -547,10 +549,10 @@ def test_a_disk_that_does_not_take_what_was_written_is_an_oserror(path, monkeypa
 def test_an_array_that_a_trace_cannot_hold_is_a_typeerror(path):
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 1)
-    tracer.epoch_begins(1)
-    assert tracer.wants()
+    tracer.epoch_begins(0, 1)
+    assert tracer.wants(0)
     with pytest.raises(TypeError, match=r"Expected a dtype that a trace can hold.*datetime64"):
-        tracer.step((), lambda: [("weight", "Dense", "bias")], [np.zeros(1, "M8[s]")])
+        tracer.step(0, (), lambda: [("weight", "Dense", "bias")], [np.zeros(1, "M8[s]")])
     tracer.discard()
 
 

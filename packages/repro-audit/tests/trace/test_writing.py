@@ -20,6 +20,7 @@ from traces import BATCH, KERNEL, LOSS, SLOT, flat, sha256
 from repro_audit.errors import OutputError
 from repro_audit.trace import Column, Trace, TraceWriter
 from repro_audit.trace.fingerprint import DTYPES
+from repro_audit.trace.layout import BEGIN
 
 pytest.importorskip("numpy")
 
@@ -334,11 +335,32 @@ def test_a_new_trace_leaves_the_old_one_to_whoever_reads_it(path):
 
 
 def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path):
-    (tmp_path / "precious").write_bytes(b"precious")
+    earlier = BEGIN + b"1 and so on"
+    (tmp_path / "precious").write_bytes(earlier)
     (tmp_path / "run.trace").symlink_to(tmp_path / "precious")
     perform([], tmp_path / "run.trace")
-    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert (tmp_path / "precious").read_bytes() == earlier
     assert (tmp_path / "run.trace").read_bytes() == assembled([])
+
+
+def test_a_file_that_is_no_trace_is_never_replaced(tmp_path):
+    path = tmp_path / "model.trace"
+    path.write_bytes(b"a user's own")
+    with pytest.raises(OutputError, match="no trace of repro-audit"):
+        TraceWriter(path, "step")
+    assert path.read_bytes() == b"a user's own"
+
+
+def test_a_descriptor_that_the_script_has_closed_and_used_again_is_left_alone(path, tmp_path):
+    writer = TraceWriter(path, "step")
+    os.close(writer._descriptor)
+    with (tmp_path / "users").open("wb") as file:
+        assert file.fileno() == writer._descriptor, "the number is taken by the next file"
+        with pytest.raises(OSError, match="closed the trace"):
+            writer.block(0, 1, [KERNEL])
+        writer.close()
+        file.write(b"mine")
+    assert (tmp_path / "users").read_bytes() == b"mine"
 
 
 def test_flush_asks_the_disk_and_says_when_it_fails(path, monkeypatch):

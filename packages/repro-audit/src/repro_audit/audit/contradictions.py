@@ -9,18 +9,19 @@ from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.replay import replay
 
-_WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
-_REMEDY = "repro-audit repeat train.py  # record the run again"
-_SOURCE = "repro-audit: manifest-1"
+WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
+REMEDY = "repro-audit repeat train.py  # record the run again"
+SOURCE = "repro-audit: what it records itself"
 
 
 @rule(
     "RA601",
-    "warning",
+    "error",
     "a digest does not match the values beside it",
-    why=_WHY,
-    remedy=_REMEDY,
-    source=_SOURCE,
+    why=WHY,
+    remedy=REMEDY,
+    source=SOURCE,
+    contradicts=True,
 )
 def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
     """A digest of outcomes is not that of the outcomes."""
@@ -52,11 +53,12 @@ def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
 
 @rule(
     "RA602",
-    "warning",
+    "error",
     "epochs and history disagree",
-    why=_WHY,
-    remedy=_REMEDY,
-    source=_SOURCE,
+    why=WHY,
+    remedy=REMEDY,
+    source=SOURCE,
+    contradicts=True,
 )
 def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
     """A metric has more or fewer values than the fit has epochs."""
@@ -92,11 +94,12 @@ def hash_seed(manifest: Manifest) -> Iterator[Seen]:
 
 @rule(
     "RA604",
-    "warning",
+    "error",
     "the generators contradict the declared seed",
-    why=_WHY,
-    remedy=_REMEDY,
-    source=_SOURCE,
+    why=WHY,
+    remedy=REMEDY,
+    source=SOURCE,
+    contradicts=True,
 )
 def generators(manifest: Manifest) -> Iterator[Seen]:
     """Python's generator stood as seeded, yet the layers drew something else from it."""
@@ -119,11 +122,12 @@ def generators(manifest: Manifest) -> Iterator[Seen]:
 
 @rule(
     "RA605",
-    "warning",
+    "error",
     "fits and models disagree",
-    why=_WHY,
-    remedy=_REMEDY,
-    source=_SOURCE,
+    why=WHY,
+    remedy=REMEDY,
+    source=SOURCE,
+    contradicts=True,
 )
 def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
     """The outcomes tell of more fits or models than the conditions."""

@@ -10,6 +10,7 @@ from repro_audit.audit.experiments import Confirmation, Envelope, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
+from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AuditedManifest(NamedTuple):
         reason: The verdict in a sentence.
         evidence: ``none``, ``history``, ``weights`` or ``trace``.
         findings: What the rules found, the gravest first.
+        trace_read: Whether the trace was there and was read; else only its digest is known.
     """
 
     name: str
@@ -60,6 +62,12 @@ class AuditedManifest(NamedTuple):
     reason: str
     evidence: str
     findings: tuple[Finding, ...]
+    trace_read: bool = False
+
+    @property
+    def contradiction(self) -> str | None:
+        """What in its evidence cannot be, in a sentence; None where nothing is seen."""
+        return next((item.seen for item in self.findings if item.contradicts), None)
 
 
 class Control(NamedTuple):
@@ -87,8 +95,8 @@ class SharedFile(NamedTuple):
     """A file that one run left where later ones could read it.
 
     Attributes:
-        path: Its path below the folder that runs start in.
-        left_by: The run that made or changed it first.
+        path: Its path below the folder that runs start in; elsewhere the whole one.
+        left_by: The run that made or changed it first; empty where that was not seen.
         read_by: Other runs that read it before they could have written it.
     """
 
@@ -131,6 +139,8 @@ class Audit(NamedTuple):
         spread: How far other seeds take it, after a ``repeat --spread``.
         confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
         claims: Numbers somebody published, checked against each run.
+        set_by_repeat: What a `repeat` gave its runs that the user's shell leaves open.
+        watched: Which places a `repeat` watched for files that runs share; empty without one.
     """
 
     verdict: str
@@ -147,6 +157,8 @@ class Audit(NamedTuple):
     spread: Spread | None = None
     confirmation: Confirmation | None = None
     claims: tuple[Claim, ...] = ()
+    set_by_repeat: tuple[str, ...] = ()
+    watched: str = ""
     schema: str = SCHEMA
 
     def _repr_html_(self) -> str | None:
@@ -163,6 +175,7 @@ def audit(
     atol: float | None = None,
     ignore_metrics: Sequence[str] = (),
     require: str = "weights",
+    accept_partial: bool = False,
     traces: Sequence[Trace | None] = (),
     claims: Claims | None = None,
 ) -> Audit:
@@ -175,6 +188,8 @@ def audit(
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
         require: The least evidence on which a good verdict may rest.
+        accept_partial: Whether it may rest on the part of the training that was followed, where
+            something was trained that was not.
         traces: The trace of each, as `repro_audit.trace.find_trace` finds it. Each is
             checked against its manifest.
         claims: Numbers somebody published, to be checked against each run.
@@ -187,15 +202,14 @@ def audit(
         message = "Expected at least one manifest, received none."
         raise ValueError(message)
     names = list(names) or [f"manifest {index}" for index in range(1, len(manifests) + 1)]
+    traces = list(traces) or [None] * len(manifests)
     judged = tuple(
-        _judge(manifest, name, require) for manifest, name in zip(manifests, names, strict=True)
+        _judge(*each, require=require, accept_partial=accept_partial)
+        for each in zip(manifests, names, traces, strict=True)
     )
     evidence = min((item.evidence for item in judged), key=EVIDENCE.index)
-    traces = list(traces) or [None] * len(manifests)
     checked = check_claims(manifests, claims or {}, rtol=rtol, atol=atol)
     if len(manifests) == 1:
-        if traces[0] is not None:
-            traces[0].verify()
         return Audit(
             verdict=judged[0].verdict,
             reason=judged[0].reason,
@@ -208,6 +222,7 @@ def audit(
         "atol": atol,
         "ignore_metrics": ignore_metrics,
         "require": require,
+        "accept_partial": accept_partial,
     }
     comparisons = tuple(
         with_standing_causes(
@@ -231,6 +246,14 @@ def audit(
         verdict, reason = "inconclusive", "one run is given twice"
     else:
         verdict, reason = worst.verdict, worst.reason
+    # What contradicts itself is no evidence, whatever it agrees with.
+    for item in judged:
+        if item.contradiction is not None:
+            verdict, reason = (
+                "inconclusive",
+                f"{item.name} contradicts itself: {item.contradiction}",
+            )
+            break
     return Audit(
         verdict=verdict,
         reason=reason,
@@ -264,13 +287,28 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
     return max(code, 1) if strict and grave else code
 
 
-def _judge(manifest: Manifest, name: str, require: str) -> AuditedManifest:
-    findings = check(manifest)
+def _judge(
+    manifest: Manifest, name: str, trace: Trace | None, *, require: str, accept_partial: bool
+) -> AuditedManifest:
+    rows = None
+    if trace is not None and manifest.complete:
+        from repro_audit.trace.summary import summarize_trace  # NumPy, where it is needed
+
+        rows = summarize_trace(trace, manifest)
+    elif trace is not None:
+        trace.verify()
+    findings = check(manifest, rows)
     errors = [finding for finding in findings if finding.severity == "error"]
-    if not manifest.complete:
+    contradictions = [finding.seen for finding in findings if finding.contradicts]
+    if contradictions:
+        verdict, reason = "inconclusive", f"the evidence contradicts itself: {contradictions[0]}"
+    elif not manifest.complete:
         verdict, reason = "inconclusive", f"the run is not complete: it is {manifest.status}"
     elif manifest.control_run is not None:
         verdict, reason = "inconclusive", "this is a control run: one bit was flipped on purpose"
+    elif manifest.unfollowed is not None and not accept_partial:
+        verdict = "inconclusive"
+        reason = f"not all training was recorded; {printable(manifest.unfollowed)}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"
@@ -287,4 +325,5 @@ def _judge(manifest: Manifest, name: str, require: str) -> AuditedManifest:
         reason=reason,
         evidence=manifest.evidence,
         findings=findings,
+        trace_read=rows is not None,
     )

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from repro_audit.manifest import Manifest
 
+if TYPE_CHECKING:
+    from repro_audit.trace.summary import FitTrace
+
 __all__ = ["Finding", "Rule", "Seen", "all_rules", "check", "rule"]
 
-FAMILIES = ("seeding", "determinism", "data", "environment", "evidence", "contradictions")
+FAMILIES = (
+    "seeding", "determinism", "data", "environment", "evidence",
+    "contradictions", "recomputed", "counted", "reported",
+)  # fmt: skip
+"""Modules that hold rules."""
+
 SEVERITIES = ("error", "warning", "info")
+
+Look = TypeVar("Look", bound=Callable[..., "Iterator[Seen]"])
 
 
 class Seen(NamedTuple):
@@ -41,6 +51,15 @@ class Finding(NamedTuple):
     why: str
     remedy: str
     source: str
+    contradicts: bool = False
+
+
+class See(Protocol):
+    """Looks for one thing in a manifest, and in the trace beside it where that was read."""
+
+    def __call__(
+        self, manifest: Manifest, trace: Mapping[int, FitTrace] | None = None, /
+    ) -> Iterator[Seen]: ...
 
 
 class Rule(NamedTuple):
@@ -54,6 +73,7 @@ class Rule(NamedTuple):
         remedy: Code that mends it.
         source: Where the fact comes from.
         see: The function that looks for it.
+        contradicts: Whether what it sees cannot be: the evidence then proves nothing.
     """
 
     code: str
@@ -62,20 +82,38 @@ class Rule(NamedTuple):
     why: str
     remedy: str
     source: str
-    see: Callable[[Manifest], Iterator[Seen]]
+    see: See
+    contradicts: bool
 
 
 _RULES: dict[str, Rule] = {}
 
 
 def rule(
-    code: str, severity: str, title: str, *, why: str, remedy: str, source: str
-) -> Callable[[Callable[[Manifest], Iterator[Seen]]], Callable[[Manifest], Iterator[Seen]]]:
-    """Register a function that looks for one thing in a manifest as a rule."""
+    code: str,
+    severity: str,
+    title: str,
+    *,
+    why: str,
+    remedy: str,
+    source: str,
+    contradicts: bool = False,
+    reads_trace: bool = False,
+) -> Callable[[Look], Look]:
+    """Register a function that looks for one thing in a manifest as a rule.
 
-    def register(
-        see: Callable[[Manifest], Iterator[Seen]],
-    ) -> Callable[[Manifest], Iterator[Seen]]:
+    Args:
+        code: See `Rule`, as for all that are not named here.
+        severity: How grave it is.
+        title: What is wrong.
+        why: Why it matters.
+        remedy: Code that mends it.
+        source: Where the fact comes from.
+        contradicts: Whether what it sees cannot be.
+        reads_trace: Whether the function is also given what the trace says.
+    """
+
+    def register(look: Look) -> Look:
         if code in _RULES:
             message = f"The rule {code} is registered twice."
             raise ValueError(message)
@@ -86,9 +124,10 @@ def rule(
             why=why,
             remedy=remedy,
             source=source,
-            see=see,
+            see=look if reads_trace else lambda manifest, _=None: look(manifest),
+            contradicts=contradicts,
         )
-        return see
+        return look
 
     return register
 
@@ -100,8 +139,13 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(_RULES[code] for code in sorted(_RULES))
 
 
-def check(manifest: Manifest) -> tuple[Finding, ...]:
-    """Return everything the rules find in a manifest, the gravest first."""
+def check(manifest: Manifest, trace: Mapping[int, FitTrace] | None = None) -> tuple[Finding, ...]:
+    """Return everything the rules find in a manifest, the gravest first.
+
+    Args:
+        manifest: The manifest.
+        trace: What the trace beside it says of each fit, where that was read.
+    """
     findings = [
         Finding(
             code=item.code,
@@ -112,9 +156,10 @@ def check(manifest: Manifest) -> tuple[Finding, ...]:
             why=item.why,
             remedy=seen.remedy or item.remedy,
             source=item.source,
+            contradicts=item.contradicts,
         )
         for item in all_rules()
-        for seen in item.see(manifest)
+        for seen in item.see(manifest, trace)
     ]
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
     return tuple(findings)

@@ -81,14 +81,14 @@ class Backend(Protocol):
     def tf32(self) -> bool:
         """Return whether TensorFloat-32 is allowed."""
 
-    def strategy(self) -> str:
-        """Return the class of the distribution strategy in force."""
-
     def devices(self) -> Sequence[str]:
         """Return the type of each device in use."""
 
     def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
         """Return how the steps of `model` are executed."""
+
+    def limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments of a fit that a setting of the framework caps, as it caps them."""
 
     def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
         """Return what was given to a fit as data, but for what its code and stages hold.
@@ -105,11 +105,20 @@ class Backend(Protocol):
     def racing_ops(self, graph: Any) -> tuple[str, ...]:
         """Return the types of operations in a traced step whose result depends on threads."""
 
+    def model_class(self, model: Any) -> str:
+        """Return the class of a model, or what to call a group of variables that has none."""
+
     def model_config(self, model: Any) -> Any:
         """Return the model's config with layers' names replaced by positions, as plain values."""
 
     def compile_config(self, model: Any) -> Mapping[str, Any]:
-        """Return `optimizer`, `loss` and `metrics` of `model`, as plain values."""
+        """Return `loss` and `metrics` of `model`, as plain values."""
+
+    def optimizers(self, model: Any) -> Sequence[Any]:
+        """Return the optimizers that update a model, the first first."""
+
+    def optimizer_config(self, optimizer: Any) -> Any:
+        """Return an optimizer's config without names, as plain values."""
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
         """Return the dtype in which each metric of `model` is accumulated."""
@@ -127,7 +136,7 @@ class Backend(Protocol):
         """Return the variables of a built model, in its own order."""
 
     def state(self, model: Any) -> list[StateTensor]:
-        """Return the variables of a built model and then of its optimizer, in their own order."""
+        """Return the variables of a built model and then of its optimizers, in their own order."""
 
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         """Return kind, layer and role of each tensor that `state` returns, reading none."""

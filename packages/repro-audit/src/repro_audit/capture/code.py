@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from repro_audit.canonical import digest_bytes, digest_file
 from repro_audit.capture.privacy import mask_arguments, scrub
@@ -20,7 +20,7 @@ from repro_audit.trace import trace_path
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Missed
 
-__all__ = ["capture_code", "is_installed", "project_folder", "project_modules"]
+__all__ = ["Source", "capture_code", "find_source", "is_installed", "own_modules"]
 
 _RECORDER = "repro_audit"
 
@@ -29,17 +29,41 @@ _ELSEWHERE: dict[str, ModuleType] = {}
 
 _GIT_TIMEOUT_S = 30
 _UNTRACKED_LIMIT_BYTES = 16 * 2**20
+_PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
+_GENERATED = "__autograph_generated_file"
+"""How the modules begin that AutoGraph makes of the run's code, under another name each time."""
 
 
-def project_folder() -> Path:
-    """Return the project's folder: the repository around the run's code, else its own folder."""
+class Source(NamedTuple):
+    """Where a run's own code lies."""
+
+    folder: Path
+    """The script's folder; where there is none, the current one."""
+
+    project: Path
+    """The repository around it, else the same folder."""
+
+    git: str | None
+    """Why git tells nothing of it; None where git does."""
+
+
+def find_source() -> Source:
+    """Return where the run's own code lies. The script may change its folder later."""
     folder = _source_folder()
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    return folder if top is None else Path(top.strip())
+    top, refused = _git(folder, "rev-parse", "--show-toplevel")
+    if top is not None:
+        return Source(folder, Path(top.strip()), None)
+    around = (parent for parent in (folder, *folder.parents) if (parent / ".git").exists())
+    repository = next(around, None)
+    if repository is None:
+        return Source(folder, folder, "the code is in no repository")
+    if "dubious ownership" in refused:
+        refused = "it belongs to another user (dubious ownership), see safe.directory of git"
+    said = refused or "there is no git, or it did not answer"
+    return Source(folder, repository, f"git cannot read the repository: {said}")
 
 
 def _source_folder() -> Path:
-    """Return the folder the run's own code is in: that of the script, else the current one."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is not None:
         folder = Path(script).resolve().parent
@@ -48,17 +72,18 @@ def _source_folder() -> Path:
     return Path.cwd()
 
 
-def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Missed) -> Code:
-    """Read the command line, the repository and the project files imported so far.
+def capture_code(
+    source: Source, arguments: Sequence[str], outputs: Sequence[str], missed: Missed
+) -> Code:
+    """Read the command line, the repository and the run's own files imported so far.
 
     Args:
+        source: Where the code lies.
         arguments: ``sys.argv`` as it was when recording began.
         outputs: Paths the run writes.
         missed: Takes what cannot be read.
     """
-    folder = _source_folder()
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    project = folder if top is None else Path(top.strip())
+    project = source.project
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is not None and arguments:
         # Where a module is run, its path says where it is installed; its name is enough.
@@ -66,14 +91,16 @@ def capture_code(arguments: Sequence[str], outputs: Sequence[str], missed: Misse
     return Code(
         argv=mask_arguments(arguments, outputs, project),
         entry_point=_entry_point(project),
-        git=_repository(folder, top, outputs, missed),
+        git=_repository(source, outputs, missed),
         files=_imported_files(project),
     )
 
 
 def is_installed(path: Path | str) -> bool:
     """Whether a path is one of Python's own or of an installed package: no code of the run."""
-    return str(path).startswith(_installed_folders())
+    # Packages are also installed for a user, and for the Python that an environment was made of.
+    in_packages = not _PACKAGE_FOLDERS.isdisjoint(Path(path).parts)
+    return in_packages or str(path).startswith(_installed_folders())
 
 
 @functools.cache
@@ -101,45 +128,64 @@ def _name(path: Path, project: Path) -> str:
     return scrub(path.relative_to(folder).as_posix())
 
 
-def project_modules(project: Path) -> Iterator[tuple[str, ModuleType, Path]]:
-    """Yield the entry point and every imported module of the project: name, module and file."""
+def own_modules() -> Iterator[tuple[str, ModuleType, Path]]:
+    """Yield the entry point and every imported module that is not installed, with its file.
+
+    An editable package is code of the run too, wherever it lies.
+    """
     for name, module in list(sys.modules.items()):
         if _ELSEWHERE.get(name) is module:
             continue
         # As it is stored: asking a module that loads itself lazily would load it.
         source = str(getattr(module, "__dict__", {}).get("__file__"))
         # The recorder is no code of the run; its version stands among the packages.
-        elsewhere = not source.endswith(".py") or name.partition(".")[0] == _RECORDER
+        no_code = name.partition(".")[0] == _RECORDER or name.startswith(_GENERATED)
+        elsewhere = no_code or not source.endswith(".py")
         if elsewhere or (is_installed(source) and name != "__main__"):
             _ELSEWHERE[name] = module
             continue
         path = Path(source).resolve()
-        if (path.is_relative_to(project) or name == "__main__") and path.is_file():
+        if path.is_file():
             yield name, module, path
 
 
 def _imported_files(project: Path) -> dict[str, str]:
-    """Return the digest of the entry point and of every imported file of the project."""
-    files = {_name(path, project): digest_file(path) for _, _, path in project_modules(project)}
+    """Return the digest of the entry point and of every file of the run's own code."""
+    files = {}
+    for name, _, path in own_modules():
+        inside = name == "__main__" or path.is_relative_to(project)
+        title = _name(path, project) if inside else f"<outside>/{_name_outside(name, path)}"
+        files[title] = digest_file(path)
     return dict(sorted(files.items()))
 
 
-def _repository(
-    folder: Path, top: str | None, outputs: Sequence[str], missed: Missed
-) -> Git | None:
+def _name_outside(module: str, path: Path) -> str:
+    """Return a file's path below the folder that its package is in, which is elsewhere tomorrow.
+
+    >>> _name_outside("lab.models.cnn", Path("/home/me/lab/src/lab/models/cnn.py"))
+    'lab/models/cnn.py'
+    """
+    parts = module.split(".")
+    within = path.parts[-len(parts) - (path.name == "__init__.py") :]
+    found = Path(*within)
+    bare = found.parent if found.name == "__init__.py" else found.with_suffix("")
+    return found.as_posix() if bare == Path(*parts) else path.name
+
+
+def _repository(source: Source, outputs: Sequence[str], missed: Missed) -> Git | None:
     """Read the state of the repository; what the run writes there is no change of its code."""
-    if top is None:
-        missed("$.conditions.code.git", "no git, or the code is in no repository")
+    if source.git is not None:
+        missed("$.conditions.code.git", source.git)
         return None
-    root = Path(top.strip())
+    folder, root = source.folder, source.project
     written = _written(outputs, root)
-    status = _git(folder, "status", "--porcelain", "--untracked-files=normal")
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    status, _ = _git(folder, "status", "--porcelain", "--untracked-files=normal")
+    commit, _ = _git(folder, "rev-parse", "--verify", "HEAD")
     difference = None
     if commit is not None:
         shown = "--no-ext-diff", "--no-textconv", "--binary"
         without = (f":(top,exclude,literal){name}" for name in written)
-        difference = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
+        difference, _ = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
     if status is None:
         missed("$.conditions.code.git", "git status did not answer")
         return None
@@ -173,14 +219,18 @@ def _is_written(name: str, written: set[str], root: Path) -> bool:
     return bool(files) and all(str(path.relative_to(root)) in written for path in files)
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Run git and return what it says, or None where it fails or is not there."""
+def _git(folder: Path, *arguments: str) -> tuple[str | None, str]:
+    """Run git; return what it says, None where it fails, and what it complains of then."""
     # No optional locks: observing must not write to the repository's index.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    environment = {**os.environ, "LC_ALL": "C"}
     try:
-        result = subprocess.run(command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False)
+        result = subprocess.run(
+            command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False, env=environment
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return None
+        return None, ""
     if result.returncode != 0:
-        return None
-    return result.stdout.decode(errors="surrogateescape")
+        complaint = result.stderr.decode(errors="replace").strip().partition("\n")[0]
+        return None, scrub(complaint.removeprefix("fatal: "), folder)
+    return result.stdout.decode(errors="surrogateescape"), ""

@@ -16,12 +16,13 @@ from repro_audit.trace.fingerprint import fingerprint
 __all__ = ["capture_data"]
 
 
-def capture_data(arrays: tuple[Any, ...]) -> Data:
+def capture_data(arrays: tuple[Any, ...], *, of_call: bool = False) -> Data:
     """Digest arrays, tensors, data frames or files as one data set.
 
     Args:
         arrays: Each an array or anything NumPy can view as one, or a `pathlib.Path` of a
             file. A loader or a ``tf.data`` pipeline is refused: reading it would move it.
+        of_call: Whether they are what a fit or an evaluate was given.
 
     Raises:
         CaptureError: One of them is none of these.
@@ -35,6 +36,7 @@ def capture_data(arrays: tuple[Any, ...]) -> Data:
     return Data(
         arrays=digests,
         samples=samples,
+        of_call=of_call,
         digest=digest_json([unstructure(item) for item in digests]),
         unordered_digest=_unordered(arrays, digests, samples),
     )

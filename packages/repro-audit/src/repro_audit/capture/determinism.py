@@ -66,7 +66,6 @@ def capture_determinism(
         tf32=backend.tf32(),
         xla_flags=variables.get("XLA_FLAGS"),
         tf_xla_flags=variables.get("TF_XLA_FLAGS"),
-        strategy=backend.strategy(),
         execution=execution,
         datasets=datasets,
     )

@@ -1,4 +1,4 @@
-"""NumPy generators of the project's own: where they are, and from which seed they were made.
+"""NumPy generators of the run's own code: where they are, and from which seed they were made.
 
 A generator tells the entropy it was made from even where nobody gave it one. What the
 operating system gives has 128 bits; a number that long is taken as given only where it stands
@@ -10,10 +10,9 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.capture.code import project_modules
+from repro_audit.capture.code import own_modules
 from repro_audit.capture.privacy import scrub
 from repro_audit.manifest.conditions import NumpyGenerator
 
@@ -33,14 +32,12 @@ _MOST_SOURCE_BYTES = 2**20
 
 
 def capture_generators(
-    project: Path,
     others: Iterable[tuple[str, Any]] = (),
     known: Iterable[NumpyGenerator] = (),
 ) -> tuple[NumpyGenerator, ...]:
-    """Read the generators in the project's modules, and others.
+    """Read the generators in the modules of the run's own code, and others.
 
     Args:
-        project: The project's folder.
         others: Generators found elsewhere, each behind the place it was found in. Anything
             else is passed over.
         known: What was read before; whether these seeds were given is not looked up again.
@@ -49,10 +46,10 @@ def capture_generators(
     if "numpy.random" not in sys.modules:
         return ()
     found: dict[int, tuple[str, Any]] = {}
-    for where, value in (*_in_modules(project), *others):
+    for where, value in (*_in_modules(), *others):
         if _is_generator(value):
             found.setdefault(id(value), (where, value))
-    text = _Text(project, {item.entropy[0]: bool(item.given) for item in known if item.entropy})
+    text = _Text({item.entropy[0]: bool(item.given) for item in known if item.entropy})
     return tuple(_read(where, value, text) for where, value in found.values())
 
 
@@ -71,8 +68,8 @@ def generators_in(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{title}.{name}", attribute
 
 
-def _in_modules(project: Path) -> Iterator[tuple[str, Any]]:
-    modules = {name: module for name, module, _ in project_modules(project)}
+def _in_modules() -> Iterator[tuple[str, Any]]:
+    modules = {name: module for name, module, _ in own_modules()}
     main = sys.modules.get("__main__")
     if main is not None:  # a notebook has no file
         modules = {"__main__": main, **modules}
@@ -125,10 +122,9 @@ def _entropy(bits: Any) -> tuple[int, ...] | None:
 
 
 class _Text:
-    """The text of the project: its code and what it was started with. Read when needed."""
+    """The text of the run's own code, and what it was started with. Read when needed."""
 
-    def __init__(self, project: Path, known: dict[int, bool]) -> None:
-        self._project = project
+    def __init__(self, known: dict[int, bool]) -> None:
         self._known = known
         self._read: str | None = None
 
@@ -147,7 +143,7 @@ class _Text:
         return [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
 
     def _files(self) -> Iterator[str]:
-        for _, _, path in project_modules(self._project):
+        for _, _, path in own_modules():
             try:
                 if path.stat().st_size <= _MOST_SOURCE_BYTES:
                     yield path.read_text(encoding="utf-8", errors="replace")

@@ -24,11 +24,11 @@ _LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.loc
 _REQUIREMENT_FILES = ("constraints*.txt", "requirements*.txt", "requirements/*.txt")
 
 
-def capture_packages(project: Path, missed: Missed) -> Packages:
+def capture_packages(project: Path | None, missed: Missed) -> Packages:
     """Read the version, the content digest and the origin of every installed distribution.
 
     Args:
-        project: The project's folder, where requirement and lock files are looked for.
+        project: The project's folder, where requirement and lock files are looked for, if known.
         missed: Takes what cannot be read.
     """
     distributions = {}
@@ -47,7 +47,7 @@ def capture_packages(project: Path, missed: Missed) -> Packages:
             )
     return Packages(
         distributions=dict(sorted(distributions.items())),
-        requirements=tuple(_requirements(project)),
+        requirements=() if project is None else tuple(_requirements(project)),
     )
 
 

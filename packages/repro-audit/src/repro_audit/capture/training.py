@@ -37,12 +37,13 @@ def capture_model(backend: Backend, model: Any, index: int, missed: Missed) -> T
     try:
         compiled = encode(backend.compile_config(model))
     except Exception as error:  # noqa: BLE001 - as above
-        missed(f"{path}.optimizer", f"compile config: {type(error).__name__}")
+        missed(f"{path}.loss", f"compile config: {type(error).__name__}")
     return TrainedModel(
-        class_name=type(model).__name__,
+        class_name=backend.model_class(model),
         config=config,
         config_digest=digest,
-        optimizer=compiled.get("optimizer"),
+        optimizer=None,  # which of them update it, its steps show
+        more_optimizers=(),
         loss=compiled.get("loss"),
         metrics=compiled.get("metrics"),
     )

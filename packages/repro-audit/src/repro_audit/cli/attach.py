@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from repro_audit.cli.output import check_output
 from repro_audit.errors import printable
 
 __all__ = ["command"]
@@ -35,6 +36,7 @@ def command(pdf: str, files: tuple[str, ...], output: str, with_traces: bool) ->
     if output == "-":
         message = "A PDF is not written to standard output. Name a file with --output."
         raise click.UsageError(message)
+    check_output(output, files)
     attachments = gather(files, with_traces=with_traces)
     content = attach(pdf, attachments)
     replace_file(Path(output), content)

@@ -9,6 +9,7 @@ import click
 from repro_audit.audit import audit, exit_code, load_claims
 from repro_audit.cli.inputs import opened
 from repro_audit.cli.options import FORMATS, comparison_options, deliver, output_options
+from repro_audit.cli.output import check_output
 
 __all__ = ["command"]
 
@@ -47,6 +48,7 @@ def command(
       repro-audit paper.pdf mine.json
       repro-audit *.json --format json -o audit.json
     """
+    check_output(output, [*files, *([] if claims is None else [claims])])
     claimed = None if claims is None else load_claims(claims)
     with opened(files) as inputs:
         manifests = [given.manifest for given in inputs]

@@ -7,7 +7,7 @@ import click
 from repro_audit.audit.checklist import FORMS, answer
 from repro_audit.cli.inputs import opened
 from repro_audit.cli.options import output_options, text_style
-from repro_audit.cli.output import write_output
+from repro_audit.cli.output import check_output, write_output
 from repro_audit.errors import PaperError, printable
 from repro_audit.report.checklist import render_json, render_markdown, render_text
 
@@ -39,6 +39,7 @@ def command(file: str, name: str, form: str, output: str, color: str) -> int:
       repro-audit checklist --for neurips manifest.json
       repro-audit checklist --for acm manifest.json --format markdown -o checklist.md
     """
+    check_output(output, [file])
     with opened([file]) as inputs:
         if len(inputs) > 1:
             message = (

@@ -104,6 +104,11 @@ def comparison_options(command: F) -> F:
             help="Do not compare this metric, such as a timer. May be given again.",
         ),
         click.option(
+            "--accept-partial",
+            is_flag=True,
+            help="Let agreement rest on what was recorded where not all of it could be.",
+        ),
+        click.option(
             "--require",
             type=click.Choice(["history", "weights", "trace"]),
             default="weights",

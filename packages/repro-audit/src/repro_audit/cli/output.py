@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from repro_audit.errors import OutputError, printable
 from repro_audit.files import replace_file
 
-__all__ = ["ReaderGoneError", "write_output"]
+__all__ = ["ReaderGoneError", "check_output", "write_output"]
 
 
 class ReaderGoneError(Exception):
     """Whoever read standard output has closed it."""
+
+
+def check_output(output: str, inputs: Iterable[str]) -> None:
+    """Refuse to write a result where something lies that it is made from.
+
+    Args:
+        output: Where it is to go; ``-`` is standard output.
+        inputs: Files that the command reads. What lies beside one as its trace counts as well.
+
+    Raises:
+        OutputError: It would take the place of one of them.
+    """
+    if output == "-":
+        return
+    from repro_audit.trace import trace_path
+
+    for file in inputs:
+        for path in (Path(file), trace_path(Path(file))):
+            if file != "-" and _is_same(Path(output), path):
+                message = (
+                    f"{printable(output)}: this command reads {printable(str(path))}, which would "
+                    "be lost. Name another file with --output."
+                )
+                raise OutputError(message)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def write_output(text: str, output: str) -> None:

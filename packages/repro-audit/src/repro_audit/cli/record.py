@@ -7,12 +7,16 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from repro_audit.cli.options import LAUNCHING, module_option, target_argument, trace_option
 from repro_audit.errors import OutputError, printable
 from repro_audit.wording import counted
+
+if TYPE_CHECKING:
+    from repro_audit.manifest import Manifest
 
 __all__ = ["command"]
 
@@ -44,14 +48,15 @@ def command(
     No line of it changes: it has its own arguments, input, output and exit code. A script that
     uses repro_audit.record itself is left to record itself, into the same manifest.
 
-    Exit codes: the script's own; 2 where it ended well and trained nothing; 128 and the number
-    of the signal that ended it.
+    Exit codes: the script's own; 2 where it ended well and nothing was trained or evaluated, be it
+    in a process that it started; 128 and the number of the signal that ended it.
 
     \b
     Examples:
       repro-audit record train.py --epochs 2
       repro-audit record -o run.json -m mypackage.train
     """
+    from repro_audit.manifest.writing import check_replaceable
     from repro_audit.recording.launcher import (
         check_target,
         how_it_ended,
@@ -64,24 +69,38 @@ def command(
 
     check_target(target, module=module)
     name = printable(target[0])
+    check_replaceable(output)
     _check_writable(output)
     before = _identity(output)
     request = Request(manifest=str(output.resolve()), trace=trace)
     environment = recording_environment(os.environ, request)
-    code = run_in_foreground(python_command(target, module=module), environment)
-    manifest = settle(output, code) if _identity(output) != before else None
-    trained = manifest is not None and manifest.outcomes.fits
+    command = python_command(target, module=module)
+    code, family = run_in_foreground(command, environment)
+    manifest = settle(output, code, family.computing) if _identity(output) != before else None
+    elsewhere = manifest is not None and manifest.unfollowed
+    seen = manifest is not None and (manifest.has_outcomes or elsewhere)
     if code:
-        _say(f"{name} {how_it_ended(code)}" + ("." if trained else "; no training seen."))
-    elif not trained:
+        _say(f"{name} {how_it_ended(code)}" + ("." if seen else "; no training seen."))
+    elif not seen and family.computing:
+        where = counted(family.computing, "child process")
+        _say(f"{name}: {where} computed with TensorFlow, which cannot be followed; no manifest.")
+    elif not seen:
         _say(f"{name}: no training seen. {_WHAT_IS_SEEN}")
         return 2
-    if manifest is not None and trained and not quiet:
-        fits, steps = counted(len(manifest.outcomes.fits), "fit"), counted(manifest.steps, "step")
-        recorded = f"{manifest.status}: {fits}, {steps}, evidence: {manifest.evidence}"
+    if manifest is not None and seen and not quiet:
         shown = printable(str(output))
-        _say(f"{shown}: {recorded}. Read it: repro-audit {shown}")
+        _say(f"{shown}: {_recorded(manifest)}. Read it: repro-audit {shown}")
     return _shell_code(code)
+
+
+def _recorded(manifest: Manifest) -> str:
+    """Say in a line what a manifest holds."""
+    fits, evaluations = manifest.outcomes.fits, manifest.outcomes.evaluations
+    held = f"{counted(len(fits), 'fit')}, {counted(manifest.steps, 'step')}"
+    if not fits and evaluations:
+        held = counted(len(evaluations), "evaluation")
+    unfollowed = f"; {manifest.unfollowed}" if manifest.unfollowed else ""
+    return f"{manifest.status}: {held}, evidence: {manifest.evidence}{unfollowed}"
 
 
 def _check_writable(output: Path) -> None:

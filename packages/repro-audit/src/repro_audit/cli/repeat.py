@@ -22,7 +22,7 @@ from repro_audit.cli.options import (
     target_argument,
     trace_option,
 )
-from repro_audit.cli.output import write_output
+from repro_audit.cli.output import check_output, write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import MissingExtraError, RunError, printable
 from repro_audit.manifest import load
@@ -138,6 +138,7 @@ def command(
     from repro_audit.repeat import Plan, repeat
 
     check_target(target, module=module)
+    check_output(output, [*(confirm or ()), *([] if module else target[:1])])
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
     if vary is not None and confirm is not None:

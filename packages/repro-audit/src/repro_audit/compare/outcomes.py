@@ -168,16 +168,18 @@ def _sequence(expected: Manifest, actual: Manifest) -> _Result:
     """Compare which model was trained and evaluated when."""
     orders = []
     for manifest in (expected, actual):
-        fits = [fit.model for fit in manifest.outcomes.fits]
+        fits = [(fit.model, fit.ended is False) for fit in manifest.outcomes.fits]
         evaluations = [(item.model, item.after_fits) for item in manifest.outcomes.evaluations]
         orders.append((fits, evaluations))
     if orders[0] == orders[1]:
         fits, evaluations = orders[0]
         text = f"{_count(len(fits), 'fit')}, {_count(len(evaluations), 'evaluation')}"
         return FieldVerdict(field="sequence", verdict="match", detail=text), None
-    if None in orders[0][0] or None in orders[1][0]:
+    if any(model is None for order in orders for model, _ in order[0]):
         return FieldVerdict(field="sequence", verdict="missing", detail="in a history"), None
     text = "models were fitted or evaluated in another order, or another number of times"
+    if [model for model, _ in orders[0][0]] == [model for model, _ in orders[1][0]]:
+        text = "a fit came to its own end in one run, and not in the other"
     return _differ("sequence", text, FirstDifference(kind="sequence", text=text))
 
 

@@ -38,6 +38,7 @@ def compare(
     atol: float | None = None,
     ignore_metrics: Sequence[str] = (),
     require: str = "weights",
+    accept_partial: bool = False,
     positions: tuple[int, int] = (0, 1),
     traces: tuple[Trace | None, Trace | None] = (None, None),
 ) -> Comparison:
@@ -51,6 +52,8 @@ def compare(
         atol: Absolute tolerance of history values, in the metric's own unit.
         ignore_metrics: Metrics, such as timers, that are not compared.
         require: The least evidence on which ``identical`` and ``close`` may rest.
+        accept_partial: Whether they may rest on the part of the training that was followed, where
+            something was trained that was not.
         positions: Where the two stand among the runs given.
         traces: Their traces, as `repro_audit.trace.find_trace` finds them. They are checked
             against the manifests, and read where those differ.
@@ -83,6 +86,9 @@ def compare(
         verdict, reason = "identical", "every compared outcome has the same bits"
         if evidence != "history":
             verdict, reason = _without_difference(expected, actual, fields, ignore_metrics)
+        verdict, reason = _of_the_whole(
+            expected, actual, verdict, reason, accept_partial=accept_partial
+        )
     elif tolerant and all_close(expected, actual, ignore_metrics, rtol or 0.0, atol or 0.0):
         verdict, reason = (
             ("close", f"bits differ; every history value lies within {_tolerance(rtol, atol)}")
@@ -165,10 +171,35 @@ def _without_difference(
     return "inconclusive", "nothing differs but the digests: one manifest contradicts itself"
 
 
+def _of_the_whole(
+    expected: Manifest, actual: Manifest, verdict: str, reason: str, *, accept_partial: bool
+) -> tuple[str, str]:
+    """Return a verdict on agreement that does not rest on a part of the training alone."""
+    unfollowed = expected.unfollowed or actual.unfollowed
+    if unfollowed is None or verdict != "identical":
+        return verdict, reason
+    said = f"not all training was recorded; {printable(unfollowed)}"
+    if accept_partial:
+        return verdict, f"{reason}; {said}"
+    return "inconclusive", f"nothing that was recorded differs, but {said}"
+
+
 def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
     """Say why two runs cannot be compared, or return None."""
     if expected.run_id == actual.run_id:
         return "one run is given twice: both have the run id " + expected.run_id
+    if _is_copy(expected, actual):
+        return (
+            "one run is given twice: both, and each of their epochs, took equally long to the "
+            "millisecond, and the same memory"
+        )
+    one, other = expected.rank, actual.rank
+    if one is not None and other is not None and one.number != other.number:
+        whose = "of one run" if one.group == other.group else "of two runs"
+        return (
+            f"they are ranks {one.number} and {other.number} {whose}, which is no repetition: "
+            "compare the same rank of two runs"
+        )
     for name, manifest in (("expected", expected), ("actual", actual)):
         if manifest.control_run is not None:
             return f"the {name} run is a control run: one bit was flipped in it on purpose"
@@ -177,6 +208,15 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
         if manifest.evidence == "none":
             return f"the {name} run holds no outcome: no training was recorded"
     return None
+
+
+def _is_copy(expected: Manifest, actual: Manifest) -> bool:
+    """Whether two runs share what no two have in common: each time, and the memory, they took."""
+    taken = [
+        (item.duration_s, item.epoch_durations_s, item.peak_memory_bytes)
+        for item in (expected.information, actual.information)
+    ]
+    return taken[0] == taken[1] and None not in taken[0] and taken[0][1] != ()
 
 
 def _while_metrics_agree(

@@ -118,7 +118,11 @@ def _optimizer(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
     for item in differences:
         name = item.path.rpartition(".")[2]
         plain = isinstance(item.expected, int | float | bool)
-        if ".optimizer.config." in item.path and plain and name.isidentifier():
+        if (
+            re.search(r"\.(more_)?optimizer(s\[\d+\])?\.config\.", item.path)
+            and plain
+            and name.isidentifier()
+        ):
             return f"optimizer.{name} = {item.expected!r}  # as in the expected run"
     return "model.compile(optimizer=...)  # the expected run's"
 

@@ -105,6 +105,8 @@ class Execution(NamedTuple):
     eager: bool
     steps_per_execution: int
     dtype_policy: str
+    strategy: str | None
+    replicas: int
     racing_ops: tuple[str, ...] | None
 
 
@@ -153,7 +155,6 @@ class Determinism(NamedTuple):
     tf32: bool | None
     xla_flags: str | None
     tf_xla_flags: str | None
-    strategy: str | None
     execution: tuple[Execution, ...]
     datasets: tuple[DatasetOptions, ...]
 
@@ -165,8 +166,27 @@ class TrainedModel(NamedTuple):
     config: Json
     config_digest: str | None
     optimizer: Json
+    more_optimizers: tuple[Json, ...]
     loss: Json
     metrics: Json
+
+    @property
+    def optimizers(self) -> tuple[Json, ...]:
+        """The optimizers that updated the model, in the order in which they did so first."""
+        every = (self.optimizer, *self.more_optimizers)
+        return () if every == (None,) else every
+
+
+def optimizer_field(number: int) -> str:
+    """Return the name of the field that holds a model's optimizer.
+
+    Args:
+        number: Which of the model's optimizers, from 0.
+
+    >>> optimizer_field(0), optimizer_field(2)
+    ('optimizer', 'more_optimizers[1]')
+    """
+    return "optimizer" if number == 0 else f"more_optimizers[{number - 1}]"
 
 
 class FitArguments(NamedTuple):
@@ -294,6 +314,7 @@ class Data(NamedTuple):
 
     arrays: tuple[Array, ...]
     samples: int | None
+    of_call: bool
     digest: str
     unordered_digest: str | None
 
@@ -323,6 +344,7 @@ class Initializers(NamedTuple):
 
     builtin: tuple[InitializerSample, ...]
     layers: tuple[LayerInitializer, ...]
+    restored: bool | None
 
 
 class Conditions(NamedTuple):

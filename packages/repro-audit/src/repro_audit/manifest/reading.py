@@ -190,6 +190,7 @@ def _from_history(document: dict[str, Any], content: bytes, name: str) -> Manife
         model=None,
         steps=None,
         first_epoch=None,
+        ended=None,
         epochs=(),
         trace=(),
         history=history,

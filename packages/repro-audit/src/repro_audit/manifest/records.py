@@ -15,6 +15,9 @@ from repro_audit.manifest.conditions import Conditions
 
 SCHEMA = "repro-audit/manifest-1"
 
+UNFOLLOWED = "$.outcomes.fits"
+"""JSONPath in `missing` where something was trained that is not among the fits."""
+
 
 class Missing(NamedTuple):
     """A field that could not be read, and why."""
@@ -31,6 +34,14 @@ class Flip(NamedTuple):
     position: int
     element: int
     bit: int
+
+
+class Rank(NamedTuple):
+    """Which process this is of a run that is made of several."""
+
+    number: int
+    size: int
+    group: str
 
 
 class TraceSetting(NamedTuple):
@@ -69,6 +80,7 @@ class FitOutcome(NamedTuple):
     model: int | None
     steps: int | None
     first_epoch: int | None
+    ended: bool | None
     epochs: tuple[str | None, ...]
     trace: tuple[str | None, ...]
     history: dict[str, tuple[float | None, ...]]
@@ -122,7 +134,6 @@ class Information(NamedTuple):
     peak_memory_bytes: int | None = None
     labels: tuple[tuple[str, ...], ...] = ()
     failure: Failure | None = None
-    files_read: tuple[str, ...] | None = None
 
 
 class Manifest(NamedTuple):
@@ -133,6 +144,7 @@ class Manifest(NamedTuple):
     recorder: str
     schema: str = SCHEMA
     control_run: Flip | None = None
+    rank: Rank | None = None
     trace: TraceSetting | None = None
     missing: tuple[Missing, ...] = ()
     conditions: Conditions = Conditions()
@@ -146,23 +158,35 @@ class Manifest(NamedTuple):
         return self.status == "complete"
 
     @property
+    def unfollowed(self) -> str | None:
+        """What was trained and could not be followed; None where that is nothing."""
+        return next((item.reason for item in self.missing if item.path == UNFOLLOWED), None)
+
+    @property
     def evidence(self) -> str:
         """The strongest kind of outcome this manifest holds.
 
         ``trace`` needs a digest of the trace up to the end of every epoch; ``weights`` one of
-        the state there and at the end; ``history`` the history alone; ``none`` neither.
+        the state there and at the end; ``history`` the history alone; ``none`` neither. Where
+        nothing was fitted and a model was evaluated, its weights and results are the outcomes.
         """
         fits = self.outcomes.fits
         if (
-            fits
+            self.has_outcomes
             and self.outcomes.digests.final_state is not None
             and self.outcomes.final_state
             and None not in self.outcomes.final_state
             and all(fit.epochs and None not in fit.epochs for fit in fits)
         ):
-            traced = all(fit.trace and None not in fit.trace for fit in fits)
+            traced = fits and all(fit.trace and None not in fit.trace for fit in fits)
             return "trace" if traced and self.outcomes.digests.trace is not None else "weights"
-        return "history" if any(fit.history for fit in fits) else "none"
+        told = any(fit.history for fit in fits) or self.outcomes.evaluations
+        return "history" if told else "none"
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether anything was trained or evaluated."""
+        return bool(self.outcomes.fits or self.outcomes.evaluations)
 
     @property
     def steps(self) -> int:

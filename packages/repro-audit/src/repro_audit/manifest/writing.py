@@ -7,12 +7,16 @@ import os
 from pathlib import Path
 
 from repro_audit.canonical import digest_json
+from repro_audit.errors import OutputError, printable
 from repro_audit.files import replace_file
 from repro_audit.manifest.records import Manifest
 from repro_audit.manifest.structure import unstructure
 from repro_audit.manifest.validation import validate
 
-__all__ = ["serialize", "write"]
+__all__ = ["check_replaceable", "serialize", "write"]
+
+_BEGIN_BYTES = 65_536
+_SCHEMAS = b'"repro-audit/manifest-'
 
 
 def serialize(manifest: Manifest) -> bytes:
@@ -26,6 +30,27 @@ def serialize(manifest: Manifest) -> bytes:
     document["digest"] = digest_json(document)
     validate(document, "the manifest to be written")
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to take the place of a file that is no manifest.
+
+    Raises:
+        OutputError: There is such a file.
+    """
+    try:
+        begin = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                begin = file.read(_BEGIN_BYTES)
+    except OSError:
+        return  # what writing it will tell
+    if begin.strip() and _SCHEMAS not in begin:
+        message = (
+            f"{printable(str(path))}: there is a file that is no manifest of repro-audit, and the "
+            "manifest would take its place. Name another file, or move that one."
+        )
+        raise OutputError(message)
 
 
 def write(manifest: Manifest, path: str | os.PathLike[str]) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from repro_audit.canonical import encode
 from repro_audit.capture.backend import Backend
-from repro_audit.capture.code import capture_code, project_folder
+from repro_audit.capture.code import Source, capture_code, find_source
 from repro_audit.capture.data import capture_data
 from repro_audit.capture.determinism import capture_determinism
 from repro_audit.capture.environment import capture_environment, environment_variables
@@ -19,7 +20,13 @@ from repro_audit.capture.packages import capture_packages
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.seeds import capture_seeds
 from repro_audit.capture.training import capture_model
-from repro_audit.manifest.conditions import DatasetOptions, Execution, Initializers, Seeds
+from repro_audit.manifest.conditions import (
+    DatasetOptions,
+    Execution,
+    Initializers,
+    Seeds,
+    optimizer_field,
+)
 from repro_audit.recording.control import controlled
 from repro_audit.recording.draft import Draft, DraftModel
 from repro_audit.recording.inputs import Inputs
@@ -40,6 +47,7 @@ class ConditionReader:
         failed: Failed,
         seeds: Seeds | None,
         inputs: Inputs | None,
+        restored: Callable[[], bool | None],
     ) -> None:
         """Take note of what later code could change: the environment and the backend's state.
 
@@ -49,7 +57,9 @@ class ConditionReader:
             failed: Takes what could not be read.
             seeds: The seeds, where they were read before; else they are read at the start.
             inputs: Digests the arrays given to fits; None where the user tells of data.
+            restored: Returns whether weights were loaded so far, where that can be seen.
         """
+        self._restored = restored
         self._known_seeds = seeds
         self._inputs = inputs
         self._draft = draft
@@ -68,7 +78,7 @@ class ConditionReader:
         self._execution: list[Execution] = []
         self._datasets: list[DatasetOptions] = []
         self._held: list[tuple[str, Any]] = []
-        self.project: Path | None = None
+        self.source: Source | None = None
 
     def at_start(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
         """Read what can be read without a backend in use.
@@ -83,8 +93,9 @@ class ConditionReader:
             lambda: self._known_seeds or capture_seeds(backend, variables, controlled.seed),
         )
         self._read("environment", lambda: capture_environment(backend, variables, None, missed))
-        self.project = project = project_folder()
-        self._read("packages", lambda: capture_packages(project, missed))
+        with self._failing("$.conditions.code"):
+            self.source = find_source()
+        self._read("packages", lambda: capture_packages(self.project, missed))
         self.code(arguments, outputs)
         for part in ("training", "determinism", "initializers"):
             missed(f"$.conditions.{part}", "no training has begun")
@@ -95,7 +106,15 @@ class ConditionReader:
 
     def code(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
         """Read the code; at the end again, when all of it has been imported."""
-        self._read("code", lambda: capture_code(arguments, outputs, self._draft.missed))
+        source = self.source
+        if source is not None:
+            missed = self._draft.missed
+            self._read("code", lambda: capture_code(source, arguments, outputs, missed))
+
+    @property
+    def project(self) -> Path | None:
+        """The project's folder; None where it could not be found."""
+        return None if self.source is None else self.source.project
 
     def file_order(self, order: str | None) -> None:
         """Take note of the order in which folders were listed, which the end knows."""
@@ -167,6 +186,18 @@ class ConditionReader:
                 execution=tuple(self._execution)
             )
 
+    def optimizer(self, item: DraftModel, optimizer: Any) -> None:
+        """Read an optimizer that updates a model, once."""
+        if any(known() is optimizer for known in item.known_optimizers):
+            return
+        item.known_optimizers.append(weakref.ref(optimizer))
+        field = optimizer_field(len(item.optimizers))
+        path = f"$.conditions.training.models[{item.index}].{field}"
+        config = None
+        with self._failing(path):
+            config = encode(self._backend.optimizer_config(optimizer))
+        item.optimizers.append(config)
+
     def training(self, item: DraftModel, model: Any) -> None:
         """Read what needs a model, and a backend in use: before a fit, or after an evaluate."""
         if item.training is None:
@@ -219,6 +250,7 @@ class ConditionReader:
                     *(known.layers if known else ()),
                     *backend.layer_initializers(model, item.index),
                 ),
+                restored=self._restored(),
             ),
         )
 
@@ -238,13 +270,13 @@ class ConditionReader:
         self._draft.conditions["seeds"] = seeds._replace(layers=layers)
 
     def _generators(self) -> None:
-        """Add NumPy generators of the project, each once, and those that data holds."""
+        """Add NumPy generators of the run's own code, each once, and those that data holds."""
         held, self._held = self._held, []
         seeds = self._draft.conditions.get("seeds")
-        if seeds is None or self.project is None:
+        if seeds is None:
             return
         with self._failing("$.conditions.seeds.generators"):
-            found = capture_generators(self.project, held, seeds.generators)
+            found = capture_generators(held, seeds.generators)
             found = (*seeds.generators, *found)
             # One generator may be seen in two places, and again at the next fit.
             known = {(item[1:] if item.entropy else item): item for item in reversed(found)}

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +16,15 @@ from typing import Any
 
 from repro_audit.canonical import digest_json
 from repro_audit.capture.state import digest_state
-from repro_audit.manifest.conditions import Conditions, FitArguments, TrainedModel, Training
+from repro_audit.manifest.conditions import (
+    Conditions,
+    FitArguments,
+    Json,
+    TrainedModel,
+    Training,
+)
 from repro_audit.manifest.records import (
+    UNFOLLOWED,
     Digests,
     Evaluation,
     Failure,
@@ -26,11 +34,13 @@ from repro_audit.manifest.records import (
     Manifest,
     Missing,
     Outcomes,
+    Rank,
     Tensor,
     TraceOutcome,
     TraceSetting,
 )
 from repro_audit.manifest.structure import unstructure
+from repro_audit.wording import counted
 
 __all__ = ["Draft", "DraftFit", "DraftModel"]
 
@@ -45,6 +55,15 @@ class DraftModel:
     initial: tuple[Tensor, ...] | None = None
     final: tuple[Tensor, ...] | None = None
     labels: tuple[str, ...] = ()
+    optimizers: list[Json] = field(default_factory=list)
+    known_optimizers: list[weakref.ref[Any]] = field(default_factory=list)
+
+    def trained(self) -> TrainedModel | None:
+        """Return how it was trained; None where that could not be read."""
+        if self.training is None or not self.optimizers:
+            return self.training
+        first, *more = self.optimizers
+        return self.training._replace(optimizer=first, more_optimizers=tuple(more))
 
 
 @dataclass(kw_only=True)
@@ -55,12 +74,11 @@ class DraftFit:
     steps: int = 0
     steps_before_epoch: int = 0
     first_epoch: int | None = None
+    ended: bool | None = None
     epochs: list[str | None] = field(default_factory=list)
     trace: list[str | None] = field(default_factory=list)
     history: dict[str, list[float | None]] = field(default_factory=dict)
     dtypes: dict[str, str | None] = field(default_factory=dict)
-    ended: bool = False
-    loop: bool = False
 
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
         """Add one epoch's logs; a metric that an epoch lacks is None there.
@@ -83,6 +101,7 @@ class DraftFit:
             model=self.model,
             steps=self.steps,
             first_epoch=self.first_epoch,
+            ended=self.ended,
             epochs=tuple(self.epochs),
             trace=tuple(self.trace),
             history={name: tuple(values) for name, values in self.history.items()},
@@ -108,14 +127,29 @@ class Draft:
         self.trace_outcome: TraceOutcome | None = None
         self.trace_digest: str | None = None
         self.epoch_durations_s: list[float] = []
-        self.files_read: tuple[str, ...] | None = None
+        self.rank: Rank | None = None
         self._missing: dict[str, str] = {}
+        self._unfollowed: Counter[tuple[str, str]] = Counter()
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
 
     def missed(self, path: str, reason: str) -> None:
         """Note that the field at JSONPath `path` cannot be read."""
         self._missing[path] = reason
+
+    def unfollowed(self, noun: str, rest: str, count: int = 1) -> None:
+        """Count something that was trained and is not in the fits.
+
+        Args:
+            noun: What it is, of which there may be several.
+            rest: What else there is to say of it.
+            count: How many more there are.
+        """
+        self._unfollowed[noun, rest] += count
+        named = (
+            f"{counted(number, noun)} {rest}" for (noun, rest), number in self._unfollowed.items()
+        )
+        self.missed(UNFOLLOWED, f"not followed: {', '.join(named)}")
 
     def found(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""
@@ -127,7 +161,7 @@ class Draft:
 
     def manifest(self) -> Manifest:
         """Return the manifest of what is known now."""
-        models = [item.training for item in self.models]
+        models = [item.trained() for item in self.models]
         training = None
         if self.models and None not in models:
             training = Training(
@@ -138,6 +172,7 @@ class Draft:
             status=self.status,
             recorder=f"repro-audit {version('repro-audit')}",
             control_run=self.flip,
+            rank=self.rank,
             trace=self.trace,
             missing=tuple(
                 Missing(path=path, reason=reason) for path, reason in sorted(self._missing.items())
@@ -179,5 +214,4 @@ class Draft:
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
             labels=tuple(item.labels for item in self.models),
             failure=self.failure,
-            files_read=self.files_read,
         )

@@ -75,7 +75,7 @@ class Inputs:
         elif self._counts.get(role, 0) < _MOST:
             arrays = tuple(leaf for item in values for leaf in _leaves(item))
             if arrays:
-                yield capture_data(arrays)
+                yield capture_data(arrays, of_call=True)
 
     def _behind(self, dataset: Any) -> Iterator[Data]:
         """Yield the sources of a pipeline that are known."""
@@ -92,7 +92,11 @@ class Inputs:
                     pending.append(before)
 
     def _add(self, role: str, data: Data) -> None:
-        if any(data == known for name, known in self._known.items() if name.startswith(role)):
+        if any(
+            data.digest == known.digest
+            for name, known in self._known.items()
+            if name.startswith(role)
+        ):
             return
         count = self._counts[role] = self._counts.get(role, 0) + 1
         if count <= _MOST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from repro_audit.errors import RunError, printable
 from repro_audit.manifest import Manifest, load
-from repro_audit.manifest.records import Failure
+from repro_audit.manifest.records import UNFOLLOWED, Failure, Missing
 from repro_audit.manifest.writing import write
 from repro_audit.recording.request import VARIABLE, Request
+from repro_audit.recording.supervisor.descendants import Descendants
+from repro_audit.wording import counted
 
 __all__ = [
     "check_target",
@@ -25,6 +28,7 @@ __all__ = [
 ]
 
 _SIGKILL = 9
+_LOOK_S = 0.1
 # A scheduler tells a job by the last two that its time is nearly over.
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _STARTUP = Path(__file__).with_name("startup")
@@ -62,18 +66,26 @@ def check_target(target: Sequence[str], *, module: bool) -> None:
         module: Whether `target` begins with a module's name.
 
     Raises:
-        RunError: There is no such script; whether there is a module only Python can say.
+        RunError: There is no such script, or no current folder; whether there is a module only
+            Python can say.
     """
     if not target:
         message = "There is nothing to run: give a script, or a module behind -m."
         raise RunError(message)
+    try:
+        Path.cwd()
+    except OSError as error:
+        message = f"The current folder cannot be used: {error.strerror}. Go to one that exists."
+        raise RunError(message) from None
     path = Path(target[0])
     if not module and not path.is_file() and not (path / "__main__.py").is_file():
         message = f"{printable(target[0])}: there is no such script."
         raise RunError(message)
 
 
-def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_in_foreground(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, Descendants]:
     """Run a command with our own input, output and terminal, and pass signals on to it.
 
     Args:
@@ -81,7 +93,7 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) ->
         environment: Its whole environment.
 
     Returns:
-        Its exit code; negative for the signal that ended it.
+        Its exit code, negative for the signal that ended it; and the processes it started.
 
     Raises:
         RunError: It cannot be started.
@@ -104,7 +116,11 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) ->
         started.append(process := subprocess.Popen(command, env=dict(environment)))
         for sent in early:
             process.send_signal(sent)
-        return process.wait()
+        family = Descendants(process.pid)
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK_S), family
+            family.look()
     except OSError as error:
         message = f"{printable(command[0])}: cannot be started: {error.strerror}."
         raise RunError(message) from error
@@ -140,14 +156,16 @@ def how_it_ended(exit_code: int) -> str:
     return f"was ended by signal {-exit_code}{name}{memory}"
 
 
-def settle(path: Path, exit_code: int) -> Manifest | None:
-    """Return the manifest of a process that has ended, and have it say so if it did not.
+def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
+    """Return the manifest of a process that has ended, and have it say what that could not know.
 
-    A process that was killed could not; one that called ``sys.exit(3)`` did not know.
+    A process that was killed could not say so; one that called ``sys.exit(3)`` did not know.
+    What its children computed, none knows who is not outside.
 
     Args:
         path: The manifest.
         exit_code: Exit code of the process; negative for a signal.
+        computing: Processes that it started and that computed with TensorFlow.
 
     Raises:
         ManifestError: It cannot be read or is not valid.
@@ -155,12 +173,26 @@ def settle(path: Path, exit_code: int) -> Manifest | None:
     """
     if not path.exists():
         return None
-    manifest = load(path)
-    if manifest.status == "failed" or (manifest.complete and exit_code == 0):
+    manifest = settled = load(path)
+    if computing:
+        settled = _with_unfollowed(settled, computing)
+    if manifest.status != "failed" and not (manifest.complete and exit_code == 0):
+        how = how_it_ended(exit_code) if exit_code else "ended without Python's own end"
+        kind = "SystemExit" if exit_code > 0 else "Ended"
+        failure = Failure(type=kind, message=f"the process {how}")
+        information = settled.information._replace(failure=failure)
+        settled = settled._replace(status="failed", information=information)
+    if settled is manifest:
         return manifest
-    how = how_it_ended(exit_code) if exit_code else "ended without Python's own end"
-    failure = Failure(type="SystemExit" if exit_code > 0 else "Ended", message=f"the process {how}")
-    information = manifest.information._replace(failure=failure)
-    manifest = manifest._replace(status="failed", information=information)
-    write(manifest, path)
+    write(settled, path)
     return load(path)
+
+
+def _with_unfollowed(manifest: Manifest, computing: int) -> Manifest:
+    """Return a manifest that names the processes whose training is not in it."""
+    said = f"{counted(computing, 'child process')} that computed with TensorFlow"
+    known = manifest.unfollowed
+    reason = f"not followed: {said}" if known is None else f"{known}, {said}"
+    rest = (item for item in manifest.missing if item.path != UNFOLLOWED)
+    missing = sorted([*rest, Missing(path=UNFOLLOWED, reason=reason)])
+    return manifest._replace(missing=tuple(missing))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.state import capture_tensors
 from repro_audit.recording.draft import Draft, DraftModel
+from repro_audit.recording.groups import trainable_ids, variable_id
+from repro_audit.recording.variables import layers_of
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend
 
-__all__ = ["Models", "is_built"]
+__all__ = ["Models", "covers", "is_built"]
 
 
 class Models:
@@ -21,11 +23,15 @@ class Models:
         self._draft = draft
         self._backend = backend
 
+    def known(self, model: Any) -> DraftModel | None:
+        """Return what is known of a model; None where it was not seen."""
+        return next((item for item in self._draft.models if item.reference() is model), None)
+
     def seen(self, model: Any) -> DraftModel:
         """Return what is known of a model, which from now on counts."""
-        for item in self._draft.models:
-            if item.reference() is model:
-                return item
+        item = self.known(model)
+        if item is not None:
+            return item
         index = len(self._draft.models)
         item = DraftModel(reference=weakref.ref(model), index=index)
         self._draft.models.append(item)
@@ -40,6 +46,13 @@ class Models:
         """Return the models that are still there, each behind what is known of it."""
         pairs = ((item, item.reference()) for item in self._draft.models)
         return [(item, model) for item, model in pairs if model is not None]
+
+    def own(self, variable: Any) -> bool:
+        """Whether a variable belongs to a model that is still there."""
+        wanted = variable_id(variable)
+        return any(
+            wanted == variable_id(item) for _, model in self.alive() for item in model.variables
+        )
 
     def read_initial(self, item: DraftModel, model: Any) -> None:
         """Read the weights that a model begins with."""
@@ -58,4 +71,9 @@ class Models:
 
 def is_built(model: Any) -> bool:
     """Whether every layer has its weights; Keras's own test before a symbolic build."""
-    return all(layer.built for layer in model._flatten_layers())
+    return all(layer.built for layer in layers_of(model))
+
+
+def covers(one: Any, other: Any) -> bool:
+    """Whether all that is trained of one model are variables of another, or of the same."""
+    return trainable_ids(other) <= {variable_id(item) for item in one.variables}

@@ -1,44 +1,54 @@
 """What is seen of a run, and what becomes of it.
 
-The observer of Keras and the user's own calls tell a `Recorder` what happens; it reads what is
-to be read, keeps it in a draft and writes that as a manifest, as a whole each time. A failure
-of the recorder becomes a `RecordingWarning` and a field marked missing; training goes on.
+Hooks and the user's own calls tell a `Recorder` what happens; it reads what is to be read, keeps
+it in a draft and writes that as a manifest, as a whole each time. A failure of the recorder
+becomes a `RecordingWarning` and a field marked missing; training goes on.
 """
 
 from __future__ import annotations
 
-import time
+import contextlib
+import sys
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.privacy import scrub
-from repro_audit.capture.state import capture_tensors, digest_state
+from repro_audit.capture.rank import capture_rank
 from repro_audit.capture.training import capture_fit
 from repro_audit.errors import RecordingWarning
 from repro_audit.manifest.records import Evaluation, Failure, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.conditions import ConditionReader
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
+from repro_audit.recording.fits import FitRecorder
 from repro_audit.recording.guarding import guarded
-from repro_audit.recording.models import Models, is_built
+from repro_audit.recording.models import Models, covers, is_built
 from repro_audit.recording.request import Request
 from repro_audit.recording.safe_tracing import SafeTracer
 from repro_audit.recording.tracing import Tracer
+from repro_audit.recording.turn import in_replica_thread
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.files import Files
     from repro_audit.recording.inputs import Inputs
-    from repro_audit.trace import Column
 
 __all__ = ["Recorder"]
 
 
 class Recorder:
-    """Reads one run into a draft, its manifest and its trace."""
+    """Reads one run into a draft, its manifest and its trace.
+
+    Attributes:
+        backend: The framework.
+        trace: Takes the steps.
+        open: Whether the recording goes on; in a child that was forked from it, it does not.
+    """
 
     def __init__(
         self,
@@ -50,6 +60,7 @@ class Recorder:
         seeds: Seeds | None = None,
         inputs: Inputs | None = None,
         files: Files | None = None,
+        restored: Callable[[], bool | None] = lambda: None,
     ) -> None:
         """Read what later code could change.
 
@@ -61,17 +72,25 @@ class Recorder:
             seeds: The seeds, where they were read before; else they are read now.
             inputs: Digests the arrays given to fits; None where the user tells of data.
             files: Notes the files that are read, where a launcher has started the process.
+            restored: Returns whether weights were loaded so far, where that can be seen.
         """
-        self._backend = backend
+        self.backend = backend
+        self.open = True
         self._path = path
         self._request = request
         self._files = files
         self._draft = Draft()
+        self._draft.rank = capture_rank()
         self._models = Models(self._draft, backend)
-        self._trace = SafeTracer(tracer, self._draft, self.failed)
-        self._conditions = ConditionReader(self._draft, backend, self.failed, seeds, inputs)
-        self._epoch_began = time.monotonic()
+        self.trace = SafeTracer(tracer, self._draft, self.failed)
+        self._conditions = ConditionReader(
+            self._draft, backend, self.failed, seeds, inputs, restored
+        )
+        self._loops: dict[int, FitRecorder] = {}
         self._automatic = inputs is not None
+        self._untold: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._otherwise: dict[int, weakref.ref[Any]] = {}
+        self._lock = threading.RLock()
 
     # The life of a recording.
 
@@ -86,12 +105,13 @@ class Recorder:
             OutputError: The manifest cannot be written.
         """
         self._conditions.at_start(arguments, outputs)
-        self._trace.tell()
+        self.trace.tell()
         write(self._draft.manifest(), self._path)
 
     def discard(self) -> None:
         """Leave no trace; the manifest is another recording's to write."""
-        self._trace.discard()
+        self.open = False
+        self.trace.discard()
 
     def end(
         self, error: BaseException | None, arguments: Sequence[str], outputs: Sequence[str]
@@ -103,24 +123,36 @@ class Recorder:
             arguments: ``sys.argv``.
             outputs: Paths the run writes.
         """
+        self.open = False
+        self._end_status(error)
+        for item, model in self._models.alive():
+            if item.index in self._loops and self._automatic:
+                self._close_loop(item)
+            if item.training is None:
+                self.read_training(model)
+            self.read_final_state(item, model)
+        self._count_unfollowed()
+        self._read_last(arguments, outputs)
+        self.trace.end()
+        self.write()
+
+    def _end_status(self, error: BaseException | None) -> None:
+        """Say how the run ended."""
         ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
         self._draft.status = "complete" if ended_well else "failed"
         if not ended_well:
             self._draft.failure = Failure(
                 type=type(error).__name__,
-                message=scrub(str(error), self._conditions.project)[:2000],
+                message=scrub(_text(error), self._conditions.project)[:2000],
             )
-        for item, model in self._models.alive():
-            if self._automatic:
-                self._close_loop(item, model)
-            self._read_final_state(item, model)
+
+    @guarded("$.conditions.code")
+    def _read_last(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+        """Read the conditions that only the end knows."""
         self._conditions.code(arguments, outputs)
         self._conditions.all_given()
         if self._files is not None:
             self._conditions.file_order(self._files.order)
-            self._draft.files_read = self._files.read
-        self._trace.end()
-        self.write()
 
     # What the user tells.
 
@@ -137,26 +169,16 @@ class Recorder:
     @guarded("$.outcomes.fits")
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Count one step of a hand-written loop, after its update."""
-        fit = self._loop(model)
-        fit.steps += 1
-        self._trace_loop_step(model, batch, loss)
-        self._flip_if_requested(model, fit)
-
-    def loop_steps(self, model: Any, steps: int) -> None:
-        """Count steps that were made in one go, of which only the last can be seen."""
-        if steps > 0:
-            self._skip_loop_steps(model, steps - 1)
-            self.loop_step(model, None, None)
+        if self.open:
+            self._loop(model).loop_steps(1, batch, loss)
 
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a hand-written loop."""
-        fit = self._loop_epoch_ends(model)
-        if fit is not None:
-            self._take_epoch(model, logs, fit)
-            self._trace.epoch_begins(len(fit.epochs) + 1)
-            self._epoch_taken()
+        loop = self._loop_of_epoch(model)
+        if loop is not None:
+            loop.loop_epoch(logs)
 
-    # What the observer tells.
+    # What hooks tell.
 
     @guarded("$.conditions.determinism.execution")
     def compiled(self, model: Any, jit_requested: Any) -> None:
@@ -164,107 +186,84 @@ class Recorder:
         self._conditions.compiled(model, jit_requested)
 
     @guarded("$.conditions.training.fits")
-    def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
-        """Take note of a fit."""
+    def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> FitRecorder:
+        """Take note of a fit, and return what it is to tell."""
         item = self._models.seen(model)
-        if self._automatic:
-            self._close_loop(item, model)
+        if item.index in self._loops:
+            if self._automatic:
+                self._close_loop(item)
+            del self._loops[item.index]
+        arguments = {**arguments, **(self._limits(arguments) or {})}
         self._conditions.given("fit", arguments)
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
-        callbacks = arguments["callbacks"]
-        user_callbacks = list(getattr(callbacks, "callbacks", callbacks))[:-1]
-        self._draft.fits.append(DraftFit(model=item.index))
-        self._draft.fit_arguments.append(capture_fit(item.index, arguments, user_callbacks))
-        self._trace.fit_begins(item.index)
+        callbacks = arguments["callbacks"] or ()
+        callbacks = getattr(callbacks, "callbacks", callbacks)
+        given = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        return self._fit(item, DraftFit(model=item.index, ended=False), arguments, given)
 
-    @guarded("$.outcomes.initial_weights")
-    def built(self, model: Any) -> None:
-        """Read the initial weights of a model that its first step has built."""
-        item = self._models.seen(model)
-        if item.initial is None:
-            self._models.read_initial(item, model)
-
-    @guarded("$.conditions.determinism.execution")
-    def traced(self, model: Any, graph: Any) -> None:
-        """Look for operations that race in a step that was traced."""
-        self._conditions.step_traced(
-            self._models.seen(model).index, self._backend.racing_ops(graph)
-        )
-
-    def unseen(self, reason: str) -> None:
-        """Take note that the steps of the fit that begins cannot be seen."""
-        self._trace.unseen(reason)
-
-    def wants(self) -> bool:
-        """Count a step, and return whether it is to be traced."""
-        return self._trace.wants()
-
-    def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
-        """Trace a step."""
-        self._trace.step(columns, lambda: self._backend.describe_state(model), arrays)
-
-    def step_failed(self, error: Exception) -> None:
-        """Give the trace up: a step cannot be recorded."""
-        self._trace.give_up(error)
-
-    def epoch_began(self, epoch: int) -> None:
-        """Take note of an epoch, from 1."""
-        fit = self._draft.fits[-1]
-        if fit.first_epoch is None:
-            fit.first_epoch = epoch
-        self._trace.epoch_begins(epoch)
-
-    def train_begins(self, model: Any) -> None:
-        """Read everything that needs the backend to be in use, before the first step."""
-        self.model_found(model)
-        self._read_training(model)
-        self._epoch_began = time.monotonic()
-
-    @guarded("$.outcomes.fits")
-    def batch_ended(self, model: Any, batch: int, steps: int | None) -> None:
-        """Count the steps, and flip the bit of a control run after the first."""
-        fit = self._draft.fits[-1]
-        in_epoch = batch + 1 if steps is None else min(batch + 1, steps)
-        fit.steps = fit.steps_before_epoch + in_epoch
-        self._flip_if_requested(model, fit)
-
-    def epoch_ended(self, model: Any, logs: Mapping[str, Any]) -> None:
-        """Take the epoch's history and state, and write the manifest."""
-        self._take_epoch(model, logs, self._draft.fits[-1])
-        self._epoch_taken()
-
-    def _epoch_taken(self) -> None:
-        """Write the manifest, and end a control run that has shown what it can."""
-        self.write()
-        epochs = sum(len(fit.epochs) for fit in self._draft.fits)
-        if self._request is not None and epochs == self._request.stop_after_epoch:
-            # The user's code after it would only cost time.
-            raise SystemExit(0)
-
-    @guarded("$.outcomes.final_state")
-    def train_ended(self, model: Any) -> None:
-        """Read the state a fit ends with; the model may be gone when recording stops."""
-        self._draft.fits[-1].ended = True
-        self._read_final_state(self._models.seen(model), model)
+    @guarded("$.conditions.training.fits")
+    def _limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.backend.limits(arguments)
 
     @guarded("$.outcomes.initial_weights")
     def model_found(self, model: Any) -> None:
         """Take note of a model, and of what it holds if it has been built."""
+        if self.open and is_built(model):
+            self.built(model)
+
+    def built(self, model: Any) -> None:
+        """Read the initial weights of a model that has been built."""
         item = self._models.seen(model)
-        if item.initial is None and is_built(model):
+        if item.initial is None:
             self._models.read_initial(item, model)
 
+    def loop_model_found(self, model: Any) -> None:
+        """Take note of what a loop is about to train, unless the user tells of loops."""
+        if self._automatic:
+            self.model_found(model)
+
+    @guarded("$.conditions.training.models")
+    def optimizer_found(self, model: Any, optimizer: Any) -> None:
+        """Take note of an optimizer that is about to update a model."""
+        item = self._models.known(model)
+        # One that was seen in a replica's thread is read when the step has ended.
+        if self.open and item is not None and not in_replica_thread():
+            self._conditions.optimizer(item, optimizer)
+
+    @guarded("$.outcomes.fits")
+    def loop_updates(self, model: Any, steps: int) -> None:
+        """Take note of updates outside any fit: steps of a loop, unless the user tells of those."""
+        if not self.open:
+            return
+        if self._automatic:
+            self._loop(model).loop_steps(steps, None, None)
+        else:
+            _, before = self._untold.get(id(model), (None, 0))
+            self._untold[id(model)] = weakref.ref(model), before + steps
+
+    def trained_otherwise(self, variable: Any) -> None:
+        """Take note of a variable that was trained without a Keras optimizer."""
+        if self.open and not self._models.own(variable):
+            self._otherwise[id(variable)] = weakref.ref(variable)
+
+    def unfollowed(self, noun: str, rest: str) -> None:
+        """Count something that was trained and cannot be followed."""
+        if self.open:
+            self._draft.unfollowed(noun, rest)
+
+    @guarded("$.outcomes.evaluations")
     def evaluate_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
         """Take note of an evaluate outside any fit."""
+        self._models.seen(model)
         self.model_found(model)
         self._conditions.given("evaluate", arguments)
 
     @guarded("$.outcomes.evaluations")
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take the results of an evaluate outside any fit."""
-        self._read_training(model)
-        dtypes = self._metric_dtypes(model) or {}
+        self.read_training(model)
+        dtypes = self.metric_dtypes(model)
         self._draft.evaluations.append(
             Evaluation(
                 model=self._models.seen(model).index,
@@ -274,120 +273,143 @@ class Recorder:
             )
         )
 
+    # What a fit asks for.
+
+    @guarded("$.conditions.determinism.execution")
+    def step_traced(self, model: Any, graph: Any) -> None:
+        """Look for operations that race in a step that was traced."""
+        self._conditions.step_traced(self._models.seen(model).index, self.backend.racing_ops(graph))
+
+    @guarded("$.conditions.training")
+    def read_training(self, model: Any) -> None:
+        """Read the conditions that need a model, and a backend in use."""
+        self._conditions.training(self._models.seen(model), model)
+
+    @guarded("$.conditions.training.models")
+    def read_optimizers(self, model: Any) -> None:
+        """Read the optimizers that have updated a model, those that are not known yet."""
+        item = self._models.seen(model)
+        for optimizer in self.backend.optimizers(model):
+            self._conditions.optimizer(item, optimizer)
+
+    @guarded("$.outcomes.final_state")
+    def read_final_state(self, item: DraftModel, model: Any) -> None:
+        """Read the state that a model ends with as far as is known now."""
+        self._models.read_final(item, model)
+
+    def metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        """Return the dtype of each metric of a model; of none where that cannot be read."""
+        return self._metric_dtypes(model) or {}
+
+    @guarded("$.outcomes.fits.dtypes")
+    def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        return self.backend.metric_dtypes(model)
+
+    def epoch_took(self, seconds: float) -> None:
+        """Take note of how long an epoch took."""
+        self._draft.epoch_durations_s.append(round(seconds, 3))
+
+    def epoch_taken(self) -> None:
+        """Write the manifest, and end a control run that has shown what it can."""
+        self.write()
+        epochs = sum(len(fit.epochs) for fit in self._draft.fits)
+        if self._request is not None and epochs == self._request.stop_after_epoch:
+            # The user's code after it would only cost time.
+            raise SystemExit(0)
+
+    @property
+    def flip_wanted(self) -> bool:
+        """Whether a bit is to be flipped, and none has been."""
+        return self._request is not None and self._request.flip and self._draft.flip is None
+
+    def flipped(self, flip: Flip) -> None:
+        """Take note of the bit that was flipped."""
+        self._draft.flip = flip
+
     # How it is read.
 
     def failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
-        reason = scrub(f"{type(error).__name__}: {error}")[:500]
+        reason = scrub(f"{type(error).__name__}: {_text(error)}")[:500]
         self._draft.missed(path, reason)
-        message = f"repro-audit could not record {path}: {reason}"
-        warnings.warn(message, RecordingWarning, stacklevel=3)
+        _warn(f"repro-audit could not record {path}: {reason}")
 
     def write(self) -> None:
         """Write the manifest; a full disk must not stop training."""
-        self._trace.tell()
+        self.trace.tell()
         try:
             write(self._draft.manifest(), self._path)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            message = f"repro-audit could not write the manifest: {error}"
-            warnings.warn(message, RecordingWarning, stacklevel=3)
+            _warn(f"repro-audit could not write the manifest: {error}")
 
-    def _loop(self, model: Any) -> DraftFit:
+    def _fit(
+        self,
+        item: DraftModel,
+        draft: DraftFit,
+        arguments: Mapping[str, Any],
+        callbacks: Sequence[Any] | None,
+    ) -> FitRecorder:
+        """Begin a fit, or a loop."""
+        number = len(self._draft.fits)
+        self._draft.fits.append(draft)
+        self._draft.fit_arguments.append(capture_fit(item.index, arguments, callbacks))
+        return FitRecorder(self, draft, number, item)
+
+    def _loop(self, model: Any) -> FitRecorder:
         """Return the hand-written loop that trains `model`, taking note of it at its first step."""
         item = self._models.seen(model)
-        last = self._last_fit(item)
-        if last is not None and not self._draft.fits[last].ended:
-            # Another may have interrupted it: two models can be trained in turn.
-            self._trace.fit_continues(last)
-            return self._draft.fits[last]
-        self._read_training(model)
-        if item.initial is None:
-            self._draft.missed(
-                f"$.outcomes.initial_weights[{item.index}]",
-                "run.watch(model) was not called before the first step",
-            )
-        self._draft.fits.append(fit := DraftFit(model=item.index, loop=True))
-        self._draft.fit_arguments.append(capture_fit(item.index, {}, None))
-        fit.first_epoch = 1
-        self._trace.fit_begins(item.index)
-        return fit
+        if item.index not in self._loops:
+            self.read_training(model)
+            if item.initial is None:
+                self._draft.missed(
+                    f"$.outcomes.initial_weights[{item.index}]",
+                    "run.watch(model) was not called before the first step",
+                )
+            draft = DraftFit(model=item.index, first_epoch=1)
+            self._loops[item.index] = self._fit(item, draft, {}, None)
+        return self._loops[item.index]
 
-    def _last_fit(self, item: DraftModel) -> int | None:
-        """Return the place of the last fit of a model."""
-        fits = self._draft.fits
-        own = (index for index in reversed(range(len(fits))) if fits[index].model == item.index)
-        return next(own, None)
+    @guarded("$.outcomes.fits")
+    def _loop_of_epoch(self, model: Any) -> FitRecorder | None:
+        return self._loop(model) if self.open else None
 
-    def _close_loop(self, item: DraftModel, model: Any) -> None:
+    def _close_loop(self, item: DraftModel) -> None:
         """End the loop that a model was trained in last, if nobody has closed an epoch of it."""
-        last = self._last_fit(item)
-        if last is None:
-            return
-        fit = self._draft.fits[last]
-        if fit.loop and not fit.epochs:
-            self._trace.fit_continues(last)
-            self._take_epoch(model, {}, fit)
+        loop = self._loops[item.index]
+        if not loop.draft.epochs:
+            loop.take_epoch({})
 
     @guarded("$.outcomes.fits")
-    def _loop_epoch_ends(self, model: Any) -> DraftFit:
-        return self._loop(model)
-
-    @guarded("$.outcomes.fits")
-    def _skip_loop_steps(self, model: Any, steps: int) -> None:
-        self._loop(model).steps += steps
-        for _ in range(steps):
-            self._trace.wants()
-
-    @guarded("$.conditions.training")
-    def _read_training(self, model: Any) -> None:
-        self._conditions.training(self._models.seen(model), model)
-
-    @guarded("$.outcomes.final_state")
-    def _read_final_state(self, item: DraftModel, model: Any) -> None:
-        self._models.read_final(item, model)
-
-    @guarded("$.outcomes.fits")
-    def _take_epoch(self, model: Any, logs: Mapping[str, Any], fit: DraftFit) -> None:
-        numbers = {name: value for name, value in logs.items() if _is_number(value)}
-        fit.add_epoch(numbers, self._metric_dtypes(model) or {})
-        tensors = self._backend.state(model)
-        fit.epochs[-1] = digest_state([capture_tensors(tensors)])
-        self._trace.epoch_ends(tensors)
-        now = time.monotonic()
-        self._draft.epoch_durations_s.append(round(now - self._epoch_began, 3))
-        self._epoch_began = now
-
-    def _trace_loop_step(self, model: Any, batch: Any, loss: Any) -> None:
-        """Trace one step of a hand-written loop."""
-        if not self._trace.wants():
-            return
-        try:
-            columns, arrays = self._backend.loop_step(model, batch, loss)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            self.step_failed(error)
-            return
-        self.step(model, columns, arrays)
-
-    @guarded("$.outcomes.fits.dtypes")
-    def _metric_dtypes(self, model: Any) -> Mapping[str, str]:
-        return self._backend.metric_dtypes(model)
-
-    @guarded("$.control_run")
-    def _flip_if_requested(self, model: Any, fit: DraftFit) -> None:
-        if self._request is not None and self._request.flip and self._draft.flip is None:
-            position, element, bit = self._backend.flip_bit(model)
-            self._draft.flip = Flip(
-                step=fit.steps,
-                model=self._models.seen(model).index,
-                position=position,
-                element=element,
-                bit=bit,
-            )
+    def _count_unfollowed(self) -> None:
+        """Name what was trained and is not in the fits."""
+        told = [model for _, model in self._models.alive()]
+        for reference, steps in self._untold.values():
+            model = reference()
+            if model is None or not any(covers(one, model) for one in told):
+                self._draft.unfollowed("update", "that run.step was not told of", steps)
+        untold = [
+            reference
+            for reference in self._otherwise.values()
+            if reference() is None or not self._models.own(reference())
+        ]
+        if untold:
+            how = "trained without an optimizer of Keras 3"
+            # It is also what tf.keras is where TF_USE_LEGACY_KERAS asks for it.
+            how += " (tf_keras, which is Keras 2, is in use)" if "tf_keras" in sys.modules else ""
+            self._draft.unfollowed("variable", how, len(untold))
 
 
-def _is_number(value: Any) -> bool:
+def _text(error: BaseException | None) -> str:
+    """Return what an exception says; of a stranger's even that can fail."""
+    with contextlib.suppress(Exception):
+        return str(error)
+    return ""
+
+
+def _warn(message: str) -> None:
+    """Warn; where the script makes errors of warnings, only say so."""
     try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+        warnings.warn(message, RecordingWarning, stacklevel=4)
+    except RecordingWarning:
+        if sys.stderr is not None:
+            sys.stderr.write(f"{message}\n")

@@ -33,6 +33,8 @@ class Request:
         jit: Turns XLA compilation on or off, whatever the script says.
         reverse_folders: Whether folders are listed in the reverse order; None does not even
             look whether any is.
+        files: Where the process says which files it read and wrote; None asks for nothing.
+        since: When the first of several runs began, in seconds of the clock; see `Files`.
     """
 
     manifest: str
@@ -44,6 +46,8 @@ class Request:
     op_determinism: bool | None = None
     jit: bool | None = None
     reverse_folders: bool | None = None
+    files: str | None = None
+    since: float | None = None
 
     def encode(self) -> str:
         """Return the value of the environment variable."""

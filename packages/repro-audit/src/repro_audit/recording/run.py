@@ -8,19 +8,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from repro_audit.errors import CaptureError, printable
+from repro_audit.capture.rank import rank_path
+from repro_audit.errors import CaptureError, OutputError, printable
+from repro_audit.files import PathLock
+from repro_audit.manifest.writing import check_replaceable
+from repro_audit.recording.generators import unmoved_generators
+from repro_audit.recording.process import process
 from repro_audit.recording.request import Request
 from repro_audit.recording.tracing import Tracer, TraceSettings, check_setting
 from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
-    from repro_audit.recording.bare import Bare
-    from repro_audit.recording.files import Files
     from repro_audit.recording.inputs import Inputs
     from repro_audit.recording.recorder import Recorder
+    from repro_audit.recording.unrecorded import Unrecorded
 
 __all__ = ["Run", "record"]
 
@@ -55,30 +59,11 @@ def record(
     return Run(path, outputs=outputs, trace=trace)
 
 
-class Automatic(Protocol):
-    """What records a script that does not record itself."""
-
-    def give_way(self) -> None:
-        """Leave the recording to the script."""
-
-
 class Run:
     """A recording. `record` makes one."""
 
-    automatic: ClassVar[Automatic | None] = None
-    """What records this process as long as it does not record itself."""
-
-    bare: ClassVar[Bare | None] = None
-    """What takes the place of a recorder where nothing is to be recorded."""
-
-    files: ClassVar[Files | None] = None
-    """What notes the files that this process reads, where a launcher has started it."""
-
-    _active: ClassVar[Run | None] = None
-    _started_in_process: ClassVar[int] = 0
-
     _recorder: Recorder
-    _told: Recorder | Bare
+    _told: Recorder | Unrecorded
     _seeds: Seeds | None = None
     _inputs: Inputs | None = None
 
@@ -98,56 +83,95 @@ class Run:
         self._outputs = [os.fspath(item) for item in (path, *outputs) if item is not None]
         self._arguments = list(sys.argv)
         self._trace = check_setting(trace)
-        self._observing = contextlib.ExitStack()
+        self._lock: PathLock | None = None
 
     def start(self) -> Self:
         """Begin to record, and write a first manifest with status ``running``.
 
         Raises:
             CaptureError: Another recording is open, Keras is absent or on another backend.
-            OutputError: The manifest or the trace cannot be written to its path.
+            OutputError: The manifest or the trace cannot be written to its path, or another
+                process is writing it.
         """
-        if Run.bare is not None:
-            self._told = Run.bare
-            Run.bare.start()
+        if process.unrecorded is not None:
+            self._told = process.unrecorded
+            process.unrecorded.start()
             return self
-        if Run.automatic is not None and self._inputs is None:
-            Run.automatic.give_way()
-        if Run._active is not None:
-            message = f"A recording to {Run._active.path} is open. Stop it before another begins."
-            raise CaptureError(message)
-        from repro_audit.recording.observer import observe
-        from repro_audit.recording.recorder import Recorder
-        from repro_audit.recording.tensorflow import TensorFlow
-
-        request = Request.from_environment()
-        setting = self._trace
-        if request is not None:
-            self.path = request.path(Run._started_in_process + 1)
-            self._outputs.append(os.fspath(self.path))
-            setting = request.trace_setting(setting)
-        backend = TensorFlow()
-        keras = backend.keras
-        tracer = None if setting is None else Tracer(trace_path(self.path), setting)
-        self._told = self._recorder = Recorder(
-            backend,
-            self.path,
-            request,
-            tracer,
-            seeds=self._seeds,
-            inputs=self._inputs,
-            files=Run.files,
-        )
-        try:
-            self._recorder.begin(self._arguments, self._outputs)
-        except BaseException:
-            if tracer is not None:
-                tracer.discard()
-            raise
-        self._observing.enter_context(observe(keras, self._recorder))
-        Run._active = self
-        Run._started_in_process += 1
+        with process.lock:
+            if process.automatic is not None and self._inputs is None:
+                process.automatic.give_way()
+            if process.active is not None:
+                message = (
+                    f"A recording to {printable(str(process.active.path))} is open. "
+                    "Stop it before another begins."
+                )
+                raise CaptureError(message)
+            self._start()
         return self
+
+    def _start(self) -> None:
+        """Begin to record; no other recording is open."""
+        from repro_audit.recording.recorder import Recorder
+        from repro_audit.recording.tensorflow import TensorFlow, import_keras
+
+        try:
+            # The script may change folder before the recording ends.
+            self._outputs += [os.path.abspath(item) for item in self._outputs]  # noqa: PTH100 - as text
+        except OSError as error:
+            message = f"The current folder cannot be used: {error.strerror}. Go to one that exists."
+            raise OutputError(message) from None
+        request = process.request
+        setting = self._trace
+        with unmoved_generators(), contextlib.ExitStack() as undo:
+            self.path, self._lock = self._take_path(request)
+            undo.callback(self._lock.release)
+            check_replaceable(self.path)
+            if request is not None:
+                setting = request.trace_setting(setting)
+            backend = TensorFlow(process.updates.optimizers)
+            import_keras()
+            tracer = None if setting is None else Tracer(trace_path(self.path), setting)
+            if tracer is not None:
+                undo.callback(tracer.discard)
+            recorder = Recorder(
+                backend,
+                self.path,
+                request,
+                tracer,
+                seeds=self._seeds,
+                inputs=self._inputs,
+                files=process.files,
+                restored=process.restoring.known,
+            )
+            recorder.begin(self._arguments, self._outputs)
+            undo.pop_all()
+        self._told = self._recorder = recorder
+        process.begins(self, since_start=not backend.in_use())
+
+    def _take_path(self, request: Request | None) -> tuple[Path, PathLock]:
+        """Return where the manifest goes, and what keeps other processes from writing there.
+
+        Where the process that started this one names the place, and one of its other children
+        is writing there, that other one is the run, and this one records where it says itself.
+
+        Raises:
+            OutputError: Another process is writing there.
+        """
+        own = rank_path(self.path.absolute())
+        if request is not None:
+            asked = rank_path(request.path(process.begun + 1))
+            lock = PathLock(asked)
+            if lock.acquire():
+                self._outputs.append(os.fspath(asked))
+                return asked, lock
+        lock = PathLock(own)
+        if not lock.acquire():
+            message = (
+                f"{printable(str(own))}: {lock.holder} is recording there. Name another file, or "
+                "wait for its end."
+            )
+            raise OutputError(message)
+        return own, lock
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the recording and write the manifest.
@@ -155,24 +179,32 @@ class Run:
         Args:
             error: The exception that ended the run, if any: its status is then ``failed``.
         """
-        if Run.bare is not None:
-            Run.bare.stop()
-        if Run._active is not self:
-            return
-        Run._active = None
-        self._observing.close()
+        if process.unrecorded is not None:
+            process.unrecorded.stop()
+        with process.lock:
+            if process.active is not self:
+                return
+            process.ends(self)
         self._recorder.end(error, self._arguments, self._outputs)
+        if self._lock is not None:
+            self._lock.release()
 
     def discard(self) -> None:
         """End the recording and leave nothing of it; another one takes its place."""
-        self.abandon()
-        Run._started_in_process -= 1
+        process.ends(self)
+        process.begun -= 1
         self._recorder.discard()
+        if self._lock is not None:
+            self._lock.release()
 
     def abandon(self) -> None:
         """See nothing more, and write nothing: in a process that was forked from this one."""
-        Run._active = None
-        self._observing.close()
+        self._recorder.open = False
+
+    @property
+    def recorder(self) -> Recorder:
+        """Reads the run."""
+        return self._recorder
 
     def __enter__(self) -> Self:
         """Start."""
@@ -227,7 +259,7 @@ class Run:
     def __repr__(self) -> str:
         """Say where the manifest goes, and whether recording goes on."""
         begun = "ended" if "_recorder" in vars(self) else "not begun"
-        state = "recording" if Run._active is self else begun
+        state = "recording" if process.active is self else begun
         return f"<repro_audit recording to {printable(str(self.path))}: {state}>"
 
     def _repr_html_(self) -> str | None:

@@ -32,53 +32,50 @@ class SafeTracer:
         self._draft = draft
         self._failed = failed
 
-    def fit_begins(self, model: int) -> None:
-        """Take note of the fit that was added to the draft last."""
+    def fit_begins(self, fit: int, model: int) -> None:
+        """Take note of a fit, from 0, and of the model it trains."""
         if self._tracer is not None:
-            self._tracer.fit_begins(len(self._draft.fits) - 1, model)
+            self._tracer.fit_begins(fit, model)
 
-    def fit_continues(self, fit: int) -> None:
-        """Take note that a fit goes on which another has interrupted."""
-        if self._tracer is not None:
-            self._tracer.fit_continues(fit)
-
-    def unseen(self, reason: str) -> None:
-        """Take note that the steps of the fit that begins cannot be seen."""
+    def unseen(self, fit: int, reason: str) -> None:
+        """Take note that the steps of a fit cannot be seen."""
         # An epoch's end can be traced all the same.
         if self._tracer is not None and self._tracer.setting != "epoch":
-            self._draft.missed(self._path, reason)
+            self._draft.missed(_path(fit), reason)
 
-    def epoch_begins(self, epoch: int) -> None:
-        """Take note of an epoch, from 1."""
+    def epoch_begins(self, fit: int, epoch: int) -> None:
+        """Take note of an epoch of a fit, from 1."""
         if self._tracer is not None:
-            self._tracer.epoch_begins(epoch)
+            self._tracer.epoch_begins(fit, epoch)
 
-    def wants(self) -> bool:
-        """Count a step, and return whether it is to be recorded."""
-        return self._tracer is not None and self._tracer.wants()
+    def wants(self, fit: int) -> bool:
+        """Count a step of a fit, and return whether it is to be recorded."""
+        return self._tracer is not None and self._tracer.wants(fit)
 
-    def step(self, columns: tuple[Column, ...], state: State, arrays: Sequence[Any]) -> None:
-        """Record the step that was counted last; see `Tracer.step`."""
+    def step(
+        self, fit: int, columns: tuple[Column, ...], state: State, arrays: Sequence[Any]
+    ) -> None:
+        """Record the step of a fit that was counted last; see `Tracer.step`."""
         if self._tracer is None:
             return
         try:
-            self._tracer.step(columns, state, arrays)
+            self._tracer.step(fit, columns, state, arrays)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
             self.give_up(error)
 
-    def epoch_ends(self, tensors: Sequence[StateTensor]) -> None:
+    def epoch_ends(self, fit: int, tensors: Sequence[StateTensor]) -> None:
         """Record the end of an epoch that was added to the draft, and its digest there."""
         if self._tracer is None:
             return
         try:
-            digest = self._tracer.epoch_ends(tensors)
-            self._draft.fits[self._tracer.fit].trace[-1] = digest
+            digest = self._tracer.epoch_ends(fit, tensors)
+            self._draft.fits[fit].trace[-1] = digest
         except Exception as error:  # noqa: BLE001 - as above
             self.give_up(error)
             return
-        if digest is None and not self._draft.is_missed(self._path):
+        if digest is None and not self._draft.is_missed(_path(fit)):
             reason = "no step was seen: the model makes its own train function"
-            self._draft.missed(self._path, reason)
+            self._draft.missed(_path(fit), reason)
 
     def end(self) -> None:
         """Close the trace."""
@@ -114,7 +111,6 @@ class SafeTracer:
         draft.trace_outcome = TraceOutcome(rows=tracer.rows, bytes=tracer.bytes)
         draft.trace_digest = tracer.digest
 
-    @property
-    def _path(self) -> str:
-        fit = len(self._draft.fits) - 1 if self._tracer is None else self._tracer.fit
-        return f"$.outcomes.fits[{fit}].trace"
+
+def _path(fit: int) -> str:
+    return f"$.outcomes.fits[{fit}].trace"

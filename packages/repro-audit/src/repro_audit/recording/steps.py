@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
@@ -22,7 +22,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import nest
 
-from repro_audit.recording.tensorflow import state_variables
+from repro_audit.recording.patching import Patches
+from repro_audit.recording.variables import state_variables
 from repro_audit.trace import Column
 from repro_audit.trace.fingerprint import dtype_name
 
@@ -37,6 +38,9 @@ _AUTO_JIT = re.compile(r"^\s*[^-\s]|tf_xla_auto_jit=(?!0\b|-1\b)")
 
 class StepObserver(Protocol):
     """Is told of steps."""
+
+    def optimizers(self, model: Any) -> Sequence[Any]:
+        """Return the optimizers that update a model."""
 
     def built(self, model: Any) -> None:
         """The first step has been traced, which built the model, and has not yet run."""
@@ -66,16 +70,30 @@ class _Hook:
 
     def __init__(self) -> None:
         self.observer: StepObserver | None = None
+        self.optimizers: Callable[[Any], Sequence[Any]] = lambda _: ()
         self.training = False
         self.made: weakref.ref[Any] | None = None
+
+    def safely(self, act: Callable[[], None]) -> None:
+        """Look at a step; what fails there costs the trace and nothing else."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            if self.observer is not None:
+                self.observer.step_failed(error)
 
 
 _hooks: weakref.WeakKeyDictionary[Any, _Hook] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
-def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
+def observe_steps(model: Any, observer: StepObserver, patches: Patches) -> Iterator[str | None]:
     """Tell `observer` of every training step of `model` until the block ends.
+
+    Args:
+        model: The model.
+        observer: Is told.
+        patches: Keeps what is put in the place of the model's own.
 
     Yields:
         None, or why steps cannot be seen.
@@ -85,7 +103,8 @@ def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
         yield obstacle
         return
     hook = _hooks.setdefault(model, _Hook())
-    hook.observer = observer
+    outer = hook.observer  # where a callback fits the model that is being fitted
+    hook.observer, hook.optimizers = observer, observer.optimizers
     convert, make = model._autoconvert_optionals, model.make_train_function
 
     def autoconvert(step: Any) -> Any:
@@ -103,15 +122,14 @@ def observe_steps(model: Any, observer: StepObserver) -> Iterator[str | None]:
             with suppress(TypeError):  # a user's own may have no place for a weak reference
                 hook.made = weakref.ref(model.train_function)
 
-    # Keras tracks what is assigned to a model; this must leave no trace there.
-    object.__setattr__(model, "_autoconvert_optionals", autoconvert)
-    object.__setattr__(model, "make_train_function", make_train_function)
     try:
-        yield None
+        with (
+            patches.attached(model, "_autoconvert_optionals", autoconvert),
+            patches.attached(model, "make_train_function", make_train_function),
+        ):
+            yield None
     finally:
-        hook.observer = None
-        object.__delattr__(model, "_autoconvert_optionals")
-        object.__delattr__(model, "make_train_function")
+        hook.observer = outer
 
 
 def _obstacle(model: Any) -> str | None:
@@ -141,11 +159,7 @@ def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
 
     def observed_step(data: Any) -> Any:
         result = converted(data)
-        try:
-            _hand_over(data, result, reference, hook)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            if hook.observer is not None:
-                hook.observer.step_failed(error)
+        hook.safely(lambda: _hand_over(data, result, reference, hook))
         return result
 
     return observed_step
@@ -157,12 +171,16 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
     batch, batch_tensors = batch_columns(data)
     loss, loss_tensors = loss_columns(result)
     # Listed only now: a step may build layers and optimizer slots while it is traced.
-    state = read_state(model)
+    state = read_state(model, hook.optimizers(model))
     columns, tensors = (*batch, *loss), [*batch_tensors, *loss_tensors, *state]
-    if tf.executing_eagerly():
+
+    def step(arrays: Callable[[], Sequence[Any]]) -> None:
         observer = hook.observer
         if observer is not None and observer.wants():
-            observer.step(model, columns, [np.asarray(item) for item in tensors])
+            observer.step(reference(), columns, arrays())
+
+    if tf.executing_eagerly():
+        step(lambda: [np.asarray(item) for item in tensors])
         return
     for item in state:
         _dtype(item)  # what no trace can hold is to fail here, not in the middle of training
@@ -172,9 +190,7 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
         hook.observer.traced(model, tf.compat.v1.get_default_graph())
 
     def host(*arrays: Any) -> Any:
-        observer = hook.observer
-        if observer is not None and observer.wants():
-            observer.step(reference(), columns, arrays)
+        hook.safely(lambda: step(lambda: arrays))
         return _NOTHING
 
     done = [item for item in tf.nest.flatten(result, expand_composites=True) if _is_tensor(item)]
@@ -183,7 +199,7 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
 
 
 def loop_step(
-    model: Any, batch: Any, loss: Any
+    model: Any, batch: Any, loss: Any, optimizers: Sequence[Any]
 ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
     """Return what one step of a hand-written loop was made of: columns, and arrays.
 
@@ -191,16 +207,17 @@ def loop_step(
         model: The model, after its update.
         batch: The batch, a structure of tensors or arrays; None where it is not known.
         loss: The step's loss; None where it is not known.
+        optimizers: What updates the model.
     """
     columns, tensors = batch_columns(batch)
     of_loss, loss_tensors = loss_columns(loss)
-    read = [*tensors, *loss_tensors, *read_state(model)]
+    read = [*tensors, *loss_tensors, *read_state(model, optimizers)]
     return (*columns, *of_loss), [np.asarray(item) for item in read]
 
 
-def read_state(model: Any) -> list[Any]:
-    """Return a tensor of each variable of a model and its optimizer, without a copy on a CPU."""
-    return [item.tensor() for item in state_variables(model)]
+def read_state(model: Any, optimizers: Sequence[Any]) -> list[Any]:
+    """Return a tensor of each variable of a model and its optimizers; no copy on a CPU."""
+    return [item.tensor() for item in state_variables(model, optimizers)]
 
 
 def batch_columns(data: Any) -> tuple[list[Column], list[Any]]:

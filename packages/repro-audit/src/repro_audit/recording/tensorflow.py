@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
-import random
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,19 +25,20 @@ from repro_audit.manifest.conditions import (
     Stage,
 )
 from repro_audit.recording import pipelines
+from repro_audit.recording.generators import unmoved_generators
+from repro_audit.recording.groups import Group
 from repro_audit.recording.tracing import describe
+from repro_audit.recording.variables import (
+    layers_of,
+    local_value,
+    state_variables,
+    weight_variables,
+)
 
 if TYPE_CHECKING:
     from repro_audit.trace import Column
 
-__all__ = [
-    "StateVariable",
-    "TensorFlow",
-    "import_keras",
-    "optimizer_variables",
-    "state_variables",
-    "weight_variables",
-]
+__all__ = ["TensorFlow", "functions_traced", "import_keras", "in_use"]
 
 _MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
 
@@ -49,8 +49,13 @@ def import_keras() -> Any:
     Raises:
         CaptureError: Keras is not installed, or runs on another backend than TensorFlow.
     """
-    # Importing TensorFlow draws from Python's generator; a user who has seeded must not notice.
-    state = random.getstate()
+    # Importing TensorFlow draws from Python's generator, and JAX, if Keras finds it, from
+    # NumPy's; a user who has seeded must not notice.
+    with unmoved_generators():
+        return _import_keras()
+
+
+def _import_keras() -> Any:
     wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
     try:
         import keras
@@ -63,8 +68,6 @@ def import_keras() -> Any:
             'Install them with: pip install "repro-audit[keras]"'
         )
         raise CaptureError(message) from error
-    finally:
-        random.setstate(state)
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise CaptureError(_other_backend(backend))
@@ -102,6 +105,14 @@ class TensorFlow:
     """Keras on TensorFlow. Reads and never sets, but for `flip_bit`."""
 
     name = "tensorflow"
+
+    def __init__(self, optimizers: Callable[[Any], Sequence[Any]] = lambda _: ()) -> None:
+        """Prepare.
+
+        Args:
+            optimizers: Returns the optimizers that update a model.
+        """
+        self._optimizers = optimizers
 
     @functools.cached_property
     def keras(self) -> Any:
@@ -159,11 +170,6 @@ class TensorFlow:
 
         return bool(tf.config.experimental.tensor_float_32_execution_enabled())
 
-    def strategy(self) -> str:
-        import tensorflow as tf
-
-        return type(tf.distribute.get_strategy()).__name__
-
     def devices(self) -> Sequence[str]:
         import tensorflow as tf
 
@@ -172,15 +178,38 @@ class TensorFlow:
     def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
         import tensorflow as tf
 
+        eagerly = tf.config.functions_run_eagerly()
+        if isinstance(model, Group):
+            value = local_value(model.variables[0])
+            jit, steps, policy = False, 1, value.dtype.name
+            strategy = getattr(value, "distribute_strategy", None)
+        else:
+            jit, steps = bool(model.jit_compile), int(model.steps_per_execution)
+            policy, strategy = str(model.dtype_policy.name), model.distribute_strategy
+            eagerly = eagerly or model.run_eagerly
         return Execution(
             model=index,
             jit_requested=jit_requested,
-            jit=bool(model.jit_compile),
-            eager=bool(model.run_eagerly or tf.config.functions_run_eagerly()),
-            steps_per_execution=int(model.steps_per_execution),
-            dtype_policy=str(model.dtype_policy.name),
+            jit=jit,
+            eager=bool(eagerly),
+            steps_per_execution=steps,
+            dtype_policy=policy,
+            strategy=_strategy_name(strategy),
+            replicas=1 if strategy is None else int(strategy.num_replicas_in_sync),
             racing_ops=None,
         )
+
+    def limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = self.keras.config
+        most = {
+            "epochs": getattr(config, "max_epochs", lambda: None)(),
+            "steps_per_epoch": getattr(config, "max_steps_per_epoch", lambda: None)(),
+        }
+        return {
+            name: limit if arguments.get(name) is None else min(arguments[name], limit)
+            for name, limit in most.items()
+            if limit is not None and name in arguments
+        }
 
     def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
         on = self.op_determinism()
@@ -195,10 +224,14 @@ class TensorFlow:
     def racing_ops(self, graph: Any) -> tuple[str, ...]:
         return pipelines.racing_ops(graph)
 
+    def model_class(self, model: Any) -> str:
+        return model.title if isinstance(model, Group) else type(model).__name__
+
     def model_config(self, model: Any) -> Any:
-        positions = {
-            layer.name: f"<{index}>" for index, layer in enumerate(model._flatten_layers())
-        }
+        if isinstance(model, Group):
+            values = map(local_value, model.variables)
+            return {"variables": [[item.dtype.name, item.shape.as_list()] for item in values]}
+        positions = {layer.name: f"<{index}>" for index, layer in enumerate(layers_of(model))}
 
         def without_names(value: Any) -> Any:
             if isinstance(value, dict):
@@ -213,17 +246,23 @@ class TensorFlow:
         return without_names(plain({key: config[key] for key in parts if key in config}))
 
     def compile_config(self, model: Any) -> Mapping[str, Any]:
-        if not model.compiled:
+        if not getattr(model, "compiled", False):
             return {}
         config = model.get_compile_config() or {}
-        plain_config = {name: plain(config.get(name)) for name in ("optimizer", "loss", "metrics")}
+        return {name: plain(config.get(name)) for name in ("loss", "metrics")}
+
+    def optimizers(self, model: Any) -> Sequence[Any]:
+        return self._optimizers(model)
+
+    def optimizer_config(self, optimizer: Any) -> Any:
+        config = plain(self.keras.saving.serialize_keras_object(optimizer))
         # Keras calls a second optimizer adam_1: a label.
-        _drop_names(plain_config["optimizer"])
-        return plain_config
+        _drop_names(config)
+        return config
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
         dtypes = {}
-        pending = list(model.metrics)
+        pending = list(getattr(model, "metrics", ()))
         while pending:
             metric = pending.pop()
             # Keras holds the metrics given to compile in one that contains them.
@@ -242,13 +281,13 @@ class TensorFlow:
                 seed=int(generator.state.numpy()[0]),
                 given=generator._initial_seed is not None,
             )
-            for layer in model._flatten_layers()
+            for layer in layers_of(model)
             for generator in getattr(layer, "_seed_generators", ())
         ]
 
     def layer_initializers(self, model: Any, index: int) -> list[LayerInitializer]:
         found = []
-        for layer in model._flatten_layers():
+        for layer in layers_of(model):
             for attribute, initializer in sorted(vars(layer).items()):
                 if not isinstance(initializer, self.keras.initializers.Initializer):
                     continue
@@ -279,17 +318,17 @@ class TensorFlow:
         return [item.read() for item in weight_variables(model)]
 
     def state(self, model: Any) -> list[StateTensor]:
-        return [item.read() for item in state_variables(model)]
+        return [item.read() for item in state_variables(model, self._optimizers(model))]
 
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
-        return describe(state_variables(model))
+        return describe(state_variables(model, self._optimizers(model)))
 
     def loop_step(
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
         from repro_audit.recording.steps import loop_step
 
-        return loop_step(model, batch, loss)
+        return loop_step(model, batch, loss, self._optimizers(model))
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         weights = model.trainable_variables or model.variables
@@ -305,89 +344,11 @@ class TensorFlow:
         return position, element, bit
 
 
-class StateVariable(NamedTuple):
-    """One variable of a model or its optimizer.
-
-    Attributes:
-        variable: The Keras variable.
-        kind: ``weight``, ``random`` (the state of a layer's generator) or ``optimizer``.
-        layer: Class of the layer or optimizer that owns it.
-        role: What it is to its owner, free of names.
-    """
-
-    variable: Any
-    kind: str
-    layer: str
-    role: str
-
-    def tensor(self) -> Any:
-        """Return a tensor of its value, in its own dtype, without a copy on a CPU."""
-        return self.variable._value.read_value()
-
-    def read(self) -> StateTensor:
-        """Return its value on the host; on a CPU, a view of it that no update changes."""
-        return StateTensor(
-            label=str(self.variable.path),
-            layer=self.layer,
-            role=self.role,
-            array=np.asarray(self.tensor()),
-            kind=self.kind,
-        )
-
-
-def state_variables(model: Any) -> list[StateVariable]:
-    """Return the variables of a model and then those of its optimizer, in their own order."""
-    return weight_variables(model) + optimizer_variables(model)
-
-
-def weight_variables(model: Any) -> list[StateVariable]:
-    """Return the variables of a built model, its layers' generators among them."""
-    owners: dict[int, str] = {}
-    generators: set[int] = set()
-    for layer in model._flatten_layers():
-        states = [generator.state for generator in getattr(layer, "_seed_generators", ())]
-        generators.update(map(id, states))
-        for variable in (
-            *layer._trainable_variables,
-            *layer._non_trainable_variables,
-            *states,
-        ):
-            owners.setdefault(id(variable), type(layer).__name__)
-    return [
-        StateVariable(
-            variable=variable,
-            kind="random" if id(variable) in generators else "weight",
-            layer=owners.get(id(variable), type(model).__name__),
-            role=str(variable.name),
-        )
-        for variable in model.variables
-    ]
-
-
-def optimizer_variables(model: Any) -> list[StateVariable]:
-    """Return the variables of a model's optimizer."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return []
-    # Keras names a slot after its weight, and the weight after its layer: a label.
-    prefixes = [
-        (variable.path.replace("/", "_") + "_", position)
-        for position, variable in enumerate(model.variables)
-    ]
-    prefixes.sort(key=lambda item: -len(item[0]))
-    found = []
-    for variable in optimizer.variables:
-        role = str(variable.name)
-        for prefix, position in prefixes:
-            if role.startswith(prefix):
-                role = f"{role.removeprefix(prefix)} of {position}"
-                break
-        found.append(
-            StateVariable(
-                variable=variable, kind="optimizer", layer=type(optimizer).__name__, role=role
-            )
-        )
-    return found
+def _strategy_name(strategy: Any) -> str | None:
+    """Return the class of a distribution strategy; None where nothing is distributed."""
+    name = type(strategy).__name__
+    # TensorFlow's own stand-in where there is none.
+    return None if strategy is None or name == "_DefaultDistributionStrategy" else name
 
 
 def _drop_names(optimizer: Any) -> None:

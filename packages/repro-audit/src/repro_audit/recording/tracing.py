@@ -99,6 +99,17 @@ class _Progress:
     step_of_fit: int = 0
     plan: _Plan | None = None
 
+    @property
+    def has_row(self) -> bool:
+        """Whether the step that was counted last has a row."""
+        return bool(self.stride) and (self.step - 1) % (self.stride or 1) == 0
+
+    @property
+    def has_probe(self) -> bool:
+        """Whether the step that was counted last has a probe."""
+        step = self.step_of_fit
+        return self.stride != 0 and step & (step - 1) == 0
+
 
 class Tracer:
     """Turns steps and epochs into the rows and probes of one trace file."""
@@ -118,7 +129,6 @@ class Tracer:
         self._writer = TraceWriter(path, setting)
         self._plans: dict[tuple[int, tuple[Column, ...]], _Plan] = {}
         self._fits: dict[int, _Progress] = {}
-        self._now = _Progress(fit=0, model=0, stride=None)
 
     @property
     def rows(self) -> int:
@@ -129,11 +139,6 @@ class Tracer:
     def bytes(self) -> int:
         """Bytes written."""
         return self._writer.bytes
-
-    @property
-    def fit(self) -> int:
-        """The fit that is traced now."""
-        return self._now.fit
 
     @property
     def digest(self) -> str:
@@ -147,31 +152,33 @@ class Tracer:
             stride = self.setting
         ended = [number for number, item in self._fits.items() if item.model == model]
         self._plans = {key: plan for key, plan in self._plans.items() if key[0] not in ended}
-        self._now = self._fits[fit] = _Progress(fit=fit, model=model, stride=stride)
+        self._fits[fit] = _Progress(fit=fit, model=model, stride=stride)
         while len(self.strides) <= model:
             self.strides.append(None)
 
-    def fit_continues(self, fit: int) -> None:
-        """Take note that a fit goes on which another one has interrupted."""
-        if fit in self._fits:
-            self._now = self._fits[fit]
+    def epoch_begins(self, fit: int, epoch: int) -> None:
+        """Take note of an epoch of a fit, from 1."""
+        now = self._fits[fit]
+        now.epoch, now.step = epoch, 0
 
-    def epoch_begins(self, epoch: int) -> None:
-        """Take note of an epoch, from 1."""
-        self._now.epoch, self._now.step = epoch, 0
-
-    def wants(self) -> bool:
-        """Count a step, and return whether it is to be recorded."""
-        self._now.step += 1
-        self._now.step_of_fit += 1
-        return self._now.stride is None or self._has_row() or self._has_probe()
+    def wants(self, fit: int) -> bool:
+        """Count a step of a fit, and return whether it is to be recorded."""
+        now = self._fits[fit]
+        now.step += 1
+        now.step_of_fit += 1
+        return now.stride is None or now.has_row or now.has_probe
 
     def step(
-        self, columns: tuple[Column, ...], state: State, arrays: Sequence[np.ndarray[Any, Any]]
+        self,
+        fit: int,
+        columns: tuple[Column, ...],
+        state: State,
+        arrays: Sequence[np.ndarray[Any, Any]],
     ) -> None:
-        """Record the step that was counted last.
+        """Record the step of a fit that was counted last.
 
         Args:
+            fit: The fit, from 0.
             columns: Columns of the batch and of the running loss.
             state: Returns kind, layer and role of each variable behind them.
             arrays: NumPy arrays: batch and loss, then the variables.
@@ -180,17 +187,19 @@ class Tracer:
             OSError: The trace cannot be written.
             TypeError: An array has a dtype that a trace cannot hold.
         """
-        plan = self._now.plan = self._plan_for(columns, state, arrays)
-        if self._has_row():
-            self._row(plan, arrays)
-        if self._has_probe():
-            self._probe(plan, arrays)
+        now = self._fits[fit]
+        now.plan = self._plan_for(now, columns, state, arrays)
+        if now.has_row:
+            self._row(now, now.plan, arrays)
+        if now.has_probe:
+            self._probe(now, now.plan, arrays)
 
-    def epoch_ends(self, tensors: Sequence[StateTensor]) -> str | None:
-        """Record an epoch's end.
+    def epoch_ends(self, fit: int, tensors: Sequence[StateTensor]) -> str | None:
+        """Record the end of an epoch of a fit.
 
         Args:
-            tensors: The state of model and optimizer.
+            fit: The fit, from 0.
+            tensors: The state of model and optimizers.
 
         Returns:
             The digest of the trace so far; None where no step of this fit was seen.
@@ -198,15 +207,16 @@ class Tracer:
         Raises:
             OSError: The trace cannot be written.
         """
+        now = self._fits[fit]
         arrays = [tensor.array for tensor in tensors]
-        if self._now.stride == 0 and arrays:
-            self._now.step = max(self._now.step, 1)  # where steps cannot be seen, none was counted
-            self._now.plan = self._plan_for((), lambda: describe(tensors), arrays)
-            self._row(self._now.plan, arrays)
-        if self._now.plan is None:
+        if now.stride == 0 and arrays:
+            now.step = max(now.step, 1)  # where steps cannot be seen, none was counted
+            now.plan = self._plan_for(now, (), lambda: describe(tensors), arrays)
+            self._row(now, now.plan, arrays)
+        if now.plan is None:
             return None
-        before = len(self._now.plan.block.columns) - len(arrays)
-        self._probe(self._now.plan, [*[None] * before, *arrays])
+        before = len(now.plan.block.columns) - len(arrays)
+        self._probe(now, now.plan, [*[None] * before, *arrays])
         self._writer.flush()
         return self._writer.digest
 
@@ -219,22 +229,16 @@ class Tracer:
         self._writer.close()
         self._writer.path.unlink(missing_ok=True)
 
-    def _has_row(self) -> bool:
-        return bool(self._now.stride) and (self._now.step - 1) % (self._now.stride or 1) == 0
-
-    def _has_probe(self) -> bool:
-        step = self._now.step_of_fit
-        return self._now.stride != 0 and step & (step - 1) == 0
-
     def _plan_for(
         self,
+        now: _Progress,
         columns: tuple[Column, ...],
         state: State,
         arrays: Sequence[np.ndarray[Any, Any]],
     ) -> _Plan:
-        plan = self._now.plan
+        plan = now.plan
         if plan is None or plan.columns is not columns:
-            plan = self._plans.get((self._now.fit, columns))
+            plan = self._plans.get((now.fit, columns))
         if plan is not None and len(plan.readers) == len(arrays):
             return plan
         own = [
@@ -250,14 +254,14 @@ class Tracer:
                 zip(state(), arrays[len(columns) :], strict=True)
             )
         ]
-        if self._now.stride is None:
-            self._now.stride = stride_for(sum(array.nbytes for array in arrays[len(columns) :]))
-        self.strides[self._now.model] = self._now.stride
+        if now.stride is None:
+            now.stride = stride_for(sum(array.nbytes for array in arrays[len(columns) :]))
+        self.strides[now.model] = now.stride
         every = [*columns, *own]
         order = sorted(range(len(every)), key=lambda index: KINDS.index(every[index].kind))
         ordered = [every[index] for index in order]
         plan = _Plan(
-            block=self._writer.block(self._now.model, self._now.stride, ordered),
+            block=self._writer.block(now.model, now.stride, ordered),
             columns=columns,
             readers=tuple(
                 (index, _reader(column, arrays[index]))
@@ -269,18 +273,18 @@ class Tracer:
                 if column.probe_bytes
             ),
         )
-        self._plans[self._now.fit, columns] = plan
+        self._plans[now.fit, columns] = plan
         return plan
 
-    def _row(self, plan: _Plan, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    def _row(self, now: _Progress, plan: _Plan, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         values = [read(arrays[index]) for index, read in plan.readers]
-        self._writer.row(plan.block, self._now.fit, self._now.epoch, self._now.step, values)
+        self._writer.row(plan.block, now.fit, now.epoch, now.step, values)
 
-    def _probe(self, plan: _Plan, arrays: Sequence[Any]) -> None:
+    def _probe(self, now: _Progress, plan: _Plan, arrays: Sequence[Any]) -> None:
         samples = b"".join(
             arrays[index].reshape(-1)[positions].tobytes() for index, positions in plan.probed
         )
-        self._writer.probe(plan.block, self._now.fit, self._now.epoch, self._now.step, samples)
+        self._writer.probe(plan.block, now.fit, now.epoch, now.step, samples)
 
 
 def _reader(column: Column, array: np.ndarray[Any, Any]) -> Callable[[Any], int]:

@@ -6,11 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from repro_audit.capture.determinism import usable_cores
 from repro_audit.recording.launcher import recording_environment
 from repro_audit.recording.request import Request
+from repro_audit.repeat.plan import Plan
 
-__all__ = ["clean_environment"]
+__all__ = ["clean_environment", "variables_set"]
 
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _PASSED = {
     "CONDA_PREFIX",
     "HOME",
@@ -19,6 +22,7 @@ _PASSED = {
     "LD_LIBRARY_PATH",
     "LOGNAME",
     "PATH",
+    "PYTHONHASHSEED",
     "PYTHONPATH",
     "SHELL",
     "SYSTEMROOT",
@@ -46,6 +50,21 @@ _PASSED_PREFIXES = (
 )
 
 
+def variables_set(plan: Plan) -> dict[str, str]:
+    """Return the variables that a repeat must set in its runs, which the user's shell does not.
+
+    Args:
+        plan: What is repeated, and how.
+    """
+    found: dict[str, str] = {}
+    if plan.jobs > 1:
+        # Fewer cores must not mean fewer threads: their number decides the bits.
+        found |= dict.fromkeys(_THREADS, str(usable_cores()))
+    if plan.suspicion is not None and plan.suspicion.factor == "hash-seed":
+        found["PYTHONHASHSEED"] = "0"  # that it varies is what is to be shown
+    return {name: value for name, value in found.items() if not os.environ.get(name)}
+
+
 def clean_environment(
     request: Request,
     passed: Sequence[str] = (),
@@ -53,8 +72,9 @@ def clean_environment(
 ) -> dict[str, str]:
     """Return the environment of one run.
 
-    PYTHONHASHSEED is fixed: as it is where it is a number, else to 0. PYTHONDONTWRITEBYTECODE
-    is not passed on, since every run would then compile every module anew.
+    PYTHONHASHSEED stays as it is: where it is not set, every run hashes otherwise, as it does
+    for the user. PYTHONDONTWRITEBYTECODE is not passed on, since every run would then compile
+    every module anew.
 
     Args:
         request: What the run is asked to record.
@@ -66,8 +86,6 @@ def clean_environment(
         for name, value in os.environ.items()
         if name in _PASSED or name in passed or name.startswith(_PASSED_PREFIXES)
     }
-    hash_seed = os.environ.get("PYTHONHASHSEED", "0")
-    environment["PYTHONHASHSEED"] = hash_seed if hash_seed.isdigit() else "0"
     environment["PYTHONUNBUFFERED"] = "1"
     for name, value in changes.items():
         if value is None:

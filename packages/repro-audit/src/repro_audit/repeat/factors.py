@@ -60,7 +60,7 @@ def combine(name: str, settings: Sequence[Setting]) -> Setting:
         environment={key: value for item in settings for key, value in item.environment.items()},
         elsewhere=any(item.elsewhere for item in settings),
         load=any(item.load for item in settings),
-        without=next((item.without for item in settings if item.without is not None), None),
+        aside=frozenset().union(*(item.aside for item in settings)),
     )
 
 

@@ -7,22 +7,25 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from repro_audit.errors import OutputError, RunError, printable
+from repro_audit.files import PathLock
 
 __all__ = [
     "AUDIT",
+    "FILES",
     "LOG",
     "MANIFEST",
     "WORKING_DIRECTORIES",
-    "prepare_directory",
+    "prepared_directory",
     "snapshot",
     "working_directory",
 ]
 
 AUDIT, REPORT, MANIFEST, LOG = "audit.json", "report.html", "manifest.json", "log.txt"
+FILES = "files.json"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
     r"run-\d+|control|bare|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
@@ -32,11 +35,13 @@ _MOST_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20
 
 
-def prepare_directory(directory: Path) -> None:
-    """Make the directory of a repeat, and clear it of an earlier repeat's files.
+@contextlib.contextmanager
+def prepared_directory(directory: Path) -> Iterator[None]:
+    """Make the directory of a repeat, clear it of an earlier repeat's files, and keep it.
 
     Raises:
-        RunError: It holds something that no repeat left there, or is where runs start.
+        RunError: It holds something that no repeat left there, is where runs start, or another
+            repeat keeps it.
         OutputError: It cannot be made or written.
     """
     if Path.cwd().is_relative_to(directory.resolve()):
@@ -47,7 +52,26 @@ def prepare_directory(directory: Path) -> None:
         raise RunError(message)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        entries = list(directory.iterdir())
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    lock = PathLock(directory / AUDIT)
+    if not lock.acquire():
+        message = (
+            f"{printable(str(directory))}: {lock.holder} repeats a run there. "
+            "Name another folder with --directory, or wait for its end."
+        )
+        raise RunError(message)
+    try:
+        _clear(directory, lock)
+        yield
+    finally:
+        lock.release()
+
+
+def _clear(directory: Path, lock: PathLock) -> None:
+    """Clear a directory of what an earlier repeat has left there."""
+    try:
+        entries = [entry for entry in directory.iterdir() if entry.name != lock.name]
         strangers = [entry.name for entry in entries if not _OURS.fullmatch(entry.name)]
         if strangers:
             message = (
@@ -64,30 +88,30 @@ def prepare_directory(directory: Path) -> None:
         # Else the evidence of one run would make the repository of the next one dirty.
         (directory / ".gitignore").write_text("*\n", encoding="utf-8")
     except OSError as error:
-        message = f"{printable(str(directory))}: cannot be written: {error.strerror}."
-        raise OutputError(message) from error
+        raise _unwritable(directory, error) from error
+
+
+def _unwritable(directory: Path, error: OSError) -> OutputError:
+    return OutputError(f"{printable(str(directory))}: cannot be written: {error.strerror}.")
 
 
 @contextlib.contextmanager
-def working_directory(
-    kind: str, directory: Path, *, elsewhere: bool = False, without: Collection[str] | None = None
-) -> Iterator[Path]:
+def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) -> Iterator[Path]:
     """Give the folder a run is started in, and take it away again where it was made for it.
 
     Args:
         kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
         directory: Where the evidence goes; never part of a copy.
         elsewhere: Whether to give a folder of another path, which shows the same files.
-        without: Paths that a copy is not to hold; None where no copy is wanted for that.
     """
-    if kind == "here" and not elsewhere and without is None:
+    if kind == "here" and not elsewhere:
         yield Path.cwd()
         return
     with tempfile.TemporaryDirectory(prefix="repro-audit-") as made:
         # One fixed name below the random one, so that nothing in a run depends on it.
         folder = Path(made) / ("elsewhere" if elsewhere else "cwd")
-        if kind == "copy" or without is not None:
-            _copy(Path.cwd(), folder, directory, without or ())
+        if kind == "copy":
+            _copy(Path.cwd(), folder, directory)
         else:
             folder.mkdir()
         if kind == "here" and elsewhere:
@@ -96,18 +120,15 @@ def working_directory(
         yield folder
 
 
-def _copy(source: Path, folder: Path, directory: Path, without: Collection[str]) -> None:
+def _copy(source: Path, folder: Path, directory: Path) -> None:
     """Copy a folder; large files are linked to, for they are data."""
     evidence = directory.resolve()
 
     def ignored(parent: str, names: list[str]) -> set[str]:
-        inside = Path(parent).relative_to(source)
         return {
             name
             for name in names
-            if _is_left_out(Path(parent) / name)
-            or str(inside / name) in without
-            or (Path(parent) / name).resolve() == evidence
+            if _is_left_out(Path(parent) / name) or (Path(parent) / name).resolve() == evidence
         }
 
     def copied(path: str, target: str) -> None:

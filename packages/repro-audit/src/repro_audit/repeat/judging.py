@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro_audit.audit import Audit, Control, Observation, SharedFile, audit
+from repro_audit.audit import Audit, Control, Observation, audit
 from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
 from repro_audit.errors import printable
+from repro_audit.repeat.environment import variables_set
 from repro_audit.repeat.folders import MANIFEST
+from repro_audit.repeat.output import compare_output
 from repro_audit.repeat.plan import BARE, CONTROL, Plan
 from repro_audit.repeat.running import Done
+from repro_audit.repeat.shared_files import Used, shared_files
+from repro_audit.wording import counted
 
 __all__ = ["GOOD", "judge", "with_apart"]
 
@@ -35,12 +39,17 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,
             require=plan.require,
+            accept_partial=plan.accept_partial,
             traces=[run.trace() for run in ordinary],
         )
     else:
         result = Audit(verdict="inconclusive", reason="no manifest", evidence="none", manifests=())
+    used = [(run.name, run.used or Used()) for run in done]
     result = result._replace(
-        runs=tuple(run.summary() for run in done), shared_state=_shared_state(done)
+        runs=tuple(run.summary() for run in done),
+        shared_state=shared_files(used),
+        set_by_repeat=_set_by_repeat(plan),
+        watched=_watched(done),
     )
     failed = next((run for run in done if run.problem is not None), None)
     if failed is not None:
@@ -50,7 +59,8 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
         result = _with_control(result, ordinary[0], others[CONTROL.name])
     if BARE.name in others:
         result = _with_observer(result, ordinary[0], others[BARE.name])
-    return _with_shared_state(result, [run.name for run in ordinary])
+    result = _with_shared_state(result, [run.name for run in ordinary])
+    return _with_output(plan, result, ordinary)
 
 
 def _with_control(result: Audit, run: Done, control: Done) -> Audit:
@@ -100,8 +110,9 @@ def _with_shared_state(result: Audit, ordinary: Sequence[str]) -> Audit:
     for file in result.shared_state:
         readers = [name for name in file.read_by if name in ordinary]
         if readers:
+            how = f"{file.left_by} left" if file.left_by else "changed after the first run began"
             reason = (
-                f"{readers[0]} read {printable(file.path)}, which {file.left_by} left: "
+                f"{readers[0]} read {printable(file.path)}, which {how}: "
                 "the runs are not independent"
             )
             if result.verdict in GOOD:
@@ -119,9 +130,9 @@ def with_apart(plan: Plan, result: Audit, run: Done, apart: Done) -> Audit:
         plan: What was repeated.
         result: The audit so far.
         run: An ordinary run.
-        apart: The run in a copy of the folder, without those files.
+        apart: The run for which those files were not there.
     """
-    where = "a run in a copy of the folder, without the files that the others left,"
+    where = "a run without the files that the others left"
     reason = None
     if apart.problem is not None or apart.manifest is None or run.manifest is None:
         reason = f"{where} did not come to its end: {apart.problem}"
@@ -133,23 +144,43 @@ def with_apart(plan: Plan, result: Audit, run: Done, apart: Done) -> Audit:
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,
             require=plan.require,
+            accept_partial=plan.accept_partial,
         ).verdict
         if verdict not in GOOD:
             reason = f"{where} is {verdict}: the runs are not independent"
     return result if reason is None else result._replace(verdict="inconclusive", reason=reason)
 
 
-def _shared_state(done: Sequence[Done]) -> tuple[SharedFile, ...]:
-    """Return the files that a run left where another could read them."""
-    left_by: dict[str, str] = {}
-    for run in done[:-1]:
-        for path in run.left:
-            left_by.setdefault(path, run.name)
-    return tuple(
-        SharedFile(
-            path=path,
-            left_by=name,
-            read_by=tuple(run.name for run in done if run.name != name and path in run.read),
-        )
-        for path, name in sorted(left_by.items())
-    )
+def _with_output(plan: Plan, result: Audit, ordinary: Sequence[Done]) -> Audit:
+    """Say where the runs print other things though all that was recorded agrees."""
+    if result.verdict not in GOOD:
+        return result
+    first = ordinary[0]
+    for run in ordinary[1:]:
+        folders = str(first.folder), str(run.folder)
+        found = compare_output(first.log, run.log, folders)
+        if found is not None:
+            said = f"the output of {first.name} and {run.name} differs, {found.text}"
+            if found.in_numbers and not plan.accept_partial:
+                reason = f"all that was recorded agrees, but {said}"
+                return result._replace(verdict="inconclusive", reason=reason)
+            return result._replace(reason=f"{result.reason}; but {said}")
+    return result
+
+
+def _set_by_repeat(plan: Plan) -> tuple[str, ...]:
+    """Say what runs are given that the user's shell leaves open."""
+    found = [f"{name}={value}" for name, value in variables_set(plan).items()]
+    if plan.folder_kind != plan.working_directory:
+        found.append("each run in a copy of the folder")
+    return tuple(found)
+
+
+def _watched(done: Sequence[Done]) -> str:
+    """Say which places were watched for files that runs share."""
+    silent = [run.name for run in done if run.used is None]
+    if silent:
+        return f"not known for {', '.join(silent)}, which did not come to its own end"
+    programs = max(run.used.programs for run in done if run.used is not None)
+    text = "all below the start folder; elsewhere what Python, h5py and TensorFlow's Python open"
+    return text + (f", not what {counted(programs, 'other program')} did" if programs else "")

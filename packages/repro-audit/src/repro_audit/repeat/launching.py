@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import repro_audit.recording
 from repro_audit.errors import RunError, printable
 
-__all__ = ["Ended", "launch", "log_tail"]
+__all__ = ["ASIDE_SUFFIX", "Ended", "launch", "log_tail"]
+
+ASIDE_SUFFIX = ".repro-audit-aside"
+"""What is added to the name of a file that is moved aside."""
 
 _POLL_S = 0.1
-_GRACE_S = 5.0
+_GRACE_S = 30.0
 _TAIL_BYTES = 64 * 1024
+_LOG_BYTES = 64 * 2**20
+_SUPERVISOR = Path(repro_audit.recording.__file__).with_name("supervisor")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a process ended: its exit code, negative for a signal, and its time in seconds."""
+    """How a process ended.
+
+    Attributes:
+        exit_code: Its exit code, negative for a signal.
+        duration_s: How long it took, in seconds.
+        timed_out: Whether it was ended because it took too long.
+        computing: Processes it started, itself apart, that computed with TensorFlow.
+    """
 
     exit_code: int
     duration_s: float
     timed_out: bool
+    computing: int = 0
 
 
 def launch(
@@ -40,78 +57,103 @@ def launch(
     tick: Callable[[float], None],
     stop: threading.Event,
     cores: Collection[int] | None = None,
+    aside: Collection[str] = (),
 ) -> Ended:
-    """Run a command in a process group of its own until it ends.
+    """Run a command, in a process group of its own, until it ends.
 
-    Whatever ends this call, an interrupt included, ends the whole group first.
+    Whatever ends this call, an interrupt or the end of this process included, ends all that the
+    command has started.
 
     Args:
         command: Arguments of the process.
         environment: Its whole environment.
         folder: Where it starts.
-        log: Takes its output and its errors.
+        log: Takes its output and its errors, the first 64 MiB of them.
         timeout_s: Seconds after which it is ended; None waits for ever.
         tick: Is called about ten times a second with the seconds elapsed.
         stop: Ends it when it is set.
         cores: The cores it may use; None is all.
+        aside: Files and folders that are not there as long as it runs.
 
     Raises:
-        RunError: It cannot be started, or was stopped.
+        RunError: It cannot be started, or was stopped, or a file cannot be moved aside.
     """
     started = time.monotonic()
-    with log.open("wb") as output:
-        try:
-            process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            message = f"{printable(command[0])}: cannot be started: {error.strerror}."
-            raise RunError(message) from error
-        timed_out = False
-        try:
-            if cores is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.sched_setaffinity(process.pid, cores)
-            while process.poll() is None:
-                if stop.is_set():
-                    message = "the run was stopped"
-                    raise RunError(message)
-                elapsed = time.monotonic() - started
-                if timeout_s is not None and elapsed > timeout_s:
-                    timed_out = True
-                    break
-                tick(elapsed)
-                try:
-                    process.wait(_POLL_S)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            _end_group(process)
+    pairs = [[path, f"{path}{ASIDE_SUFFIX}"] for path in sorted(aside)]
+    request = {
+        "command": list(command),
+        "log": str(log.resolve()),
+        "log_bytes": _LOG_BYTES,
+        "aside": pairs,
+    }
+    supervisor = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_SUPERVISOR)],
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    timed_out = False
+    try:
+        if cores is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(supervisor.pid, cores)
+        _say(supervisor, request)
+        while supervisor.poll() is None:
+            if stop.is_set():
+                message = "the run was stopped"
+                raise RunError(message)
+            elapsed = time.monotonic() - started
+            if timeout_s is not None and elapsed > timeout_s:
+                timed_out = True
+                break
+            tick(elapsed)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                supervisor.wait(_POLL_S)
+    finally:
+        said = _end(supervisor)
+        _put_back(pairs)
+    if said["error"] is not None:
+        message = f"{printable(command[0])}: cannot be started: {said['error']}."
+        raise RunError(message)
+    if said["moved"] < len(pairs):
+        message = f"{printable(pairs[0][0])}: cannot be moved aside, as this run needs it."
+        raise RunError(message)
     return Ended(
-        exit_code=process.returncode,
+        exit_code=said["exit_code"],
         duration_s=time.monotonic() - started,
         timed_out=timed_out,
+        computing=said["computing"],
     )
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all it started: politely, then not."""
-    for number, patience in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _GRACE_S)):
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            break
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
+def _put_back(pairs: Sequence[Sequence[str]]) -> None:
+    """Put files back where they were, should the supervisor have been killed before it did."""
+    for path, aside in pairs:
+        if os.path.lexists(aside) and not os.path.lexists(path):
+            os.rename(aside, path)  # noqa: PTH104 - a name need not be a Path's
+
+
+def _say(supervisor: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
+    """Tell the supervisor what to do."""
+    if supervisor.stdin is not None:
+        supervisor.stdin.write(json.dumps(request).encode() + b"\n")
+        supervisor.stdin.flush()
+
+
+def _end(supervisor: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Have the supervisor end what there is, and return what it says."""
+    content = b""
+    with contextlib.suppress(subprocess.TimeoutExpired, BrokenPipeError):
+        content = supervisor.communicate(timeout=_GRACE_S)[0]
+    supervisor.kill()
+    supervisor.wait()
+    try:
+        return dict(json.loads(content))
+    except ValueError:  # somebody has ended it
+        killed = -signal.SIGKILL
+        return {"error": None, "exit_code": killed, "computing": 0, "moved": sys.maxsize}
 
 
 def log_tail(log: Path, lines: int = 20) -> list[str]:

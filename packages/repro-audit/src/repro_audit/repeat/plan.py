@@ -37,6 +37,7 @@ class Plan:
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
         require: The least evidence.
+        accept_partial: Whether agreement may rest on the part of the training that was followed.
     """
 
     target: Sequence[str]
@@ -57,6 +58,7 @@ class Plan:
     atol: float | None = None
     ignore_metrics: Sequence[str] = ()
     require: str = "weights"
+    accept_partial: bool = False
 
     @property
     def folder_kind(self) -> str:
@@ -75,8 +77,8 @@ class Setting:
         environment: Variables that are set; None takes one away.
         elsewhere: Whether it starts in a folder of another path that shows the same files.
         load: Whether the machine is kept busy beside it.
-        without: Files that the copy of the folder that it starts in lacks; None where it starts
-            where the others do.
+        aside: Files and folders that are not there as long as it runs; below the start folder by
+            their paths from there.
     """
 
     name: str
@@ -84,7 +86,7 @@ class Setting:
     environment: Mapping[str, str | None] = field(default_factory=dict)
     elsewhere: bool = False
     load: bool = False
-    without: frozenset[str] | None = None
+    aside: frozenset[str] = frozenset()
 
 
 CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})

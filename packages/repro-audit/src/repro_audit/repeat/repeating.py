@@ -10,7 +10,7 @@ from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.factors import combine, watching
-from repro_audit.repeat.folders import AUDIT, prepare_directory
+from repro_audit.repeat.folders import AUDIT, prepared_directory
 from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.launching import log_tail
 from repro_audit.repeat.plan import BARE, CONTROL, Plan, Setting
@@ -50,7 +50,12 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
         RunError: A process cannot be started, or the directory is not one of a repeat.
         OutputError: The directory cannot be written.
     """
-    prepare_directory(plan.directory)
+    with prepared_directory(plan.directory):
+        return _repeat(plan, observer)
+
+
+def _repeat(plan: Plan, observer: Observer) -> Repeated:
+    """Do it in a directory that is this repeat's."""
     runner = Runner(plan, observer)
     settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
     settings += [CONTROL, *([BARE] if plan.bare else [])]
@@ -58,9 +63,9 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
     result = judge(plan, runner.done)
     # Whatever comes of the rest, this much is known.
     replace_file(plan.directory / AUDIT, serialize(result))
-    left = frozenset(path for run in runner.done for path in run.left)
+    left = frozenset(path for run in runner.done if run.used for path in run.used.left)
     if left and result.verdict in GOOD:
-        apart = _watched(plan, Setting(name="apart", without=left))
+        apart = _watched(plan, Setting(name="apart", aside=left))
         result = with_apart(plan, result, runner.done[0], *runner.run([apart]))
     failed = next((run for run in runner.done if run.problem is not None), None)
     result = _experiments(plan, runner, result)

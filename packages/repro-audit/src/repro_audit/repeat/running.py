@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,16 +17,16 @@ from repro_audit.errors import ManifestError, ReproAuditError
 from repro_audit.manifest import Manifest
 from repro_audit.recording.launcher import how_it_ended, python_command, settle
 from repro_audit.recording.request import Request
-from repro_audit.repeat.environment import clean_environment
-from repro_audit.repeat.folders import LOG, MANIFEST, snapshot, working_directory
+from repro_audit.repeat.environment import clean_environment, variables_set
+from repro_audit.repeat.folders import FILES, LOG, MANIFEST, snapshot, working_directory
 from repro_audit.repeat.launching import Ended, launch
 from repro_audit.repeat.loading import machine_busy
 from repro_audit.repeat.plan import Plan, Setting
+from repro_audit.repeat.shared_files import Used, read_used
 from repro_audit.trace import Trace, find_trace
+from repro_audit.wording import counted
 
 __all__ = ["Done", "Observer", "Runner"]
-
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 class Observer(Protocol):
@@ -51,7 +52,7 @@ class Done:
         ended: How it ended.
         manifest: Its manifest, if it left one.
         problem: What went wrong with it, in a sentence; None where all is well.
-        left: Files that it made or changed in the folder it started in.
+        used: The files that it read and left; None where it did not say.
         load_s: CPU time that the processes beside it took to keep the machine busy, in seconds.
     """
 
@@ -60,7 +61,7 @@ class Done:
     ended: Ended
     manifest: Manifest | None
     problem: str | None
-    left: tuple[str, ...]
+    used: Used | None
     load_s: float
 
     @property
@@ -72,11 +73,6 @@ class Done:
     def is_ordinary(self) -> bool:
         """Whether it differs from the others in nothing."""
         return self.name.startswith("run-")
-
-    @property
-    def read(self) -> tuple[str, ...]:
-        """Files older than it that it read in the folder it started in."""
-        return () if self.manifest is None else self.manifest.information.files_read or ()
 
     @property
     def log(self) -> Path:
@@ -111,6 +107,7 @@ class Runner:
             self._slots.put(slot)
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self._order: list[str] = []
+        self._began = time.time()
         self.done: list[Done] = []
 
     def run(self, settings: Sequence[Setting], *, stop_at_failure: bool = True) -> list[Done]:
@@ -162,7 +159,11 @@ class Runner:
         plan = self._plan
         own = (plan.directory / setting.name).resolve()
         own.mkdir()
-        request = Request(manifest=str(own / MANIFEST), **{"trace": plan.trace, **setting.request})
+        fields = {"trace": plan.trace, **setting.request}
+        files = own / FILES
+        request = Request(
+            manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
+        )
         target = list(plan.target)
         if not plan.module:
             target[0] = str(Path(target[0]).resolve()) if self._moves(setting) else target[0]
@@ -174,7 +175,6 @@ class Runner:
                     plan.folder_kind,
                     plan.directory,
                     elsewhere=setting.elsewhere,
-                    without=setting.without,
                 ) as folder,
                 machine_busy(on=setting.load) as load,
             ):
@@ -188,6 +188,7 @@ class Runner:
                     tick=lambda seconds: self._observer.elapsed(setting.name, seconds),
                     stop=self._stop,
                     cores=self._cores_of(slot),
+                    aside=[str(folder / path) for path in setting.aside],
                 )
                 load_s = load()
                 after = {} if self._moves(setting) else snapshot(folder, plan.directory)
@@ -195,28 +196,23 @@ class Runner:
             self._slots.put(slot)
         manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)
         self._observer.ended(setting.name, ended, manifest)
-        left = tuple(sorted(path for path in after if after[path] != before.get(path)))
+        left = [path for path in after if after[path] != before.get(path)]
         return Done(
             setting=setting,
             folder=own,
             ended=ended,
             manifest=manifest,
             problem=problem,
-            left=left,
+            used=read_used(files, left, plan.directory, self._began),
             load_s=load_s,
         )
 
     def _moves(self, setting: Setting) -> bool:
         """Whether a run starts in another folder than this one."""
-        apart = setting.elsewhere or setting.without is not None
-        return apart or self._plan.folder_kind != "here"
+        return setting.elsewhere or self._plan.folder_kind != "here"
 
     def _environment(self, setting: Setting, request: Request) -> dict[str, str]:
-        changes = dict(setting.environment)
-        if self._plan.jobs > 1:
-            # Fewer cores must not mean fewer threads: their number decides the bits.
-            for name in _THREADS:
-                changes.setdefault(name, os.environ.get(name) or str(len(self._cores)))
+        changes = {**variables_set(self._plan), **setting.environment}
         return clean_environment(request, self._plan.pass_environment, changes)
 
     def _cores_of(self, slot: int) -> list[int] | None:
@@ -245,7 +241,7 @@ def _read(
     name = setting.name
     manifest = unreadable = None
     try:
-        manifest = settle(path, ended.exit_code)
+        manifest = settle(path, ended.exit_code, ended.computing)
     except ManifestError as error:
         unreadable = str(error)
     except ReproAuditError as error:
@@ -256,5 +252,11 @@ def _read(
         return manifest, f"{name} {how_it_ended(ended.exit_code)}"
     if unreadable is not None:
         return None, unreadable
-    trained = manifest is not None and (manifest.outcomes.fits or setting.request.get("bare"))
-    return manifest, None if trained else f"{name}: no training seen"
+    trained = manifest is not None and (manifest.has_outcomes or setting.request.get("bare"))
+    if trained:
+        return manifest, None
+    seen = f"{name}: no training seen"
+    if ended.computing:
+        where = counted(ended.computing, "child process")
+        seen += f"; {where} computed with TensorFlow, which cannot be followed"
+    return manifest, seen

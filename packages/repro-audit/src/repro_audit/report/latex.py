@@ -16,7 +16,13 @@ from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, final_metrics
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.report.experiments import envelope_facts, spread_line
-from repro_audit.report.summary import COMPARED, claims_summary, number, summarize
+from repro_audit.report.summary import (
+    COMPARED,
+    claims_summary,
+    evidence_of,
+    number,
+    summarize,
+)
 from repro_audit.wording import counted
 
 __all__ = ["escape", "render_latex"]
@@ -115,8 +121,8 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
     """Say how the runs compare, on what evidence, and what else was tried."""
     said = _VERDICTS.get(result.verdict) or escape(result.reason)
     which = counted(len(result.manifests), "run") + (" compared" if result.comparisons else "")
-    evidence = f"evidence: {result.evidence}, that is {COMPARED[result.evidence]}"
-    yield "Verdict", rf"\textbf{{{result.verdict}}}: {said} ({which}; {evidence})."
+    grounds = f"evidence: {evidence_of(result)}, that is {COMPARED[result.evidence]}"
+    yield "Verdict", rf"\textbf{{{result.verdict}}}: {said} ({which}; {grounds})."
     if result.comparisons:
         alone = [
             f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"

@@ -22,8 +22,10 @@ from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
     NO_CAUSE_MEANS,
+    beside_the_verdict,
     claims_summary,
     distance,
+    evidence_of,
     headline,
     number,
     shared_state_read,
@@ -42,7 +44,9 @@ def render_markdown(result: Audit, manifests: Sequence[Manifest]) -> str:
     """
     word, _, text = headline(result)
     lines = [f"## repro-audit: {word}", "", f"{plain(text)}."]
-    lines += ["", f"Evidence: **{result.evidence}**."]
+    lines += ["", f"Evidence: **{evidence_of(result)}**."]
+    for label, line in beside_the_verdict(result):
+        lines += ["", f"{label.capitalize()}: {plain(line)}."]
     if len(result.groups) > 1 and len(result.manifests) > 2:
         lines += ["", f"{len(result.groups)} groups of identical outcomes:", ""]
         for members in result.groups:

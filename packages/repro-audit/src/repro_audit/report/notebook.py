@@ -12,7 +12,7 @@ from repro_audit.compare import Comparison
 from repro_audit.errors import MissingExtraError
 from repro_audit.manifest import Manifest
 from repro_audit.report.figure import short_names
-from repro_audit.report.summary import headline, summarize
+from repro_audit.report.summary import evidence_of, headline, summarize
 from repro_audit.report.templates import template
 
 __all__ = ["audit_cell", "comparison_cell", "recording_cell"]
@@ -68,5 +68,6 @@ def _cell(said: Audit | Comparison, **more: Any) -> str | None:
     values: dict[str, Any] = {"names": (), "findings": (), "claims": (), "summary": ()}
     values["comparisons"] = said.comparisons if isinstance(said, Audit) else ()
     values |= {"word": said.verdict, "style": said.verdict}
-    values |= {"reason": said.reason, "evidence": said.evidence}
+    known = evidence_of(said) if isinstance(said, Audit) else said.evidence
+    values |= {"reason": said.reason, "evidence": known}
     return cell.render({**values, **more})

@@ -16,8 +16,10 @@ __all__ = [
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
     "Headline",
+    "beside_the_verdict",
     "claims_summary",
     "distance",
+    "evidence_of",
     "headline",
     "number",
     "shared_state_read",
@@ -69,12 +71,31 @@ COMPARED = {
 }
 """What was compared, or recorded, at each kind of evidence."""
 
+_DIGEST_ALONE = {True: "by its digest alone", False: "in part by its digest alone"}
+"""What to say of evidence `trace` where traces were not there to be read: all of them, or some."""
+
 _CLAIMED = {
     "match": ("claims hold", "close", 0),
     "differ": ("claims differ", "divergent", 1),
     "missing": ("claims not decided", "inconclusive", 2),
 }
 _MOST_LISTED = 8
+
+
+def evidence_of(result: Audit) -> str:
+    """Return an audit's evidence, and where it is a trace that nobody has read, that."""
+    unread = [not item.trace_read for item in result.manifests]
+    if result.evidence != "trace" or not any(unread):
+        return result.evidence
+    return f"trace, {_DIGEST_ALONE[all(unread)]}"
+
+
+def beside_the_verdict(result: Audit) -> Iterator[tuple[str, str]]:
+    """Yield what a reader of a repeat's verdict must know, as pairs of a word and a line."""
+    if result.set_by_repeat:
+        yield "set by repeat", ", ".join(map(printable, result.set_by_repeat))
+    if result.watched:
+        yield "files watched", printable(result.watched)
 
 
 class Headline(NamedTuple):
@@ -116,7 +137,8 @@ def claims_summary(result: Audit) -> str:
 def shared_state_read(result: Audit) -> str:
     """Say which files that one run left another has read."""
     read = [
-        f"{printable(file.path)} was left by {file.left_by} and read by {', '.join(file.read_by)}"
+        f"{printable(file.path)} was left by {file.left_by or 'something that was not seen'} and "
+        f"read by {', '.join(file.read_by)}"
         for file in result.shared_state
         if file.read_by
     ]

@@ -41,8 +41,10 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.globals.update(
+        beside_the_verdict=summary.beside_the_verdict,
         claims_summary=summary.claims_summary,
         counted=counted,
+        evidence_of=summary.evidence_of,
         number=summary.number,
         how_far=summary.distance,
         shared_state_read=summary.shared_state_read,

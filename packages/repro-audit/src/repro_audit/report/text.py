@@ -25,8 +25,10 @@ from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import (
     NO_CAUSE,
     NO_CAUSE_MEANS,
+    beside_the_verdict,
     claims_summary,
     distance,
+    evidence_of,
     headline,
     number,
     shared_state_read,
@@ -66,7 +68,10 @@ def render_text(
 def _headline(page: Page, result: Audit, *, evidence: bool = True) -> None:
     """Show what decides."""
     word, style, text = headline(result)
-    page.verdict(style, f"{text} (evidence: {result.evidence})" if evidence else text, word=word)
+    shown = f"{text} (evidence: {evidence_of(result)})" if evidence else text
+    page.verdict(style, shown, word=word)
+    for label, line in beside_the_verdict(result):
+        page.labelled(label, line, 13)
 
 
 def _experiments(page: Page, result: Audit) -> None:

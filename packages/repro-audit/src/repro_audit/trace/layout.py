@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "BEGIN",
     "FINGERPRINT",
     "HEAD_WORDS",
     "KINDS",
@@ -30,6 +31,9 @@ __all__ = [
 
 SCHEMA = "repro-audit/trace-1"
 FINGERPRINT = "XXH3-64"
+BEGIN = b'{"schema":"repro-audit/trace-'
+"""How the first line of any trace begins, whatever its version."""
+
 KINDS = ("batch", "random", "loss", "weight", "optimizer")
 """Kinds of column, in execution order."""
 

@@ -85,6 +85,7 @@ class Trace:
 
     Attributes:
         name: What messages call it.
+        verified: Whether it was checked against the manifest's digest.
     """
 
     def __init__(self, path: Path, *, size: int, digest: str | None, ended: bool) -> None:
@@ -98,20 +99,26 @@ class Trace:
         """
         self.name = printable(str(path))
         self.digest = digest
+        self.verified = False
         self._path = path
         self._size = size
         self._ended = ended
 
     def verify(self) -> None:
-        """Check the file against the manifest's digest.
+        """Check what the manifest's digest covers of the file, once.
 
         Raises:
             TraceError: It is another file, or damaged.
         """
+        if self.verified:
+            return
         buffer = memoryview(bytearray(_CHUNK_BYTES))
         with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
-            while file.read_into(buffer):
+            # What a killed run has written behind it is covered by nothing.
+            while file.left and file.read_into(buffer[: min(len(buffer), file.left)]):
                 pass
+            file.check()
+        self.verified = True
 
     def parts(self) -> Iterator[Block | Rows | Probe]:
         """Yield what stands in the trace, in its order, rows in groups.
@@ -164,6 +171,11 @@ class _Checked:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    @property
+    def left(self) -> int:
+        """How many of the bytes that the digest covers are still to be read."""
+        return max(0, self._size - self._seen)
+
     def read_into(self, buffer: memoryview) -> int:
         """Read the next bytes into a buffer; return how many, 0 at the end.
 
@@ -178,15 +190,23 @@ class _Checked:
         covered = max(0, min(count, self._size - self._seen))
         self._hasher.update(buffer[:covered])
         self._seen += count
-        if not count and self._digest is not None:
-            actual = "sha256:" + self._hasher.hexdigest()
-            if actual != self._digest:
-                message = (
-                    f"{self._name}: expected {self._digest}, as the manifest says, received "
-                    f"{actual}. It was damaged, or belongs to another run."
-                )
-                raise TraceError(message)
+        if not count:
+            self.check()
         return count
+
+    def check(self) -> None:
+        """Compare the digest of what was read with what the manifest says.
+
+        Raises:
+            TraceError: It is another.
+        """
+        actual = "sha256:" + self._hasher.hexdigest()
+        if self._digest is not None and actual != self._digest:
+            message = (
+                f"{self._name}: expected {self._digest}, as the manifest says, received "
+                f"{actual}. It was damaged, or belongs to another run."
+            )
+            raise TraceError(message)
 
 
 class _Parser:

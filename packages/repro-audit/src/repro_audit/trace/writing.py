@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import struct
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from repro_audit.errors import OutputError, printable
 from repro_audit.trace.layout import (
+    BEGIN,
     HEAD_WORDS,
     PROBE,
     ROW,
@@ -45,11 +48,13 @@ class TraceWriter:
         self.bytes = 0
         self._blocks: dict[tuple[int, int, tuple[Column, ...]], Block] = {}
         self._hasher = hashlib.sha256()
+        _check_is_trace(path)
         try:
             # A new file, not a shorter old one: whoever reads the old one goes on reading it.
             path.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._descriptor = os.open(path, flags, 0o666)
+            self._status = os.fstat(self._descriptor)
             try:
                 self._append(start_line(setting))
             except OSError:
@@ -128,9 +133,15 @@ class TraceWriter:
         """Close the file. Closing it again does nothing."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # the script has closed it
+                if os.path.samestat(os.fstat(descriptor), self._status):
+                    os.close(descriptor)
 
     def _append(self, content: bytes) -> None:
+        # A script may close every descriptor, and the next file that it opens take our number.
+        if not os.path.samestat(os.fstat(self._descriptor), self._status):
+            message = "the script has closed the trace"
+            raise OSError(errno.EBADF, message)
         # One call: another process sees whole records. Where the disk has no room for all of
         # it, the next call says so.
         rest = memoryview(content)
@@ -138,6 +149,27 @@ class TraceWriter:
             rest = rest[os.write(self._descriptor, rest) :]
         self._hasher.update(content)
         self.bytes += len(content)
+
+
+def _check_is_trace(path: Path) -> None:
+    """Refuse to take the place of a file that is no trace: nobody has named it.
+
+    Raises:
+        OutputError: It is none.
+    """
+    try:
+        begin = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                begin = file.read(len(BEGIN))
+    except OSError:
+        return  # what creating it will tell
+    if begin not in {b"", BEGIN}:
+        message = (
+            f"{printable(str(path))}: there is a file that is no trace of repro-audit, and the "
+            "trace would take its place. Name another manifest, or move the file."
+        )
+        raise OutputError(message)
 
 
 def _head(kind: int, block: Block, fit: int, epoch: int, step: int) -> bytes:

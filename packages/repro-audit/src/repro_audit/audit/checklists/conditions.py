@@ -7,7 +7,7 @@ import shlex
 from repro_audit.audit.checklists.evidence import Evidence, Statement, reasons
 from repro_audit.audit.checklists.wording import brief, configured, listed, setting, settings, size
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.conditions import Data, Requirements, TrainedModel
+from repro_audit.manifest.conditions import Data, Requirements, TrainedModel, optimizer_field
 from repro_audit.wording import counted
 
 __all__ = [
@@ -107,11 +107,12 @@ def _optimizer(manifest: Manifest) -> Statement | None:
     return _statement(
         [
             (
-                f"{_MODELS}[{index}].optimizer",
-                f"Optimizer{_of(index, models)}: {configured(model.optimizer)}.",
+                f"{_MODELS}[{index}].{optimizer_field(number)}",
+                f"Optimizer{_of(index, models)}: {configured(optimizer)}.",
             )
             for index, model in enumerate(models[:_MOST])
-            if model.optimizer is not None
+            for number, optimizer in enumerate(model.optimizers[:_MOST])
+            if optimizer is not None
         ]
     )
 
@@ -297,7 +298,7 @@ def _code_files(manifest: Manifest) -> Statement | None:
     code = manifest.conditions.code
     if code is None or not code.files:
         return None
-    text = f"Digests of {counted(len(code.files), 'project file')}."
+    text = f"Digests of {counted(len(code.files), 'source file')}."
     return Statement(text, ("$.conditions.code.files",))
 
 
@@ -326,4 +327,4 @@ REQUIREMENTS = Evidence(
 )
 COMMAND = Evidence("the command", _CODE, _command)
 COMMIT = Evidence("a git commit", f"{_CODE}.git", _commit)
-CODE_FILES = Evidence("project files", f"{_CODE}.files", _code_files)
+CODE_FILES = Evidence("source files", f"{_CODE}.files", _code_files)

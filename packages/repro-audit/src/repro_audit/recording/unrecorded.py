@@ -7,50 +7,49 @@ added to a fit, no step is seen, and a model is read only when its training is o
 from __future__ import annotations
 
 import atexit
-import functools
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import wrapt
-
 from repro_audit.manifest.writing import write
-from repro_audit.recording.calls import replace_method
 from repro_audit.recording.draft import Draft
-from repro_audit.recording.loops import Loops
 from repro_audit.recording.models import Models
+from repro_audit.recording.patching import Call, Watch
+from repro_audit.recording.process import process
 from repro_audit.recording.request import Request
 
-__all__ = ["Bare"]
+__all__ = ["Unrecorded"]
+
+_MODEL = "keras.src.models.model"
+_STATE = "$.outcomes.final_state"
 
 
-class Bare:
+class Unrecorded:
     """One process that is not recorded."""
 
     def __init__(self, request: Request) -> None:
         self._path = Path(request.manifest)
-        self._pid = os.getpid()
-        self._inside = False
         self._draft = Draft()
+        self._told = False
         self._over = False
-        self._loops = Loops(lambda: None if self._inside or self._over else self)
 
     def install(self) -> None:
         """See from now on which models are trained."""
         atexit.register(self.stop)
-        wrapt.when_imported("keras.src.models.model")(self._models_defined)
-        self._loops.install()
+        for name, watcher in (("fit", self._fit), ("evaluate", self._evaluate)):
+            process.patches.watch(_MODEL, f"Model.{name}", watcher, lost=_STATE)
+        process.updates.install(process.patches)
 
     # Of a script that records itself, the part it records counts.
 
     def start(self) -> None:
-        """Begin anew."""
+        """Begin anew; from now on the script tells of its loops."""
         self._draft = Draft()
+        self._told = True
 
     def stop(self) -> None:
         """Read the state that every model ends with, and write it."""
-        if self._over or os.getpid() != self._pid:
+        if self._over or process.is_child:
             return
         self._over = True
         if not self._draft.models:
@@ -71,17 +70,30 @@ class Bare:
 
     def watch(self, model: Any) -> None:
         """Take note of a model."""
-        self._models().seen(model)
+        if not self._over:
+            self._models().seen(model)
 
-    model_found = watch
+    def loop_model_found(self, model: Any) -> None:
+        """Take note of what a loop trains, unless the script tells of loops."""
+        if not self._told:
+            self.watch(model)
+
+    def optimizer_found(self, model: Any, optimizer: Any) -> None:
+        """Read nothing."""
+
+    def trained_otherwise(self, variable: Any) -> None:
+        """Read nothing."""
+
+    def unfollowed(self, noun: str, rest: str) -> None:
+        """Count nothing."""
 
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Take note of a model."""
         self.watch(model)
 
-    def loop_steps(self, model: Any, steps: int) -> None:
+    def loop_updates(self, model: Any, steps: int) -> None:
         """Take note of a model."""
-        self.watch(model)
+        self.loop_model_found(model)
 
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Take note of a model."""
@@ -91,26 +103,22 @@ class Bare:
         # Not before there is a model: this imports NumPy, and the script has the first word.
         from repro_audit.recording.tensorflow import TensorFlow
 
-        return Models(self._draft, TensorFlow())
+        return Models(self._draft, TensorFlow(process.updates.optimizers))
 
-    def _models_defined(self, module: Any) -> None:
-        for name in ("fit", "evaluate"):
-            replace_method(module.Model, name, functools.partial(self._called, name=name))
-
-    def _called(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def called(model: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._inside or self._over:
-                return original(model, *args, **kwargs)
+    def _fit(self, call: Call) -> Watch:
+        model = call.args[0]
+        with process.turn.taken(model) as mine, process.updates.of_fit(model):
+            if not mine or self._over:
+                return
             models = self._models()
             item = models.seen(model)
-            self._inside = True
-            try:
-                result = original(model, *args, **kwargs)
-            finally:
-                self._inside = False
-            if name == "fit":
-                models.read_final(item, model)
-            return result
+            yield None
+            models.read_final(item, model)
 
-        return called
+    def _evaluate(self, call: Call) -> Watch:
+        model = call.args[0]
+        if process.turn.inside or process.turn.elsewhere or self._over:
+            return
+        self.watch(model)
+        with process.turn.taken(model):
+            yield None

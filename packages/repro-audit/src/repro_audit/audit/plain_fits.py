@@ -1,0 +1,107 @@
+"""The fits of which everything is known that decides how many steps they take and what they say.
+
+A check that is to be exact is silent on all others: a train step or a callback of the user's own
+may do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from repro_audit.manifest import Manifest
+from repro_audit.manifest.conditions import DatasetOptions, Execution, FitArguments, TrainedModel
+from repro_audit.manifest.records import FitOutcome
+
+__all__ = ["PlainFit", "plain_fits", "standard_metrics"]
+
+_MODELS = frozenset({"Sequential", "Functional"})
+"""Models of Keras's own, which train by its own step."""
+
+_QUIET = frozenset({"CSVLogger", "History", "ModelCheckpoint", "ProgbarLogger", "TensorBoard"})
+"""Callbacks of Keras that look on, and change neither a log nor the training."""
+
+_ENDING = frozenset({"EarlyStopping", "TerminateOnNaN"})
+"""Those that may end a fit early."""
+
+_STEERING = frozenset({"LearningRateScheduler", "ReduceLROnPlateau"})
+"""Those that change the learning rate, and add it to the logs."""
+
+
+class PlainFit(NamedTuple):
+    """A fit by Keras's own step, with callbacks of Keras alone.
+
+    Attributes:
+        number: The fit, from 0.
+        arguments: What it was asked to do.
+        outcome: What it produced.
+        model: The model it trained.
+        execution: How its steps are executed.
+        data: What it was given as training data.
+        may_end_early: Whether a callback may have ended it.
+        may_steer: Whether a callback may have changed its learning rate.
+    """
+
+    number: int
+    arguments: FitArguments
+    outcome: FitOutcome
+    model: TrainedModel
+    execution: Execution
+    data: DatasetOptions | None
+    may_end_early: bool
+    may_steer: bool
+
+    @property
+    def where(self) -> str:
+        """JSONPath of its outcome."""
+        return f"$.outcomes.fits[{self.number}]"
+
+
+def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
+    """Yield the fits of a manifest that came to their own end and hold no code of the user's."""
+    training, determinism = manifest.conditions.training, manifest.conditions.determinism
+    if training is None or determinism is None:
+        return
+    execution = {item.model: item for item in determinism.execution}
+    data = {item.fit: item for item in determinism.datasets if item.argument == "x"}
+    for number, (asked, outcome) in enumerate(
+        zip(training.fits, manifest.outcomes.fits, strict=False)
+    ):
+        model = training.models[asked.model] if asked.model < len(training.models) else None
+        how = execution.get(asked.model)
+        callbacks = set(asked.callbacks)
+        known = callbacks <= _QUIET | _ENDING | _STEERING
+        if model is None or how is None or not asked.arguments or not known:
+            continue
+        if _is_keras_own(model) and outcome.ended and how.replicas == 1:
+            yield PlainFit(
+                number=number,
+                arguments=asked,
+                outcome=outcome,
+                model=model,
+                execution=how,
+                data=data.get(number),
+                may_end_early=bool(callbacks & _ENDING),
+                may_steer=bool(callbacks & _STEERING),
+            )
+
+
+def standard_metrics(model: TrainedModel) -> frozenset[str]:
+    """Return the names of the metrics that are Keras's own: the loss, and the accuracy by name."""
+    return frozenset({"loss", *({"accuracy", "acc"} & set(_names(model.metrics)))})
+
+
+def _is_keras_own(model: TrainedModel) -> bool:
+    """Whether a model is of a class of Keras, and not of one that is only called so."""
+    module = model.config.get("module") if isinstance(model.config, dict) else None
+    own = isinstance(module, str) and module.partition(".")[0] == "keras"
+    return own and model.class_name in _MODELS
+
+
+def _names(metrics: object) -> Iterator[str]:
+    """Yield the metrics that were given by their names."""
+    if isinstance(metrics, str):
+        yield metrics
+    elif isinstance(metrics, list | tuple):
+        for item in metrics:
+            yield from _names(item)

@@ -1,0 +1,200 @@
+"""RA6xx: digests and states that can be computed again from what stands beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
+from repro_audit.audit.plain_fits import plain_fits
+from repro_audit.audit.rules import Seen, rule
+from repro_audit.canonical import digest_json
+from repro_audit.errors import printable
+from repro_audit.manifest import Manifest, unstructure
+from repro_audit.manifest.records import Tensor
+
+_FORMATS = {"float32": "<f", "float64": "<d", "float16": "<e"}
+_INTEGER_BYTES = {"int32": 4, "int64": 8, "uint32": 4}
+_ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+_MOST_BYTES = 2**26
+_MOST_DRAWS = 65_536
+_CONSTANT = {"Zeros": 0.0, "Ones": 1.0}
+_BUILT_AS_SAID = frozenset(
+    {
+        "BatchNormalization", "Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv1D",
+        "DepthwiseConv2D", "LayerNormalization",
+    }
+)  # fmt: skip
+"""Layers whose weights are what their initializers give; that of an LSTM's bias is changed."""
+
+
+@rule(
+    "RA606",
+    "error",
+    "a digest of a condition does not match the values beside it",
+    why=WHY,
+    remedy=REMEDY,
+    source=SOURCE,
+    contradicts=True,
+)
+def condition_digests(manifest: Manifest) -> Iterator[Seen]:
+    """A data set's digest, or its size, or a model's digest, is not that of what stands there."""
+    for role, data in (manifest.conditions.data or {}).items():
+        where = f"$.conditions.data.{printable(role)}"
+        if data.digest != digest_json([unstructure(item) for item in data.arrays]):
+            yield Seen("The digest of a data set is not that of its arrays.", f"{where}.digest")
+        first = data.arrays[0] if data.arrays else None
+        if first is not None and first.dtype != "file":
+            size = first.shape[0] if first.shape else None
+            if data.samples != size:
+                yield Seen(
+                    f"The data set is said to hold {data.samples:,} samples, "
+                    f"and its first array holds {size:,}."
+                    if data.samples is not None and size is not None
+                    else "The number of samples is not that of the first array.",
+                    f"{where}.samples",
+                )
+    training = manifest.conditions.training
+    for index, model in enumerate(training.models if training else ()):
+        said = model.config_digest
+        if said is not None and said != digest_json(model.config):
+            yield Seen(
+                "The digest of a model's config is not that of the config.",
+                f"$.conditions.training.models[{index}].config_digest",
+            )
+
+
+@rule(
+    "RA607",
+    "error",
+    "initial weights are not what their initializers give",
+    why=WHY,
+    remedy=REMEDY,
+    source="Keras: Zeros and Ones; the state of a SeedGenerator is its seed and a count",
+    contradicts=True,
+)
+def initial_weights(manifest: Manifest) -> Iterator[Seen]:
+    """Nothing was loaded, and a weight that begins as zeros or ones, or as a seed, does not."""
+    initializers, seeds = manifest.conditions.initializers, manifest.conditions.seeds
+    if initializers is None or initializers.restored is not False:
+        return
+    constant: dict[tuple[int, str, str], set[str]] = {}
+    for item in initializers.layers:
+        constant.setdefault((item.model, item.layer, item.role), set()).add(item.initializer)
+    # A later model may share layers with one that was trained by then.
+    for model, tensors in enumerate(manifest.outcomes.initial_weights[:1]):
+        states = [item.seed for item in seeds.layers if item.model == model] if seeds else []
+        random = [item for item in tensors or () if item.role == "seed_generator_state"]
+        for position, tensor in enumerate(tensors or ()):
+            names = constant.get((model, tensor.layer, tensor.role), set())
+            name = next(iter(names), "")
+            wrong = False
+            if tensor.layer in _BUILT_AS_SAID and len(names) == 1 and name in _CONSTANT:
+                expected = _filled(tensor, _CONSTANT[name])
+                wrong = expected is not None and tensor.digest != expected
+            elif tensor.role == "seed_generator_state" and len(states) == len(random):
+                known = (state for seed in states for state in _seed_states(tensor, seed))
+                wrong = all(tensor.digest != state for state in known)
+                name = "its seed"
+            if wrong:
+                label = f"{printable(tensor.layer)} {printable(tensor.role)} at {position}"
+                yield Seen(
+                    f"No weight was loaded, and {label} of model {model} does not begin as "
+                    f"{name.lower()}.",
+                    f"$.outcomes.initial_weights[{model}]",
+                )
+
+
+@rule(
+    "RA608",
+    "error",
+    "the learning rate is not the one that was used",
+    why=WHY,
+    remedy=REMEDY,
+    source="Keras: the learning rate is a variable of the optimizer, unless a schedule gives it",
+    contradicts=True,
+)
+def learning_rate(manifest: Manifest) -> Iterator[Seen]:
+    """Nothing changes the learning rate, and the optimizer ends with another than its config's."""
+    fits = list(plain_fits(manifest))
+    if len(fits) != 1 or len(manifest.outcomes.fits) != 1 or fits[0].may_steer:
+        return
+    model = fits[0].arguments.model
+    finals = manifest.outcomes.final_state
+    tensors = (finals[model] if model < len(finals) else None) or ()
+    found = [item for item in tensors if item.role == "learning_rate"]
+    optimizer, more = fits[0].model.optimizer, fits[0].model.more_optimizers
+    value = optimizer["config"].get("learning_rate") if _has_config(optimizer) else None
+    if more or len(found) != 1 or not _is_number(value):
+        return
+    expected = _filled(found[0], float(value))
+    if expected is not None and found[0].digest != expected:
+        yield Seen(
+            f"The optimizer was configured with a learning rate of {value:g} and ended with "
+            "another, which nothing in the run changes.",
+            f"$.conditions.training.models[{model}].optimizer",
+        )
+
+
+def count_of(tensor: Tensor, *, below: int) -> int | None:
+    """Return the number that a tensor holds if it is below a limit, or None.
+
+    Args:
+        tensor: An integer of rank 0.
+        below: The limit.
+    """
+    size = _INTEGER_BYTES.get(tensor.dtype)
+    if size is None or tensor.shape:
+        return None
+    numbers = range(min(below, _MOST_DRAWS))
+    found = (
+        item for item in numbers if _digest(tensor, item.to_bytes(size, "little")) == tensor.digest
+    )
+    return next(found, None)
+
+
+def _has_config(optimizer: Any) -> bool:
+    return isinstance(optimizer, dict) and isinstance(optimizer.get("config"), dict)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _filled(tensor: Tensor, value: float) -> str | None:
+    """Return the digest of a tensor of this shape that holds one value; None if that is unknown."""
+    size = math.prod(tensor.shape)
+    item = _ITEM_BYTES.get(tensor.dtype)
+    if item is None or size * item > _MOST_BYTES:
+        return None
+    if value == 0:
+        content = bytes(size * item)
+    else:
+        try:
+            content = struct.pack(_FORMATS[tensor.dtype], value) * size
+        except (KeyError, OverflowError):
+            return None
+    return _digest(tensor, content)
+
+
+def _seed_states(tensor: Tensor, seed: int) -> Iterator[str]:
+    """Yield the digests of a generator's state with this seed, after 0, 1, 2 … draws."""
+    size = _INTEGER_BYTES.get(tensor.dtype)
+    if size is None or tensor.shape != (2,):
+        yield tensor.digest  # another Keras keeps it otherwise
+        return
+    for draws in range(_MOST_DRAWS):
+        content = b"".join(
+            (item % 2 ** (8 * size)).to_bytes(size, "little") for item in (seed, draws)
+        )
+        yield _digest(tensor, content)
+
+
+def _digest(tensor: Tensor, content: bytes) -> str:
+    """Return the digest of an array as `repro_audit.canonical.digest_array` makes it."""
+    shape = ",".join(map(str, tensor.shape))
+    head = f"{tensor.dtype} {shape}\n".encode()
+    return "sha256:" + hashlib.sha256(head + content).hexdigest()

@@ -1,0 +1,178 @@
+"""Stand between `repeat` and a run: what the run starts must not outlive whoever asked for it.
+
+It reads one line of JSON from its input, moves files aside if it is to, starts the run and
+hands its output on to a log, up to a size. When the run has ended, or the input is closed
+because `repeat` is gone, in whatever way, it ends all that the run has started and puts the
+files back. What it saw it says in one line of JSON.
+
+Of the standard library alone, and started with ``-I -S``: nothing of the run's environment
+reaches it, though it hands all of that on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from descendants import Descendants  # type: ignore[import-not-found] # the file beside this one
+
+_PR_SET_CHILD_SUBREAPER = 36
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_S = 0.1
+_GRACE_S = 5.0
+_AFTER_S = 0.2
+_CHUNK = 65_536
+
+
+def main() -> None:
+    """Supervise one run."""
+    request = json.loads(sys.stdin.buffer.readline())
+    # The closed input says it all. A signal that was ignored before stays so for the run.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    if sys.platform == "linux":
+        # It becomes the parent of what the run leaves behind, which can then be ended.
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    moved = _move_aside(request["aside"])
+    try:
+        said = _run(request, [number for number in _SIGNALS if before[number] != signal.SIG_IGN])
+    finally:
+        _put_back(moved)
+    said["moved"] = len(moved)
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def _run(request: dict[str, Any], signals: list[int]) -> dict[str, Any]:
+    def as_before() -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
+
+    with open(request["log"], "wb", buffering=0) as log:  # noqa: PTH123 - light
+        try:
+            process = subprocess.Popen(
+                request["command"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                preexec_fn=as_before,  # noqa: PLW1509 - one thread
+                start_new_session=True,
+            )
+        except OSError as error:
+            return {"error": error.strerror, "exit_code": None, "computing": 0}
+        family = Descendants(process.pid)
+        _follow(process, family, _Log(log, request["log_bytes"]))
+    code = process.poll()
+    for number in () if code is not None else (signal.SIGTERM, signal.SIGKILL):
+        _signal_group(process.pid, number)
+        try:
+            code = process.wait(_GRACE_S)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    _end_all()
+    return {"error": None, "exit_code": code, "computing": family.computing}
+
+
+class _Log:
+    """A file that takes so many bytes and then a note."""
+
+    def __init__(self, file: Any, most: int) -> None:
+        self._file = file
+        self._left = most
+        self._most = most
+
+    def write(self, content: bytes) -> None:
+        """Write what there is room for."""
+        if self._left < 0:
+            return
+        kept = content[: self._left]
+        self._file.write(kept)
+        self._left -= len(kept)
+        if len(kept) < len(content):
+            note = f"\n[repro-audit: cut off here, after {self._most:,} bytes]\n"
+            self._file.write(note.encode())
+            self._left = -1
+
+
+def _follow(process: subprocess.Popen[bytes], family: Descendants, log: _Log) -> None:
+    """Hand on the output until the run has ended, or nobody waits for it any more."""
+    output = process.stdout
+    assert output is not None  # noqa: S101 - a pipe was asked for
+    sources, ended, looked = [sys.stdin.fileno(), output.fileno()], None, 0.0
+    while True:
+        ready = select.select(sources, [], [], _LOOK_S / 2)[0]
+        now = time.monotonic()
+        if output.fileno() in ready:
+            content = os.read(output.fileno(), _CHUNK)
+            log.write(content)
+            if not content:
+                sources.remove(output.fileno())
+        if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1):
+            return
+        if now - looked >= _LOOK_S:
+            family.look()
+            looked = now
+        if process.poll() is not None:
+            ended = ended or now
+            # What it left behind may keep the pipe open for ever.
+            silent = output.fileno() not in ready
+            if output.fileno() not in sources or (silent and now - ended > _AFTER_S):
+                return
+
+
+def _signal_group(number: int, sent: int) -> None:
+    try:
+        os.killpg(number, sent)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _end_all() -> None:
+    """End every process that the run has left behind, in whatever session: all are ours now."""
+    own = Descendants(os.getpid())
+    until = time.monotonic() + _GRACE_S
+    while time.monotonic() < until:
+        alive = own.alive()
+        for number in alive:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            return
+        if alive:
+            time.sleep(0.01)
+
+
+def _move_aside(pairs: list[list[str]]) -> list[list[str]]:
+    """Move files and folders aside; one that cannot be moved stays, and is told of."""
+    moved = []
+    for path, aside in pairs:
+        try:
+            os.rename(path, aside)  # noqa: PTH104 - light
+        except OSError:
+            continue
+        moved.append([path, aside])
+    return moved
+
+
+def _put_back(moved: list[list[str]]) -> None:
+    """Put them back in the place of what the run has made there."""
+    import shutil
+
+    for path, aside in moved:
+        if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - light
+            shutil.rmtree(path, ignore_errors=True)
+        os.rename(aside, path)  # noqa: PTH104 - light
+
+
+main()

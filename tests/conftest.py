@@ -1,0 +1,84 @@
+"""What several folders of tests need: other packages, and tables printed when all have run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forking import Server
+from processes import plain_environment
+
+Row = tuple[str, ...]
+Table = Callable[..., list[Row]]
+
+TABLES = pytest.StashKey[dict[str, list[Row]]]()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Return the process that has imported Keras, and starts scripts in children of its own."""
+    server = Server(plain_environment())
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def table(pytestconfig: pytest.Config) -> Table:
+    """Return what begins a table, by its title and its head, and returns its rows to add to."""
+
+    def begin(title: str, *head: str) -> list[Row]:
+        return pytestconfig.stash.setdefault(TABLES, {}).setdefault(title, [head])
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: Any) -> Callable[[str], Path]:
+    """Return what installs one requirement, and nothing that it needs, into a folder of its own."""
+    installed: dict[str, Path] = {}
+
+    def install(requirement: str) -> Path:
+        if requirement not in installed:
+            folder = tmp_path_factory.mktemp("packages")
+            uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
+            done = subprocess.run(
+                [*uv, f"--python={sys.executable}", f"--target={folder}", requirement],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            # Not skipped: without the other release nothing would say that its fault is found.
+            assert done.returncode == 0, done.stderr
+            installed[requirement] = folder
+        return installed[requirement]
+
+    return install
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the tables of a worker on to the process that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tables"] = session.config.stash.get(TABLES, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take the tables of a worker that has ended."""
+    for title, rows in getattr(node, "workeroutput", {}).get("tables", {}).items():
+        known = node.config.stash.setdefault(TABLES, {}).setdefault(title, [tuple(rows[0])])
+        known += map(tuple, rows[1:])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the tables."""
+    for title, rows in config.stash.get(TABLES, {}).items():
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        terminalreporter.section(title)
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            terminalreporter.write_line("  ".join(cells).rstrip())
