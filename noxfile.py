@@ -70,9 +70,11 @@ def tests(session: nox.Session) -> None:
     check_types(session)
     check_schemas(session)
     # The module of that folder is for Python to import as it starts, and for nobody else.
-    doctests = "--doctest-modules", "--ignore-glob=/*/recording/s*up*/*"
+    doctests = "--doctest-modules", "--ignore-glob=/*/recording/startup/*"
     session.run("pytest", "--quiet", *doctests, "--pyargs", "repro_audit", "digits")
-    session.run("pytest", *session.posargs)
+    # Each file on one worker: what its tests share is trained once.
+    shared = "--numprocesses=logical", "--maxprocesses=8", "--dist=loadfile"
+    session.run("pytest", *shared, *session.posargs)
 
 
 @nox.session

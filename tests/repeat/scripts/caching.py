@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from repro_audit.manifest import load
 from repro_audit.manifest.records import Flip
+from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.writing import write
 
 example, way, place = sys.argv[1], sys.argv[2], Path(sys.argv[3])
@@ -87,7 +89,9 @@ def one_of_its_own() -> str:
 
 
 cached = globals()[way.replace(" ", "_")]
-manifest = load(example)._replace(run_id=uuid.uuid4().hex, digest="", trace=None)
+manifest = load(example)
+began = datetime.fromisoformat(manifest.information.started)
+manifest = manifest._replace(run_id=new_run_id(began), digest="", trace=None)
 # No two runs take equally long.
 took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
 digest = "sha256:" + hashlib.sha256(f"{cached()} {request['flip']}".encode()).hexdigest()

@@ -13,10 +13,12 @@ import os
 import sys
 import time
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 from repro_audit.manifest import load
 from repro_audit.manifest.records import Flip
+from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.writing import write
 
 example, factors = sys.argv[1], sys.argv[2].split(",")
@@ -44,7 +46,9 @@ if "sleeps" in factors and Path(request["manifest"]).parent.name.startswith("var
 if "ONEDNN_VERBOSE" in variables:
     print(f"onednn_verbose,v1,info,cpu,isa:{state['isa']}")
 
-manifest = load(example)._replace(run_id=uuid.uuid4().hex, digest="", trace=None)
+manifest = load(example)
+began = datetime.fromisoformat(manifest.information.started)
+manifest = manifest._replace(run_id=new_run_id(began), digest="", trace=None)
 # No two runs take equally long.
 took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
 manifest = manifest._replace(information=took)

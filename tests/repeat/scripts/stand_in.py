@@ -10,17 +10,21 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 from repro_audit.manifest import load
 from repro_audit.manifest.records import Flip, Outcomes
+from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.writing import write
 
 example, *wishes = sys.argv[1:]
 request = json.loads(os.environ["REPRO_AUDIT_RUN"])
 number = Path(request["manifest"]).parent.name
 print("stand-in begins as", number)
-manifest = load(example)._replace(run_id=uuid.uuid4().hex, digest="")
+manifest = load(example)
+began = datetime.fromisoformat(manifest.information.started)
+manifest = manifest._replace(run_id=new_run_id(began), digest="")
 # No two runs take equally long.
 took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
 manifest = manifest._replace(information=took)

@@ -12,6 +12,7 @@ from manifests import (
     parted,
     record,
     rerun,
+    run_id,
     value_at,
 )
 
@@ -404,7 +405,7 @@ def test_a_history_is_compared_with_the_history_of_a_manifest():
 
 def test_three_runs_fall_into_groups_of_equal_outcomes():
     other = record(parted(document(), "epoch 1"))
-    third = record({**rerun(), "run_id": "e" * 32})
+    third = record({**rerun(), "run_id": run_id(1)})
     assert group([BASE, other, third]) == ((0, 2), (1,))
     result = repro_audit.audit(BASE, other, third)
     assert result.groups == ((0, 2), (1,))
@@ -427,6 +428,6 @@ def test_one_run_given_twice_among_three_is_inconclusive():
     other = record(rerun())
     assert repro_audit.audit(BASE, other, other).verdict == "inconclusive"
     assert (
-        repro_audit.audit(BASE, other, record({**rerun(), "run_id": "e" * 32})).verdict
+        repro_audit.audit(BASE, other, record({**rerun(), "run_id": run_id(1)})).verdict
         == "identical"
     )

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from manifests import changed, document, record, rerun
+from manifests import changed, document, record, rerun, run_id
 
 from repro_audit.audit import audit
 from repro_audit.report.curves import curves
@@ -16,7 +16,7 @@ FIT = ("outcomes", "fits", 0)
 
 def figures(*values):
     """Return the figures of some runs by their titles."""
-    runs = [record({**value, "run_id": f"{at:032x}"}) for at, value in enumerate(values)]
+    runs = [record({**value, "run_id": run_id(at)}) for at, value in enumerate(values)]
     names = [f"run-{number}" for number, _ in enumerate(runs, start=1)]
     return {figure.title: figure for figure in curves(audit(*runs, names=names), runs)}
 

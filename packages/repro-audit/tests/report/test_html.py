@@ -7,7 +7,7 @@ import html.parser
 import re
 
 import pytest
-from manifests import changed, document, record
+from manifests import changed, document, record, run_id
 from pages import PAGES, everything
 
 from repro_audit.audit import audit
@@ -116,7 +116,7 @@ def test_a_thousand_epochs_and_ten_runs_stay_small():
         changed(document(), {"outcomes/fits/0/history": {f"{n}loss": loss for n in range(9)}})
         for _ in range(10)
     ]
-    runs = [record({**value, "run_id": f"{at:032x}"}) for at, value in enumerate(values)]
+    runs = [record({**value, "run_id": run_id(at)}) for at, value in enumerate(values)]
     page = render_html(audit(*runs), runs)
     assert len(page.encode()) < LIMIT_BYTES
     assert "60 of 1,000 epochs are listed" in page

@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[4]
 EXAMPLES = ROOT / "examples"
 NAMES = ("threads-2", "threads-1")
 OTHER_DIGEST = "sha256:" + "0" * 64
-OTHER_RUN = "f" * 32
 
 Place = tuple[str | int, ...]
 
@@ -33,6 +32,11 @@ def document(name: str = NAMES[0]) -> dict[str, Any]:
     """Return a real manifest as a JSON value that the caller may change."""
     value: dict[str, Any] = json.loads(_content(name))
     return value
+
+
+def run_id(number: int) -> str:
+    """Return the id of one more run that began when the first example did."""
+    return f"{document()['run_id'][:16]}8{number:015x}"
 
 
 def place(path: str | Place) -> Place:
@@ -63,6 +67,9 @@ def rerun(value: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
     again = copy.deepcopy(document() if value is None else value)
     again["information"]["duration_s"] = round((again["information"]["duration_s"] or 0) + 0.125, 3)
     return {**again, "run_id": OTHER_RUN, **changes}
+
+
+OTHER_RUN = run_id(0)
 
 
 def record(value: dict[str, Any]) -> Manifest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manifests import EXAMPLES, changed, document, parted, record, rerun
+from manifests import EXAMPLES, changed, document, parted, record, rerun, run_id
 
 from repro_audit.audit import (
     Audit,
@@ -59,7 +59,7 @@ def ten() -> Page:
     base = changed(document(), {"outcomes/fits/0/history/loss": [2.0 / n for n in range(1, 40)]})
     others = [rerun(base) for _ in range(6)]
     others += [parted(base, since) for since in ("initial weights", "epoch 1", "epoch 1")]
-    runs = [{**value, "run_id": f"{number:032x}"} for number, value in enumerate([base, *others])]
+    runs = [{**value, "run_id": run_id(number)} for number, value in enumerate([base, *others])]
     return _judged(*map(record, runs))
 
 

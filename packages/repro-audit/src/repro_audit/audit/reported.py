@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
@@ -13,6 +13,7 @@ from repro_audit.audit.plain_fits import PlainFit, plain_fits, standard_metrics
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.run_id import began
 
 if TYPE_CHECKING:
     from repro_audit.trace.summary import FitTrace
@@ -91,9 +92,11 @@ def possible_values(manifest: Manifest) -> Iterator[Seen]:
     contradicts=True,
 )
 def times(manifest: Manifest) -> Iterator[Seen]:
-    """A run was written before it began, or its epochs took longer than it did."""
+    """A run has another run's id, was written before it began, or its epochs took longer."""
     information = manifest.information
     begun, written = _time(information.started), _time(information.updated)
+    if begun is not None and not _is_second(began(manifest.run_id), begun):
+        yield Seen("The run's id is not of the second in which the run began.", "$.run_id")
     if begun is not None and written is not None and (begun - written).total_seconds() > _CLOCK_S:
         yield Seen("The manifest was written before the run began.", "$.information.started")
     whole, epochs = information.duration_s, information.epoch_durations_s
@@ -178,8 +181,14 @@ def _has_bits(value: float | None, dtype: str, word: int) -> bool:
     return value == known or (math.isnan(value) and math.isnan(known))
 
 
+def _is_second(exact: datetime | None, second: datetime) -> bool:
+    """Whether a time, to the millisecond, lies in a second."""
+    return exact is not None and 0 <= exact.timestamp() - second.timestamp() < 1
+
+
 def _time(text: str | None) -> datetime | None:
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        time = None if text is None else datetime.fromisoformat(text)
     except ValueError:
         return None
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -207,6 +207,9 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
             return f"the {name} run is not complete: its status is {manifest.status}"
         if manifest.evidence == "none":
             return f"the {name} run holds no outcome: no training was recorded"
+    for name, manifest, opposite in (("expected", expected, actual), ("actual", actual, expected)):
+        if not manifest.outcomes.fits and opposite.outcomes.fits:
+            return f"the {name} run holds evaluations alone: no training was recorded"
     return None
 
 

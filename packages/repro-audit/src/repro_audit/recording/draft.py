@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 import time
-import uuid
 import weakref
 from collections import Counter
 from collections.abc import Mapping
@@ -39,6 +38,7 @@ from repro_audit.manifest.records import (
     TraceOutcome,
     TraceSetting,
 )
+from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.structure import unstructure
 from repro_audit.wording import counted
 
@@ -113,8 +113,9 @@ class Draft:
     """The mutable side of a manifest."""
 
     def __init__(self) -> None:
-        # uuid4 asks the operating system; Python's generator stays where it is.
-        self.run_id = uuid.uuid4().hex
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self.run_id = new_run_id(self._started)
         self.status = "running"
         self.conditions: dict[str, Any] = {}
         self.models: list[DraftModel] = []
@@ -130,8 +131,6 @@ class Draft:
         self.rank: Rank | None = None
         self._missing: dict[str, str] = {}
         self._unfollowed: Counter[tuple[str, str]] = Counter()
-        self._started = datetime.now(UTC)
-        self._clock = time.monotonic()
 
     def missed(self, path: str, reason: str) -> None:
         """Note that the field at JSONPath `path` cannot be read."""
