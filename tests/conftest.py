@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from forking import Server
 from processes import plain_environment
+
+import repro_audit
+from repro_audit.trace import find_trace
 
 Row = tuple[str, ...]
 Table = Callable[..., list[Row]]
@@ -57,6 +60,26 @@ def install(tmp_path_factory: Any) -> Callable[[str], Path]:
         return installed[requirement]
 
     return install
+
+
+@pytest.fixture(scope="session")
+def contradicted(table: Table) -> Callable[[str, Iterable[Path]], list[str]]:
+    """Return what audits each run alone with its trace, counts them, and tells contradictions."""
+    rows = table("contradictions found in runs as they were recorded", "runs of", "runs", "found")
+
+    def audited(kind: str, paths: Iterable[Path]) -> list[str]:
+        found, number = [], 0
+        for path in paths:
+            manifest = repro_audit.load(path)
+            result = repro_audit.audit(manifest, traces=[find_trace(path, manifest)])
+            contradiction = result.manifests[0].contradiction
+            number += 1
+            found += [f"{path}: {contradiction}"] if contradiction else []
+        assert number, "no run was audited"
+        rows.append((kind, str(number), str(len(found))))
+        return found
+
+    return audited
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,24 @@ def test_a_bad_input_leaves_the_old_output(tmp_path, refused):
     (tmp_path / "out.json").write_text("old")
     refused(tmp_path / "missing.json", "-o", tmp_path / "out.json")
     assert (tmp_path / "out.json").read_text() == "old"
+
+
+WRITTEN_FROM = ("a.json", "a.json b.json", "b.json a.json", "checklist a.json --for acm")
+
+
+@pytest.mark.parametrize("target", ["a.json", "a.trace", "./a.json", "link.json", "hard.json"])
+@pytest.mark.parametrize("words", WRITTEN_FROM)
+def test_a_result_never_takes_the_place_of_what_it_is_made_from(target, words, tmp_path, refused):
+    for name, source in (("a", TWO), ("b", ONE)):
+        shutil.copy(source, tmp_path / f"{name}.json")
+        shutil.copy(source.with_suffix(".trace"), tmp_path / f"{name}.trace")
+    (tmp_path / "link.json").symlink_to("a.json")
+    os.link(tmp_path / "a.json", tmp_path / "hard.json")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    message = refused(*words.split(), "-o", target, cwd=tmp_path)
+    assert "this command reads" in message
+    assert "would be lost" in message
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])

@@ -180,3 +180,9 @@ def test_seeding_numpy_and_tensorflow_alone_is_found(runs: Runs) -> None:
     well = alone(runs, "tiny")
     assert "RA102" not in {item.code for item in well.findings}
     assert well.verdict == "controlled"
+
+
+def test_no_run_contradicts_itself(runs: Runs, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    paths = [trace.path.with_name("manifest.json") for _, trace in runs.values() if trace]
+    assert contradicted("mnist_cnn and tiny.py", paths) == []

@@ -83,3 +83,8 @@ def test_several_steps_in_one_execution_leave_the_rows_of_one(matrix: Any, name:
         rows = [part.words.tolist() for part in trace.parts() if isinstance(part, Rows)]
         words.append([row for group in rows for row in group])
     assert words[0] == words[1]
+
+
+def test_no_run_contradicts_itself(matrix: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    assert contradicted("matrix_cases.py", matrix[2].glob("*.json")) == []

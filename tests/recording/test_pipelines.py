@@ -257,3 +257,11 @@ def test_a_run_that_was_resumed_ends_elsewhere_unless_its_generators_are_set(end
     whole = bare["never_interrupted"]["weights"]
     assert bare["resumed_from_a_file"]["weights"] != whole
     assert bare["resumed_with_its_generators"]["weights"] == whole
+
+
+def test_no_run_contradicts_itself(ends: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    for way, (_, folder) in ends.items():
+        if way[0] == "recorded":
+            kind = f"{SCRIPT}, op determinism {way[1]}"
+            assert contradicted(kind, folder.glob("*.json")) == []

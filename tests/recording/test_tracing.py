@@ -230,3 +230,8 @@ def test_what_a_trace_cannot_hold_costs_the_trace_and_not_the_training(
 
 def test_a_recorded_model_is_given_back_to_the_collector(ran: Any) -> None:
     assert ran[1]["given_back"]["gone"] is True
+
+
+def test_no_run_contradicts_itself(ran: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    assert contradicted("recording_cases.py", ran[2].glob("*.json")) == []

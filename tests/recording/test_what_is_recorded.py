@@ -254,3 +254,8 @@ def test_names_are_labels(observed: Any) -> None:
     assert first.outcomes.digests.final_state != other.outcomes.digests.final_state
     assert repro_audit.compare(first, second).verdict == "identical"
     assert repro_audit.compare(first, other).verdict == "divergent"
+
+
+def test_no_run_contradicts_itself(observed: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    assert contradicted("observed_cases.py", observed[2].glob("*.json")) == []

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,7 @@ def test_a_run_sees_only_the_environment_on_the_list(
         "SECRET_TOKEN": "a",
         "LUCKY_NUMBER": "b",
         "TF_NUM_INTEROP_THREADS": "1",
-        "PYTHONHASHSEED": "random",
+        "PYTHONHASHSEED": "812",
     }
     options = ("--pass-env", "LUCKY_NUMBER", "-d", "out")
     done = repeat(*options, stand_in, example, "environment", cwd=tmp_path, variables=variables)
@@ -189,7 +190,7 @@ def test_a_run_sees_only_the_environment_on_the_list(
     seen = json.loads(text)["variables"]
     assert "SECRET_TOKEN" not in seen
     assert (seen["LUCKY_NUMBER"], seen["TF_NUM_INTEROP_THREADS"]) == ("b", "1")
-    assert seen["PYTHONHASHSEED"] == "0"
+    assert seen["PYTHONHASHSEED"] == "812"
     assert json.loads(seen["REPRO_AUDIT_RUN"])["flip"] is False
 
 
@@ -217,11 +218,47 @@ def test_an_interrupt_leaves_no_process_and_keeps_what_was_done(
     assert process.returncode == 130
     kept = "repro-audit: interrupted; the finished runs are kept in out: run-1"
     assert errors.splitlines()[-1] == kept
-    deadline = time.monotonic() + 10
-    while _alive(grandchild) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _alive(grandchild)
+    _wait(lambda: not _alive(grandchild))
     assert repro_audit.load(tmp_path / "out/run-1/manifest.json").complete
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are found on Linux")
+def test_a_repeat_that_is_killed_leaves_no_process(
+    begin: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """SIGKILL leaves it no time to end anything itself; the finished run is kept."""
+    process = begin("-d", "out", stand_in, example, "child", cwd=tmp_path, number=signal.SIGTERM)
+    child = tmp_path / "out/run-2/child"
+    _wait(lambda: child.exists() and child.read_text(encoding="utf-8"))
+    grandchild = int(child.read_text(encoding="utf-8"))
+    assert _alive(grandchild), "the negative: it is there before the signal"
+    process.kill()
+    process.communicate(timeout=30)
+    _wait(lambda: not _alive(grandchild))
+    assert repro_audit.load(tmp_path / "out/run-1/manifest.json").complete
+
+
+def test_of_two_repeats_into_one_folder_the_second_is_told_who_keeps_it(
+    begin: Any, repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Exit 2, nothing of the first is cleared, and it is free again when that has ended."""
+    words = "-d", "out", stand_in, example
+    process = begin(*words, "child", cwd=tmp_path, number=signal.SIGINT)
+    _wait((tmp_path / "out/run-2/child").exists)
+    done = repeat(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"out: process {process.pid} repeats a run there." in done.stderr
+    assert repro_audit.load(tmp_path / "out/run-1/manifest.json").complete
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert repeat(*words, cwd=tmp_path).returncode == 0
+
+
+def _wait(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _alive(process: int) -> bool:

@@ -222,3 +222,10 @@ def test_what_a_run_makes_itself_is_no_shared_state(repeated: Any) -> None:
         "staged.npy": [],
     }
     assert [run["name"] for run in said["runs"]][-1] == "apart"
+
+
+def test_no_run_contradicts_itself(repeated: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    folders = [folder for done, folder in repeated.values()]
+    paths = [path for folder in folders for path in folder.glob("out/run-?/manifest.json")]
+    assert contradicted("trainers that were repeated", paths) == []

@@ -5,6 +5,7 @@ Each is started bare and recorded in a process that has imported Keras, and reco
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from forking import Forked, Server
+from manifests import sealed
 from processes import plain_environment
 
 import repro_audit
@@ -340,3 +342,24 @@ def test_repeat_finds_what_its_own_settings_or_files_would_hide(
     done = command("repeat", "-q", CASES / f"{name}.py", place, folder=tmp_path / "start")
     assert done.stdout.startswith(verdict), done.stdout + done.stderr
     assert said in done.stdout
+
+
+def test_no_run_contradicts_itself(runs: Any, contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    paths = [
+        runs(case).folder / name / "manifest.json"
+        for case in RECORDED
+        for name in ("first", "second")
+    ]
+    assert contradicted("scripts that once came out wrong", paths) == []
+
+
+def test_a_run_that_contradicts_itself_would_be_counted(
+    runs: Any, contradicted: Any, tmp_path: Path
+) -> None:
+    """The negative: one of them, with a better loss."""
+    path = runs(RECORDED[1]).folder / "first" / "manifest.json"
+    forged = json.loads(path.read_text(encoding="utf-8"))
+    forged["outcomes"]["fits"][0]["history"]["loss"][-1] /= 2
+    (tmp_path / "manifest.json").write_bytes(sealed(forged))
+    assert len(contradicted("forged on purpose", [tmp_path / "manifest.json"])) == 1

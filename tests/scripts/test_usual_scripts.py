@@ -230,3 +230,14 @@ def test_a_loop_without_a_keras_model_is_not_seen(
     assert "without_a_model.py: no training seen. Seen are fit, evaluate, " in done.said
     assert weights(done.output) == weights(bare(script, cwd=tmp_path).output)
     assert not (tmp_path / "m.json").exists()
+
+
+def test_no_run_contradicts_itself(runs: dict[str, Runs], contradicted: Any) -> None:
+    """None of the checks of the evidence against itself is a false alarm."""
+    recorded = [run.folder / "m.json" for name, run in runs.items() if name not in REPEATED]
+    repeated = [
+        runs[name].folder / f"out/run-{number}/manifest.json"
+        for name in REPEATED
+        for number in (1, 2)
+    ]
+    assert contradicted("usual scripts", recorded + repeated) == []

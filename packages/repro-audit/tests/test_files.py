@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from repro_audit.errors import ManifestError, OutputError
-from repro_audit.files import read_bounded, replace_file
+from repro_audit.files import PathLock, read_bounded, replace_file
 
 # Reading
 
@@ -94,6 +94,112 @@ def test_a_file_is_replaced(tmp_path):
     replace_file(file, b"new")
     assert file.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_many_that_write_one_file_at_once_all_succeed(tmp_path):
+    script = (
+        "import sys, threading; from repro_audit.files import replace_file\n"
+        "def write(letter):\n"
+        "    for _ in range(30): replace_file(sys.argv[1], letter * 4000)\n"
+        "threads = [threading.Thread(target=write, args=(x,)) for x in (b'a', b'b', b'c')]\n"
+        "threading.excepthook = lambda said: (sys.__excepthook__(*said[:3]), sys.stderr.flush(),"
+        " __import__('os')._exit(1))\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]"
+    )
+    target = str(tmp_path / "file")
+    several = [subprocess.Popen([sys.executable, "-c", script, target]) for _ in range(4)]
+    assert [process.wait(60) for process in several] == [0, 0, 0, 0]
+    assert len(content := set((tmp_path / "file").read_bytes())) == 1
+    assert content < set(b"abc")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+LOCKS = """
+import pathlib, sys
+from repro_audit.files import PathLock
+lock = PathLock(pathlib.Path(sys.argv[1]))
+print(lock.acquire(), lock.holder, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def locker(tmp_path):
+    """Return what starts a process that locks a path, and says whether and who has it."""
+    started = []
+
+    def start():
+        process = subprocess.Popen(
+            [sys.executable, "-c", LOCKS, str(tmp_path / "manifest.json")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process, process.stdout.readline().split(maxsplit=1)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
+
+
+def test_of_two_processes_one_has_a_path_and_the_other_is_told_which(locker):
+    first, (had, _) = locker()
+    _, (has, holder) = locker()
+    assert (had, has, holder.strip()) == ("True", "False", f"process {first.pid}")
+
+
+@pytest.mark.parametrize("end", ["kill", "close"])
+def test_a_path_is_free_again_however_its_process_ends(locker, end):
+    first, _ = locker()
+    if end == "kill":
+        first.kill()
+    else:
+        first.stdin.close()
+    first.wait(30)
+    assert locker()[1][0] == "True"
+
+
+def test_a_child_that_outlives_a_killed_process_keeps_no_path(tmp_path):
+    path = tmp_path / "manifest.json"
+    script = (
+        "import os, pathlib, signal, sys, time; from repro_audit.files import PathLock\n"
+        "lock = PathLock(pathlib.Path(sys.argv[1])); lock.acquire()\n"
+        "if os.fork() == 0:\n"
+        "    lock.forget(); print(os.getpid(), flush=True); time.sleep(600)\n"
+        "os.wait()"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        assert not PathLock(path).acquire()
+        process.kill()
+        process.wait()
+        lock = PathLock(path)
+        assert lock.acquire()
+        lock.release()
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_path_that_is_given_free_leaves_nothing(tmp_path):
+    lock = PathLock(tmp_path / "manifest.json")
+    assert lock.acquire()
+    assert len(list(tmp_path.iterdir())) == 1
+    lock.release()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_had_half_written_goes_when_the_next_takes_the_path(tmp_path):
+    (tmp_path / ".manifest.json.4411-3.tmp").write_bytes(b"half")
+    (tmp_path / ".other.json.4411-3.tmp").write_bytes(b"another's")
+    lock = PathLock(tmp_path / "manifest.json")
+    assert lock.acquire()
+    lock.release()
+    assert [path.name for path in tmp_path.iterdir()] == [".other.json.4411-3.tmp"]
 
 
 def test_a_folder_as_target_is_refused_and_stays(tmp_path):

@@ -167,7 +167,8 @@ class PathLock:
                 message = f"{name}: cannot be written: {error.strerror}."
                 raise OutputError(message) from error
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Of the open file: reading it elsewhere in this process gives nothing free.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno in {errno.EACCES, errno.EAGAIN}:
                     os.close(descriptor)
@@ -200,6 +201,12 @@ class PathLock:
         with contextlib.suppress(OSError, ValueError):
             return f"process {int(self._file.read_bytes()[:20])}"
         return "another process"
+
+    def forget(self) -> None:
+        """Leave the path to the process that this one was forked from, which has locked it."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def release(self) -> None:
         """Unlock the path. Unlocking it again does nothing."""

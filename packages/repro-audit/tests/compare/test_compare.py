@@ -22,6 +22,7 @@ from repro_audit.manifest import parse
 from repro_audit.trace import find_trace
 
 BASE = record(document())
+DIGEST = "sha256:" + "1" * 64
 EPOCHS = len(document()["outcomes"]["fits"][0]["epochs"])
 
 
@@ -377,6 +378,50 @@ def test_a_run_that_is_no_evidence_is_never_compared(changes):
         result = compare(first, second)
         assert result.verdict == "inconclusive"
         assert (result.fields, result.causes, result.first_difference) == ((), (), None)
+
+
+def ranked(number, group=OTHER_DIGEST, **changes):
+    rank = {"number": number, "size": 2, "group": group}
+    return record({**(rerun() if number else document()), "rank": rank, **changes})
+
+
+@pytest.mark.parametrize(
+    ("group", "whose"), [(OTHER_DIGEST, "of one run"), (DIGEST, "of two runs")]
+)
+def test_two_ranks_are_no_repetition_of_each_other(group, whose):
+    result = compare(ranked(0), ranked(1, group))
+    assert result.verdict == "inconclusive"
+    assert f"they are ranks 0 and 1 {whose}" in result.reason
+
+
+def test_the_same_rank_of_two_runs_is_compared():
+    assert compare(ranked(0), ranked(0, DIGEST, run_id=run_id(0))).verdict == "inconclusive"
+    again = record({**rerun(), "rank": {"number": 0, "size": 2, "group": DIGEST}})
+    assert compare(ranked(0), again).verdict == "identical"
+
+
+def test_a_copy_under_another_id_is_one_run_given_twice():
+    copy = record({**document(), "run_id": run_id(3)})
+    result = compare(BASE, copy)
+    assert result.verdict == "inconclusive"
+    assert "one run is given twice" in result.reason
+
+
+@pytest.mark.parametrize("field", ["duration_s", "peak_memory_bytes", "epoch_durations_s"])
+def test_two_runs_that_took_otherwise_are_no_copies(field):
+    value = {**document(), "run_id": run_id(3)}
+    taken = value["information"][field]
+    other = [item + 0.001 for item in taken] if isinstance(taken, list) else taken + 1
+    assert compare(BASE, record(changed(value, {f"information/{field}": other}))).verdict == (
+        "identical"
+    )
+
+
+def test_two_runs_whose_times_are_not_known_are_no_copies():
+    value = {**document(), "run_id": run_id(3)}
+    unknown = {"information/epoch_durations_s": [], "information/duration_s": None}
+    one, other = (record(changed(item, unknown)) for item in (document(), value))
+    assert compare(one, other).verdict == "identical"
 
 
 def test_two_histories_are_compared_on_the_evidence_of_a_history():

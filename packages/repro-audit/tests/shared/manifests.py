@@ -36,7 +36,7 @@ def document(name: str = NAMES[0]) -> dict[str, Any]:
 
 def run_id(number: int) -> str:
     """Return the id of one more run that began when the first example did."""
-    return f"{document()['run_id'][:16]}8{number:015x}"
+    return f"{number:020x}{document()['run_id'][20:]}"
 
 
 def place(path: str | Place) -> Place:

@@ -70,6 +70,7 @@ class FitHooks:
         with self._turn.taken(model) as mine, self._updates.of_fit(model):
             if not mine:
                 recorder.unfollowed("fit", "in another thread")
+                yield None
                 return
             fit = recorder.fit_begins(model, bound.arguments)
             if fit is None:

@@ -15,7 +15,7 @@ from repro_audit.manifest import Manifest, load
 from repro_audit.manifest.records import UNFOLLOWED, Failure, Missing
 from repro_audit.manifest.writing import write
 from repro_audit.recording.request import VARIABLE, Request
-from repro_audit.recording.supervisor.descendants import Descendants
+from repro_audit.recording.supervisor.descendants import COMPUTING, Descendants
 from repro_audit.wording import counted
 
 __all__ = [
@@ -190,7 +190,8 @@ def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
 
 def _with_unfollowed(manifest: Manifest, computing: int) -> Manifest:
     """Return a manifest that names the processes whose training is not in it."""
-    said = f"{counted(computing, 'child process')} that computed with TensorFlow"
+    noun, what = COMPUTING
+    said = f"{counted(computing, noun)} {what}"
     known = manifest.unfollowed
     reason = f"not followed: {said}" if known is None else f"{known}, {said}"
     rest = (item for item in manifest.missing if item.path != UNFOLLOWED)

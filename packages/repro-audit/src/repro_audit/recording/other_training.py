@@ -100,7 +100,7 @@ class OtherTraining:
     def _gradient(self, call: Call) -> Watch:
         """See of which variables a gradient is taken."""
         sources = call.args[2] if len(call.args) > 2 else call.kwargs.get("sources")
-        if self._recorder() is not None and not in_replica_thread():
+        if self._recorder() is not None and not in_replica_thread() and not self._turn.refused:
             import tensorflow as tf
 
             with tf.init_scope():

@@ -8,6 +8,7 @@ becomes a `RecordingWarning` and a field marked missing; training goes on.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import warnings
@@ -29,6 +30,7 @@ from repro_audit.recording.guarding import guarded
 from repro_audit.recording.models import Models, covers, is_built
 from repro_audit.recording.request import Request
 from repro_audit.recording.safe_tracing import SafeTracer
+from repro_audit.recording.supervisor.descendants import COMPUTING, Descendants
 from repro_audit.recording.tracing import Tracer
 from repro_audit.recording.turn import in_replica_thread
 
@@ -91,6 +93,8 @@ class Recorder:
         self._untold: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._otherwise: dict[int, weakref.ref[Any]] = {}
         self._lock = threading.RLock()
+        # Where somebody outside has started the process, they see more of its children.
+        self._children = Descendants(os.getpid()) if request is None else None
 
     # The life of a recording.
 
@@ -195,6 +199,8 @@ class Recorder:
             del self._loops[item.index]
         arguments = {**arguments, **(self._limits(arguments) or {})}
         self._conditions.given("fit", arguments)
+        if self._children is not None:
+            self._children.look()
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
         callbacks = arguments["callbacks"] or ()
@@ -382,6 +388,10 @@ class Recorder:
     @guarded("$.outcomes.fits")
     def _count_unfollowed(self) -> None:
         """Name what was trained and is not in the fits."""
+        if self._children is not None:
+            self._children.look()
+            if self._children.computing:
+                self._draft.unfollowed(*COMPUTING, self._children.computing)
         told = [model for _, model in self._models.alive()]
         for reference, steps in self._untold.values():
             model = reference()

@@ -111,9 +111,6 @@ class Run:
 
     def _start(self) -> None:
         """Begin to record; no other recording is open."""
-        from repro_audit.recording.recorder import Recorder
-        from repro_audit.recording.tensorflow import TensorFlow, import_keras
-
         try:
             # The script may change folder before the recording ends.
             self._outputs += [os.path.abspath(item) for item in self._outputs]  # noqa: PTH100 - as text
@@ -123,6 +120,12 @@ class Run:
         request = process.request
         setting = self._trace
         with unmoved_generators(), contextlib.ExitStack() as undo:
+            # Whatever is imported may draw, and what is imported here is not imported later.
+            import xxhash  # noqa: F401 - used where data and steps are read
+
+            from repro_audit.recording.recorder import Recorder
+            from repro_audit.recording.tensorflow import TensorFlow, import_keras
+
             self.path, self._lock = self._take_path(request)
             undo.callback(self._lock.release)
             check_replaceable(self.path)
@@ -200,6 +203,8 @@ class Run:
     def abandon(self) -> None:
         """See nothing more, and write nothing: in a process that was forked from this one."""
         self._recorder.open = False
+        if self._lock is not None:
+            self._lock.forget()
 
     @property
     def recorder(self) -> Recorder:

@@ -22,6 +22,7 @@ class Turn:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: int | None = None
+        self._own = threading.local()
         self.models: list[Any] = []
 
     @contextlib.contextmanager
@@ -39,10 +40,14 @@ class Turn:
             if mine:
                 self._thread = threading.get_ident()
                 self.models.append(model)
+            else:
+                self._own.refused = getattr(self._own, "refused", 0) + 1
         try:
             yield mine
         finally:
-            if mine:
+            if not mine:
+                self._own.refused -= 1
+            else:
                 with self._lock:
                     self.models.pop()
                     self._thread = self._thread if self.models else None
@@ -53,6 +58,11 @@ class Turn:
         return self._thread is not None and (
             self._thread == threading.get_ident() or in_replica_thread()
         )
+
+    @property
+    def refused(self) -> bool:
+        """Whether this thread is in a call that did not get the turn."""
+        return getattr(self._own, "refused", 0) > 0
 
     @property
     def elsewhere(self) -> bool:

@@ -156,13 +156,16 @@ class Updates:
         recorder = None if getattr(self._inside, "apply", False) else self._recorder()
         if recorder is None:
             return
-        if self._turn.elsewhere:
-            recorder.unfollowed("update", "in another thread")
-            return
         import tensorflow as tf
 
         optimizer, eager = call.args[0], tf.executing_eagerly()
         call, variables = _variables(call)
+        if self._turn.elsewhere or self._turn.refused:
+            self._variables.update({id(variable): variable for variable in variables})
+            if not self._turn.refused:  # else the fit that it is part of was told of
+                recorder.unfollowed("update", "in another thread")
+            yield call
+            return
         with tf.init_scope():
             known = self._known.setdefault(optimizer, _Known(optimizer))
             models = self._updated(known, optimizer, variables, recorder)
@@ -185,7 +188,7 @@ class Updates:
         yield None
         self.others.look()
         waiting = [known for known in list(self._known.values()) if known.in_graph]
-        if not waiting or self._turn.elsewhere:
+        if not waiting or self._turn.elsewhere or self._turn.refused:
             return
         import tensorflow as tf
 

@@ -41,7 +41,7 @@ _CHANGING = (
     re.compile(r"\b\d{8}[-_T]\d{4,6}\b"),
     re.compile(r"\b(?:\d+:)?\d{1,2}:\d\d(?:[.,]\d+)?\b"),
     re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,? (?:\w{3} )?\d{1,2}(?: \w{3})?(?: \d{4})?"),
-    re.compile(r"\b1[0-9]{9}(?:\.\d+)?\b"),
+    re.compile(r"(?<!\d)1\d{9}(?:\.\d+)?(?!\d)"),
     # Durations and rates, with the unit behind them or the word before.
     re.compile(
         rf"{_NUMBER}\s*(?:[nuµm]?s|sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|h)"

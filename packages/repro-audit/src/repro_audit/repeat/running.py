@@ -194,16 +194,18 @@ class Runner:
                 after = {} if self._moves(setting) else snapshot(folder, plan.directory)
         finally:
             self._slots.put(slot)
+        left = [path for path in after if after[path] != before.get(path)]
+        used = read_used(files, left, plan.directory, self._began)
+        files.unlink(missing_ok=True)  # it names files of the whole machine
         manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)
         self._observer.ended(setting.name, ended, manifest)
-        left = [path for path in after if after[path] != before.get(path)]
         return Done(
             setting=setting,
             folder=own,
             ended=ended,
             manifest=manifest,
             problem=problem,
-            used=read_used(files, left, plan.directory, self._began),
+            used=used,
             load_s=load_s,
         )
 

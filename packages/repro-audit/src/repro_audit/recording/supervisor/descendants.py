@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-__all__ = ["Descendants"]
+__all__ = ["COMPUTING", "Descendants"]
+
+COMPUTING = "child process", "that computed with TensorFlow"
+"""What is said of those that may have trained: a noun, and the rest."""
 
 _THREADS_OF_TENSORFLOW = "tf_"
 """How the names of the threads begin that TensorFlow starts with its first operation."""
