@@ -29,6 +29,7 @@ NAMED = {
 }
 """What a script does besides a fit, and how that is named."""
 
+IN_THE_PROCESS = sorted(set(NAMED) - {"spawned"})
 IN_CHILDREN = ("spawned", "another_program")
 
 EXPLICIT = """
@@ -64,8 +65,7 @@ def recorded(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("mode", "explicit"),
-    [*product(sorted(set(NAMED) - {"spawned"}), [False]), *product(NAMED, [True])],
+    ("mode", "explicit"), [*product(IN_THE_PROCESS, [False]), *product(NAMED, [True])]
 )
 def test_what_cannot_be_followed_is_named_with_its_count(
     recorded: Any, mode: str, explicit: bool
@@ -95,7 +95,7 @@ def test_children_that_train_are_seen_by_who_has_started_the_script(
     assert repro_audit.load(tmp_path / "m.json").unfollowed == named
 
 
-@pytest.mark.parametrize("mode", sorted(set(NAMED) - {"spawned"}))
+@pytest.mark.parametrize("mode", IN_THE_PROCESS)
 def test_no_verdict_rests_on_the_rest_alone(recorded: Any, mode: str) -> None:
     """Of one run and of two, unless the rest is said to be enough."""
     manifest = recorded(mode)
