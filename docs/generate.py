@@ -22,10 +22,11 @@ FAMILIES = {
     "RA3": "data",
     "RA4": "environment and code",
     "RA5": "evidence",
-    "RA6": "contradictions inside a valid manifest",
+    "RA6": "contradictions inside a valid manifest, or between it and its trace",
 }
 SEVERITIES = {
-    "error": "The run is `uncontrolled`, and the exit code 1.",
+    "error": "The run is `uncontrolled`, and the exit code 1. Where the evidence contradicts itself "
+    "(RA6xx), `inconclusive` and 2.",
     "warning": "The verdict stands; with `--strict` the exit code is 1.",
     "info": "Good to know.",
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import json
 
 import jsonschema
 import pytest
-from manifests import EXAMPLES, OTHER_RUN, changed, clean, document, sealed
+from manifests import EXAMPLES, OTHER_RUN, changed, clean, consistent, document, rerun, sealed
 
 from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS
@@ -22,8 +23,8 @@ def file(tmp_path):
     """Return what writes a manifest that differs from a clean one in some fields."""
 
     def file(name, changes=None, run_id=None):
-        value = changed(clean(), changes or {})
-        (tmp_path / name).write_bytes(sealed({**value, "run_id": run_id or value["run_id"]}))
+        value = rerun(clean(), run_id=run_id) if run_id else clean()
+        (tmp_path / name).write_bytes(sealed(consistent(changed(value, changes or {}))))
         return tmp_path / name
 
     return file
@@ -76,7 +77,8 @@ def test_strict_makes_a_warning_exit_1_and_never_hides_a_2(file, run):
 
 def test_tolerances_make_a_near_run_close(file, run):
     loss = clean()["outcomes"]["fits"][0]["history"]["loss"][0]
-    near = file("b.json", {"outcomes/fits/0/history/loss/0": loss * 1.001}, OTHER_RUN)
+    (loss,) = array.array("f", [loss * 1.001])
+    near = file("b.json", {"outcomes/fits/0/history/loss/0": loss}, OTHER_RUN)
     base = file("a.json")
     assert run(base, near).code == 1
     close = run(base, near, "--rtol", "0.01")
@@ -244,8 +246,8 @@ def test_equal_input_gives_equal_output(run):
 
 def test_a_difference_of_nan_is_valid_json(tmp_path, run):
     place = "outcomes/fits/0/history/loss/0"
-    (tmp_path / "a.json").write_bytes(sealed(changed(document(), {place: "NaN"})))
-    other = changed({**document(), "run_id": OTHER_RUN}, {place: "-Infinity"})
+    (tmp_path / "a.json").write_bytes(sealed(consistent(changed(document(), {place: "NaN"}))))
+    other = consistent(changed(rerun(), {place: "-Infinity"}))
     (tmp_path / "b.json").write_bytes(sealed(other))
     done = run(tmp_path / "a.json", tmp_path / "b.json", "--format", "json")
     result = json.loads(done.out, parse_constant=pytest.fail)

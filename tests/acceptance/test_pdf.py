@@ -64,9 +64,15 @@ def apart_from_names(out):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_paper_gives_the_verdict_and_exit_code_of_its_manifest(name, attach, run):
     file = EXAMPLES / f"{name}.json"
-    one, other = run(attach(file)), run(file)
+    one, other = run(attach(file, "--with-traces")), run(file)
     assert (one.code, one.err) == (other.code, other.err)
     assert apart_from_names(one.out) == apart_from_names(other.out)
+
+
+def test_without_its_trace_the_evidence_is_said_to_be_its_digest_alone(attach, run):
+    first = run(attach(EXAMPLES / f"{NAMES[0]}.json")).out.splitlines()[0]
+    assert first.endswith("(evidence: trace, by its digest alone)")
+    assert run(EXAMPLES / f"{NAMES[0]}.json").out.splitlines()[0].endswith("(evidence: trace)")
 
 
 def test_a_paper_of_an_uncontrolled_run_is_uncontrolled(tmp_path, attach, run):
@@ -238,7 +244,7 @@ def test_attachments_of_others_stay_and_are_not_read(paper, attach, run):
 
 def test_the_sizes_of_what_was_attached_are_told(paper, run):
     done = run("attach", paper, *MANIFESTS, "--with-traces", "-o", paper)
-    assert done.err.startswith("repro-audit: attached threads-2.json (52 KiB), threads-2.trace (65")
+    assert done.err.startswith("repro-audit: attached threads-2.json (53 KiB), threads-2.trace (65")
     assert done.err.count("\n") == 1
 
 

@@ -40,7 +40,7 @@ TWO, ONE = (str(EXAMPLES / f"{name}.json") for name in ("threads-2", "threads-1"
 @pytest.mark.parametrize(
     "words",
     [
-        [TWO],
+        ["TWO"],
         ["TWO", "ONE"],
         ["TWO", "ONE", "--format", "json"],
         ["TWO", "ONE", "--format", "markdown"],
@@ -61,9 +61,9 @@ def test_a_command_that_reads_loads_no_framework(words, tmp_path):
     assert not modules & FRAMEWORKS
 
 
-def test_numpy_is_loaded_only_where_traces_are_compared():
-    assert loaded(CLI.format(words=[TWO, ONE])) & FRAMEWORKS == {"numpy"}
-    assert not loaded(CLI.format(words=[TWO])) & FRAMEWORKS
+@pytest.mark.parametrize("words", [[TWO], [TWO, ONE]], ids=["one", "two"])
+def test_where_traces_are_read_numpy_is_all_that_is_loaded(words):
+    assert loaded(CLI.format(words=words)) & FRAMEWORKS == {"numpy"}
 
 
 def test_importing_the_package_loads_no_framework():

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repro_audit.errors import RunError, printable
+from repro_audit.files import PathLock
 from repro_audit.manifest import Manifest, load
 from repro_audit.manifest.records import UNFOLLOWED, Failure, Missing
 from repro_audit.manifest.writing import write
@@ -171,6 +172,9 @@ def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
         ManifestError: It cannot be read or is not valid.
         OutputError: It cannot be written.
     """
+    lock = PathLock(path)
+    if path.parent.is_dir() and lock.acquire():
+        lock.release()  # which clears what a process that was killed has left
     if not path.exists():
         return None
     manifest = settled = load(path)

@@ -112,6 +112,11 @@ class Recorder:
         self.trace.tell()
         write(self._draft.manifest(), self._path)
 
+    @guarded("$.conditions.initializers.restored")
+    def used_before(self) -> bool:
+        """Whether the framework was in use before; None where that cannot be read."""
+        return self.backend.in_use()
+
     def discard(self) -> None:
         """Leave no trace; the manifest is another recording's to write."""
         self.open = False

@@ -149,7 +149,7 @@ class Run:
             recorder.begin(self._arguments, self._outputs)
             undo.pop_all()
         self._told = self._recorder = recorder
-        process.begins(self, since_start=not backend.in_use())
+        process.begins(self, since_start=recorder.used_before() is False)
 
     def _take_path(self, request: Request | None) -> tuple[Path, PathLock]:
         """Return where the manifest goes, and what keeps other processes from writing there.
