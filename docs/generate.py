@@ -25,8 +25,8 @@ FAMILIES = {
     "RA6": "contradictions inside a valid manifest, or between it and its trace",
 }
 SEVERITIES = {
-    "error": "The run is `uncontrolled`, and the exit code 1. Where the evidence contradicts itself "
-    "(RA6xx), `inconclusive` and 2.",
+    "error": "The run is `uncontrolled`, and the exit code 1; where the evidence contradicts "
+    "itself (RA6xx), `inconclusive` and 2.",
     "warning": "The verdict stands; with `--strict` the exit code is 1.",
     "info": "Good to know.",
 }

@@ -1,7 +1,8 @@
-"""Start trainers in clean processes, and print at the end how well each fault was named."""
+"""Start trainers in processes of their own, and print at the end how well each fault was named."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import Server
+from processes import plain_environment
 
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment
 
 TRAINERS = Path(__file__).parent / "trainers"
 SECONDS = 300
+STANDARD = {"PYTHONHASHSEED": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 CHANGING = ("DNNL_", "KERAS_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "TF_", "XLA_")
 """Variables that would plant more than a fault says."""
 
@@ -34,6 +38,7 @@ def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Tra
     installed in front of what is there. Behind a ``;`` the next one begins in the same folder.
     The same words give the same run, unless another `copy` is asked for.
     """
+    server = Server(plain_environment() | STANDARD)
     # A copy outside the repository, whose state they would else record.
     trainers = tmp_path_factory.mktemp("trainers")
     shutil.copytree(TRAINERS, trainers, dirs_exist_ok=True)
@@ -44,10 +49,12 @@ def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Tra
             if (words, copy) not in started:
                 folder = tmp_path_factory.mktemp("run")
                 commands = [_parsed(part, install) for part in words.split(";")]
-                started[words, copy] = workers.submit(_run, commands, trainers, folder)
+                run = functools.partial(_run, server, commands, trainers, folder)
+                started[words, copy] = workers.submit(run)
             return started[words, copy]
 
         yield start
+    server.close()
 
 
 def _parsed(
@@ -66,9 +73,16 @@ def _parsed(
 
 
 def _run(
-    commands: list[tuple[list[str], dict[str, str], list[Path]]], trainers: Path, folder: Path
+    server: Server,
+    commands: list[tuple[list[str], dict[str, str], list[Path]]],
+    trainers: Path,
+    folder: Path,
 ) -> Path:
-    """Run trainers one after the other in one folder, and return the last one's manifest."""
+    """Run trainers one after the other in one folder, and return the last one's manifest.
+
+    What a variable or another package decides is decided as Python or Keras starts; all else
+    starts where Keras has been imported.
+    """
     manifest = folder / "manifest.json"
     for (script, *arguments), variables, packages in commands:
         environment = {
@@ -76,10 +90,15 @@ def _run(
             for name, value in clean_environment(Request(manifest=str(manifest))).items()
             if not name.startswith(CHANGING)
         }
-        environment |= {"PYTHONHASHSEED": "0", "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
+        environment |= STANDARD | variables
         path = [*map(str, packages), *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(path)
         manifest.unlink(missing_ok=True)
+        if not variables and not packages:
+            own = trainers / script
+            ended = server.run(own, *arguments, cwd=folder, environment=environment)
+            assert ended.code == 0, ended.errors[-4000:]
+            continue
         done = subprocess.run(
             [sys.executable, trainers / script, *arguments],
             cwd=folder,
