@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from repro_audit.repeat.shared_files import read_used
+
 pytest.importorskip("wrapt", reason="recording is an extra")
 
 OLD = time.time() - 100
@@ -57,3 +59,44 @@ def test_a_file_that_is_older_counts_once_it_is_read(tmp_path, way):
         check=True,
     )
     assert done.stdout.strip() == str(expected)
+
+
+WRITING = {
+    "write": ("open(place + '/new', 'w').write('x')", ["new"]),
+    "change": ("open(place + '/old', 'a').write('x')", ["old"]),
+    "make a folder": ("os.mkdir(place + '/made')", ["made"]),
+    "make a folder that is there": ("os.makedirs(place + '/folder', exist_ok=True)", []),
+    "rename": ("open(place + '/part', 'w'); os.rename(place + '/part', place + '/new')", ["new"]),
+    "a file without a name": ("tempfile.TemporaryFile(dir=place).write(b'x')", []),
+    "a folder that goes again": ("tempfile.TemporaryDirectory(dir=place).cleanup()", []),
+    "read": ("open(place + '/old').read()", []),
+    "list": ("os.listdir(place)", []),
+}
+
+
+@pytest.mark.parametrize("way", WRITING)
+def test_of_what_is_written_elsewhere_only_what_the_run_made_or_changed_is_left(tmp_path, way):
+    """Never a folder that was there before: it would be moved aside with all that is in it."""
+    code, expected = WRITING[way]
+    start, place, evidence = (tmp_path / name for name in ("start", "place", "evidence"))
+    for folder in (start, place, place / "folder", evidence):
+        folder.mkdir()
+    (place / "old").write_text("content", encoding="utf-8")
+    since = time.time()
+    time.sleep(0.05)
+    script = (
+        "import os, pathlib, sys, tempfile, time\n"
+        "from repro_audit.recording.files import Files\n"
+        "from repro_audit.recording.patching import Patches\n"
+        "files = Files(reverse=None, since=float(sys.argv[2])); place = sys.argv[1]\n"
+        f"files.install(Patches(print))\n{code}\nfiles.report(pathlib.Path(sys.argv[3]))"
+    )
+    report = tmp_path / "files.json"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(place), repr(since), str(report)],
+        cwd=start,
+        check=True,
+    )
+    used = read_used(report, (), evidence, since)
+    assert used is not None
+    assert sorted(used.left) == [str(place / name) for name in expected]

@@ -145,6 +145,14 @@ def test_what_was_moved_aside_is_put_back_however_it_ends(supervised, tmp_path, 
     assert {path.name for path in tmp_path.iterdir()} == {"cache.txt", "folder", "log.txt"}
 
 
+def test_what_the_run_needs_is_never_moved_aside(supervised, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import os; print(os.getcwd())")
+    ended = said(supervised(script, aside=[tmp_path, tmp_path.parent, script]))
+    assert (ended["exit_code"], ended["moved"]) == (0, 0)
+    assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\n"
+
+
 def test_a_command_that_cannot_be_started_is_said_to(tmp_path):
     (tmp_path / "text").write_text("no program")
     process = subprocess.run(

@@ -172,14 +172,23 @@ class Files:
         here = whole.startswith(self._start)
         if not here and (self._since is None or _is_no_evidence(whole)):
             return
-        if not here and any(letter in mode for letter in "wax+") and len(self._written) < _MOST:
-            self._written.add(whole)
+        if not here and any(letter in mode for letter in "wax+"):
+            self._write(whole)
         if "a" in mode:
             self._note(whole, self._appended, here=here)
         elif "w" in mode or "x" in mode:
             self._made.add(whole)
         else:
             self._note(whole, self._read, here=here)
+
+    def _write(self, whole: str) -> None:
+        """Note a file that is about to be made or changed, or a folder that is about to be made.
+
+        A folder that is there already is opened to make a file without a name in it, or asked
+        for once more: it is nobody's in particular.
+        """
+        if len(self._written) < _MOST and not os.path.isdir(whole):  # noqa: PTH112 - as text
+            self._written.add(whole)
 
     def _note(self, whole: str, noted: set[str], *, here: bool) -> None:
         """Note a file that is about to be opened, unless this process has made it."""

@@ -39,7 +39,9 @@ def main() -> None:
     if sys.platform == "linux":
         # It becomes the parent of what the run leaves behind, which can then be ended.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    moved = _move_aside(request["aside"])
+    # What the run itself needs stays, whoever wants it away.
+    needed = [os.getcwd(), os.path.dirname(request["log"]), sys.prefix, *request["command"]]  # noqa: PTH109, PTH120 - light
+    moved = _move_aside(request["aside"], needed)
     try:
         said = _run(request, [number for number in _SIGNALS if before[number] != signal.SIG_IGN])
     finally:
@@ -153,10 +155,12 @@ def _end_all() -> None:
             time.sleep(0.01)
 
 
-def _move_aside(pairs: list[list[str]]) -> list[list[str]]:
+def _move_aside(pairs: list[list[str]], needed: list[str]) -> list[list[str]]:
     """Move files and folders aside; one that cannot be moved stays, and is told of."""
     moved = []
     for path, aside in pairs:
+        if any(f"{item}/".startswith(f"{path}/") for item in needed):
+            continue
         try:
             os.rename(path, aside)  # noqa: PTH104 - light
         except OSError:
