@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,11 +103,8 @@ def test_a_hook_that_changed_a_call_would_be_seen(runs: list[Run]) -> None:
 
 
 @pytest.fixture(scope="module")
-def children(
-    start: Any, said: Any, install: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def children(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Train in children of every kind, bare and recorded."""
-    packages = str(install("loky"))
     from repro_audit.recording.launcher import recording_environment
     from repro_audit.recording.request import Request
 
@@ -116,9 +112,7 @@ def children(
     for mode in ("bare", "recorded"):
         folder = tmp_path_factory.mktemp(f"children-{mode}")
         request = Request(manifest=str(folder / "m.json"))
-        variables = {"PYTHONPATH": packages}
-        if mode == "recorded":
-            variables = recording_environment(variables, request)
+        variables = recording_environment({}, request) if mode == "recorded" else {}
         ends[mode] = start("children.py", cwd=folder, variables=variables)
     return {mode: said(end) for mode, end in ends.items()}
 

@@ -162,9 +162,9 @@ def test_another_sitecustomize_is_run_in_its_turn(
         "import os, sys\n"
         "print(getattr(sys.modules.get('sitecustomize'), '__file__', None))\n"
         "print(sys.path, os.environ['PYTHONPATH'])\n"
-        "if 'repro_audit.recording.run' in sys.modules:\n"
-        "    from repro_audit.recording.run import Run\n"
-        "    print('recorded', Run.automatic is not None, file=sys.stderr)\n",
+        "if 'repro_audit.recording.process' in sys.modules:\n"
+        "    from repro_audit.recording.process import process\n"
+        "    print('recorded', process.automatic is not None, file=sys.stderr)\n",
         encoding="utf-8",
     )
     paths = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])

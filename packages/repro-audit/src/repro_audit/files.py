@@ -141,12 +141,15 @@ class PathLock:
     """Keeps other processes from writing what this one writes to a path.
 
     A file beside it is locked, which the system unlocks when the process ends, in whatever way.
+
+    Attributes:
+        file: The file that is locked.
     """
 
     def __init__(self, path: Path) -> None:
         """Take note of a path; nothing is locked."""
         self._path = path
-        self._file = path.with_name(f".{path.name}.lock")
+        self.file = path.with_name(f".{path.name}.lock")
         self._descriptor = -1
 
     def acquire(self) -> bool:
@@ -161,7 +164,7 @@ class PathLock:
             return True
         while True:
             try:
-                descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 name = printable(str(self._path))
                 message = f"{name}: cannot be written: {error.strerror}."
@@ -176,7 +179,7 @@ class PathLock:
                 # A file system without locks: there is nothing to ask.
             with contextlib.suppress(OSError):
                 # Whoever had it may have taken the file away meanwhile.
-                if not os.path.samestat(os.fstat(descriptor), self._file.stat()):
+                if not os.path.samestat(os.fstat(descriptor), self.file.stat()):
                     os.close(descriptor)
                     continue
             self._descriptor = descriptor
@@ -191,15 +194,10 @@ class PathLock:
             left.unlink(missing_ok=True)
 
     @property
-    def name(self) -> str:
-        """Name of the file that is locked, which lies beside the path."""
-        return self._file.name
-
-    @property
     def holder(self) -> str:
         """Which process has locked the path, as a message says it."""
         with contextlib.suppress(OSError, ValueError):
-            return f"process {int(self._file.read_bytes()[:20])}"
+            return f"process {int(self.file.read_bytes()[:20])}"
         return "another process"
 
     def forget(self) -> None:
@@ -212,7 +210,7 @@ class PathLock:
         """Unlock the path. Unlocking it again does nothing."""
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
-                self._file.unlink()
+                self.file.unlink()
             descriptor, self._descriptor = self._descriptor, -1
             with contextlib.suppress(OSError):
                 os.close(descriptor)

@@ -60,6 +60,7 @@ class AssertRepeats:
         atol: float | None = None,
         ignore_metrics: Sequence[str] = (),
         require: str = "weights",
+        accept_partial: bool = False,
         bare: bool = False,
         jobs: int = 1,
     ) -> Audit:
@@ -81,6 +82,8 @@ class AssertRepeats:
             atol: Absolute tolerance of history values.
             ignore_metrics: Metrics that are not compared.
             require: The least evidence: ``history``, ``weights`` or ``trace``.
+            accept_partial: Whether agreement may rest on the part of the training that was
+                followed, where something was trained that was not.
             bare: Whether to make one more run without any recording.
             jobs: Runs at a time, each on cores of its own.
         """
@@ -107,6 +110,7 @@ class AssertRepeats:
             atol=atol,
             ignore_metrics=_several(ignore_metrics),
             require=require,
+            accept_partial=accept_partial,
         )
         _check(plan)
         try:

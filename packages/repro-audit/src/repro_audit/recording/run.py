@@ -128,6 +128,7 @@ class Run:
 
             self.path, self._lock = self._take_path(request)
             undo.callback(self._lock.release)
+            self._outputs.append(os.fspath(self._lock.file))
             check_replaceable(self.path)
             if request is not None:
                 setting = request.trace_setting(setting)

@@ -71,7 +71,7 @@ def prepared_directory(directory: Path) -> Iterator[None]:
 def _clear(directory: Path, lock: PathLock) -> None:
     """Clear a directory of what an earlier repeat has left there."""
     try:
-        entries = [entry for entry in directory.iterdir() if entry.name != lock.name]
+        entries = [entry for entry in directory.iterdir() if entry.name != lock.file.name]
         strangers = [entry.name for entry in entries if not _OURS.fullmatch(entry.name)]
         if strangers:
             message = (
