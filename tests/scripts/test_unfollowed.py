@@ -24,6 +24,8 @@ WITHOUT_AN_OPTIMIZER = "trained without an optimizer of Keras 3"
 NAMED = {
     "assign_sub": f"1 variable {WITHOUT_AN_OPTIMIZER}",
     "assign_in_a_function": f"2 variables {WITHOUT_AN_OPTIMIZER}",
+    "assign_what_was_fitted": f"2 variables {WITHOUT_AN_OPTIMIZER}",
+    "accumulate": f"1 variable {WITHOUT_AN_OPTIMIZER}",
     "threads": "1 fit in another thread",
     "spawned": "1 child process that computed with TensorFlow",
 }
@@ -115,3 +117,38 @@ def test_two_equal_runs_of_which_a_part_was_not_followed_are_inconclusive(record
 def test_where_a_fit_is_all_that_trains_nothing_is_named(recorded: Any, explicit: bool) -> None:
     """The negative: the same script, and nothing else trained."""
     assert recorded("nothing", explicit=explicit).unfollowed is None
+
+
+TRACED_BEFORE = """
+import keras, numpy as np, repro_audit, tensorflow as tf
+x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+other = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+optimizer = keras.optimizers.SGD(0.1)
+
+@tf.function
+def step():
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((other(x) - x[:, :1]) ** 2)
+    optimizer.apply(tape.gradient(loss, other.trainable_variables), other.trainable_variables)
+
+step()
+for name in ("first.json", "second.json"):
+    with repro_audit.record(name):
+        model.fit(x, x[:, :1], epochs=1, verbose=0)
+        step()
+        step()
+"""
+
+
+@pytest.mark.parametrize("name", ["first.json", "second.json"])
+def test_a_step_that_was_traced_before_a_recording_is_seen_in_it(
+    server: Server, tmp_path: Path, name: str
+) -> None:
+    """In each of several recordings in one process."""
+    (tmp_path / "script.py").write_text(TRACED_BEFORE, encoding="utf-8")
+    done = server.run(tmp_path / "script.py", cwd=tmp_path, environment=plain_environment())
+    assert done.code == 0, done.errors
+    said = "not followed: 2 updates that run.step was not told of"
+    assert repro_audit.load(tmp_path / name).unfollowed == said

@@ -44,6 +44,31 @@ def assign_in_a_function():
         step()
 
 
+def assign_what_was_fitted():
+    """By hand, a model that is gone at the end."""
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :1], epochs=2, verbose=0)
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(X) - X[:, :1]) ** 2)
+        variables = model.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign(variable - 0.1 * gradient)
+    del model, variables, variable
+    keras.utils.clear_session()
+
+
+def accumulate():
+    """Many gradients for one update, of a variable that is gone at the end."""
+    weight, total = tf.Variable(tf.ones((4, 1))), tf.zeros((4, 1))
+    for at in range(16):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((X[at : at + 4] @ weight - X[at : at + 4, :1]) ** 2)
+        total += tape.gradient(loss, weight)
+    weight.assign(weight - 0.1 * total)
+
+
 def threads():
     """Two fits at once, each in a thread of its own."""
     barrier = threading.Barrier(2)

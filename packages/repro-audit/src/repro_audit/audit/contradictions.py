@@ -107,6 +107,9 @@ def generators(manifest: Manifest) -> Iterator[Seen]:
     initializers = manifest.conditions.initializers
     if seeds is None or initializers is None or seeds.declared is None:
         return
+    # Others may seed again when the layers are made.
+    if seeds.declared_by != "repro_audit.control":
+        return
     drawn = tuple(
         weight.seed
         for weight in initializers.layers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
-from repro_audit.audit.plain_fits import plain_fits
+from repro_audit.audit.plain_fits import is_keras_own, is_untouched, plain_fits
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.manifest import Manifest
 from repro_audit.wording import counted
@@ -28,12 +28,15 @@ _DEFAULT_BATCH = 32
 )
 def epochs(manifest: Manifest) -> Iterator[Seen]:
     """A fit that nothing could end early has more or fewer epochs than its arguments say."""
-    for fit in plain_fits(manifest):
+    fits = list(plain_fits(manifest))
+    # A fit that was resumed leaves its first epoch to the next one.
+    for fit in fits if len(fits) == len(manifest.outcomes.fits) else ():
         asked, begun = (fit.arguments.arguments.get(name) for name in ("epochs", "initial_epoch"))
         if not (_is_count(asked) and _is_count(begun)):
             continue
         expected, actual = max(0, asked - begun), len(fit.outcome.epochs)
-        if actual > expected or (actual < expected and not fit.may_end_early):
+        may_end_early = fit.may_end_early or not fit.data_looks_on
+        if actual > expected or (actual < expected and not may_end_early):
             yield Seen(
                 f"Fit {fit.number + 1} was asked for {counted(expected, 'epoch')} and has "
                 f"{actual:,}.",
@@ -64,6 +67,8 @@ def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
     ended_within = "TerminateOnNaN" in fit.arguments.callbacks
     if not on_arrays or partial or not data.samples or not _is_count(batch) or ended_within:
         return
+    if fit.execution.steps_per_execution != 1:
+        return
     expected = -(-data.samples // batch) * len(fit.outcome.epochs)
     if fit.outcome.steps != expected:
         yield Seen(
@@ -89,6 +94,9 @@ def steps_and_rows(
     """Every step has a row, and there are more or fewer of these."""
     fits = list(plain_fits(manifest))
     outcomes = manifest.outcomes
+    # Of several steps in one execution Keras tells the last, and not how many there were.
+    if any(fit.execution.steps_per_execution != 1 for fit in fits):
+        return
     every = manifest.trace is not None and set(manifest.trace.strides) == {1}
     traced = all(fit.trace and None not in fit.trace for fit in outcomes.fits)
     if every and traced and outcomes.trace is not None and len(fits) == len(outcomes.fits):
@@ -131,8 +139,12 @@ def steps_and_iterations(manifest: Manifest) -> Iterator[Seen]:
     skips = fit.execution.dtype_policy == "mixed_float16"  # steps that overflow are no updates
     if len(found) != 1 or skips or not fit.outcome.steps:
         return
+    if fit.execution.steps_per_execution != 1 or not is_untouched(manifest):
+        return
+    if not is_keras_own(fit.model.optimizer):
+        return
     counts = count_of(found[0], below=fit.outcome.steps)
-    if counts is not None:
+    if counts:  # none at all where nothing can be trained
         yield Seen(
             f"The fit has {fit.outcome.steps:,} steps, and its optimizer has counted {counts:,}.",
             f"{fit.where}.steps",

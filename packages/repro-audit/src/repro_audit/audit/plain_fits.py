@@ -13,7 +13,14 @@ from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import DatasetOptions, Execution, FitArguments, TrainedModel
 from repro_audit.manifest.records import FitOutcome
 
-__all__ = ["PlainFit", "plain_fits", "standard_metrics"]
+__all__ = [
+    "PlainFit",
+    "counts_every_sample",
+    "is_keras_own",
+    "is_untouched",
+    "plain_fits",
+    "standard_metrics",
+]
 
 _MODELS = frozenset({"Sequential", "Functional"})
 """Models of Keras's own, which train by its own step."""
@@ -26,6 +33,9 @@ _ENDING = frozenset({"EarlyStopping", "TerminateOnNaN"})
 
 _STEERING = frozenset({"LearningRateScheduler", "ReduceLROnPlateau"})
 """Those that change the learning rate, and add it to the logs."""
+
+
+_PLAIN_DATA = frozenset({"arrays", "tf.data"})
 
 
 class PlainFit(NamedTuple):
@@ -52,6 +62,11 @@ class PlainFit(NamedTuple):
     may_steer: bool
 
     @property
+    def data_looks_on(self) -> bool:
+        """Whether the data is none that holds code of the user's between epochs."""
+        return self.data is not None and self.data.kind in _PLAIN_DATA
+
+    @property
     def where(self) -> str:
         """JSONPath of its outcome."""
         return f"$.outcomes.fits[{self.number}]"
@@ -73,7 +88,7 @@ def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
         known = callbacks <= _QUIET | _ENDING | _STEERING
         if model is None or how is None or not asked.arguments or not known:
             continue
-        if _is_keras_own(model) and outcome.ended and how.replicas == 1:
+        if _is_plain(model) and outcome.ended and how.replicas == 1:
             yield PlainFit(
                 number=number,
                 arguments=asked,
@@ -91,11 +106,35 @@ def standard_metrics(model: TrainedModel) -> frozenset[str]:
     return frozenset({"loss", *({"accuracy", "acc"} & set(_names(model.metrics)))})
 
 
-def _is_keras_own(model: TrainedModel) -> bool:
-    """Whether a model is of a class of Keras, and not of one that is only called so."""
-    module = model.config.get("module") if isinstance(model.config, dict) else None
-    own = isinstance(module, str) and module.partition(".")[0] == "keras"
-    return own and model.class_name in _MODELS
+def is_keras_own(config: object) -> bool:
+    """Whether what was configured is of a class of Keras, and not of one that is only called so."""
+    module = config.get("module") if isinstance(config, dict) else None
+    return isinstance(module, str) and module.partition(".")[0] == "keras"
+
+
+def is_untouched(manifest: Manifest) -> bool:
+    """Whether it was looked whether variables were loaded or set, and none was."""
+    initializers = manifest.conditions.initializers
+    return initializers is not None and initializers.restored is False
+
+
+def counts_every_sample(config: object) -> bool:
+    """Whether all layers in a model's config are of Keras, and none masks a sample."""
+    if isinstance(config, list):
+        return all(map(counts_every_sample, config))
+    if not isinstance(config, dict):
+        return True
+    is_object = isinstance(config.get("config"), dict) and "class_name" in config
+    if is_object and (not is_keras_own(config) or config["class_name"] in _MASKING):
+        return False
+    return all(map(counts_every_sample, config.values()))
+
+
+_MASKING = frozenset({"Embedding", "Masking"})
+
+
+def _is_plain(model: TrainedModel) -> bool:
+    return is_keras_own(model.config) and model.class_name in _MODELS
 
 
 def _names(metrics: object) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
-from repro_audit.audit.plain_fits import plain_fits
+from repro_audit.audit.plain_fits import is_keras_own, is_untouched, plain_fits
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.canonical import digest_json
 from repro_audit.errors import printable
@@ -29,6 +30,9 @@ _BUILT_AS_SAID = frozenset(
     }
 )  # fmt: skip
 """Layers whose weights are what their initializers give; that of an LSTM's bias is changed."""
+
+_MOVING = frozenset({"moving_mean", "moving_variance"})
+"""Weights that a forward pass changes, and a loop makes one before it is seen."""
 
 
 @rule(
@@ -88,11 +92,19 @@ def initial_weights(manifest: Manifest) -> Iterator[Seen]:
     for model, tensors in enumerate(manifest.outcomes.initial_weights[:1]):
         states = [item.seed for item in seeds.layers if item.model == model] if seeds else []
         random = [item for item in tensors or () if item.role == "seed_generator_state"]
+        held = Counter((item.layer, item.role) for item in tensors or ())
+        initialized = Counter(
+            (item.layer, item.role) for item in initializers.layers if item.model == model
+        )
         for position, tensor in enumerate(tensors or ()):
             names = constant.get((model, tensor.layer, tensor.role), set())
             name = next(iter(names), "")
             wrong = False
-            if tensor.layer in _BUILT_AS_SAID and len(names) == 1 and name in _CONSTANT:
+            kind = tensor.layer, tensor.role
+            # Of a function, or an array, that initializes nothing is recorded.
+            said = len(names) == 1 and initialized[kind] == held[kind]
+            built = tensor.layer in _BUILT_AS_SAID and tensor.role not in _MOVING
+            if built and said and name in _CONSTANT:
                 expected = _filled(tensor, _CONSTANT[name])
                 wrong = expected is not None and tensor.digest != expected
             elif tensor.role == "seed_generator_state" and len(states) == len(random):
@@ -122,12 +134,15 @@ def learning_rate(manifest: Manifest) -> Iterator[Seen]:
     fits = list(plain_fits(manifest))
     if len(fits) != 1 or len(manifest.outcomes.fits) != 1 or fits[0].may_steer:
         return
+    if not is_untouched(manifest) or not fits[0].data_looks_on:
+        return
     model = fits[0].arguments.model
     finals = manifest.outcomes.final_state
     tensors = (finals[model] if model < len(finals) else None) or ()
     found = [item for item in tensors if item.role == "learning_rate"]
     optimizer, more = fits[0].model.optimizer, fits[0].model.more_optimizers
-    value = optimizer["config"].get("learning_rate") if _has_config(optimizer) else None
+    known = is_keras_own(optimizer) and _has_config(optimizer)
+    value = optimizer["config"].get("learning_rate") if known else None
     if more or len(found) != 1 or not _is_number(value):
         return
     expected = _filled(found[0], float(value))

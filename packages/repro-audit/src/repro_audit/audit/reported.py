@@ -9,7 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
-from repro_audit.audit.plain_fits import PlainFit, plain_fits, standard_metrics
+from repro_audit.audit.plain_fits import (
+    PlainFit,
+    counts_every_sample,
+    plain_fits,
+    standard_metrics,
+)
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
@@ -141,7 +146,8 @@ def _samples(manifest: Manifest, fit: PlainFit) -> int | None:
     # One label a sample: an array of them, or one column.
     labels = data.arrays[-1].shape if len(data.arrays) == 2 else ()
     one_each = len(labels) == 1 or (len(labels) == 2 and labels[1] == 1)
-    return data.samples if one_each and fit.arguments.callbacks == () else None
+    every = fit.arguments.callbacks == () and counts_every_sample(fit.model.config)
+    return data.samples if one_each and every else None
 
 
 def _is_share(value: float, samples: int) -> bool:

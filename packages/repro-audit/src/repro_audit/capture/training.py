@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def capture_fit(
             for name, value in arguments.items()
             if name not in _NOT_CONDITIONS
         },
-        callbacks=tuple(type(callback).__name__ for callback in callbacks or ()),
+        callbacks=tuple(_class_name(callback) for callback in callbacks or ()),
     )
 
 
@@ -83,3 +84,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, type) or callable(value):
         return getattr(value, "__qualname__", type(value).__name__)
     return type(value).__name__
+
+
+def _class_name(callback: Any) -> str:
+    """Return the name of a callback's class, with its module where Keras has one of that name."""
+    kind = type(callback)
+    own = kind.__module__.partition(".")[0] == "keras"
+    module = sys.modules.get("keras.callbacks")
+    return (
+        f"{kind.__module__}.{kind.__name__}"
+        if not own and hasattr(module, kind.__name__)
+        else kind.__name__
+    )

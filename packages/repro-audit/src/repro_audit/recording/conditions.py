@@ -154,6 +154,12 @@ class ConditionReader:
         """Take note of what a model's compile was asked for; Keras keeps only what came of it."""
         if isinstance(jit_requested, bool | str):
             self._jit_requested[model] = jit_requested
+        item = next((item for item in self._draft.models if item.reference() is model), None)
+        if item is not None and item.training is not None:
+            # Which of a model's metrics are whose is known of its first training alone.
+            item.training = item.training._replace(metrics=None)
+            path = f"$.conditions.training.models[{item.index}].metrics"
+            self._draft.missed(path, "the model was compiled again after it had been trained")
 
     def dataset(self, fit: int, argument: str, data: Any) -> None:
         """Read how data given to a fit is prepared, and the generators that this holds."""
@@ -253,6 +259,13 @@ class ConditionReader:
                 restored=self._restored(),
             ),
         )
+
+    def all_restored(self) -> None:
+        """Read again whether weights were loaded or set, which the end alone knows."""
+        known = self._draft.conditions.get("initializers")
+        if known is not None:
+            restored = self._restored()
+            self._draft.conditions["initializers"] = known._replace(restored=restored)
 
     def _seeds_again(self, model: Any, index: int) -> None:
         """Add what the layers drew, and a seed that was set after recording began."""

@@ -59,7 +59,9 @@ class FitHooks:
         yield None
         if recorder is not None:
             bound = _bound(call)
-            recorder.compiled(bound.arguments["self"], bound.arguments.get("jit_compile"))
+            model = bound.arguments["self"]
+            self._updates.compiled(model)
+            recorder.compiled(model, bound.arguments.get("jit_compile"))
 
     def _fit(self, call: Call) -> Watch:
         recorder, patches = self._recorder(), self._patches

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Group", "owners", "trainable_ids", "variable_id"]
+__all__ = ["Group", "built_optimizers", "owners", "trainable_ids", "variable_id"]
 
 
 class Group:
@@ -40,6 +40,14 @@ def trainable_ids(model: Any) -> set[int]:
         return {variable_id(item) for item in model.trainable_variables}
     except Exception:  # noqa: BLE001 - a model half made, and none of ours
         return set()
+
+
+def built_optimizers() -> list[Any]:
+    """Return every optimizer of Keras that has its slots."""
+    import keras
+
+    kind = keras.optimizers.Optimizer
+    return [item for item in gc.get_objects() if issubclass(type(item), kind) and item.built]
 
 
 def owners(optimizer: Any, variables: Sequence[Any]) -> list[Any]:

@@ -1,8 +1,9 @@
 """Notice training that goes another way than by a Keras optimizer, which cannot be followed.
 
 Two things give it away: a variable that changes though nobody but a gradient was asked for it,
-as with an optimizer of another library, and a call of ``assign_sub`` or ``assign_add`` in code
-that is no framework's. What a recorded model owns is part of its state all the same.
+as with an optimizer of another library, and a call in code that is no framework's: of
+``assign_sub`` or ``assign_add``, or of ``assign`` where a gradient was taken before. What a
+recorded model owns is part of its state all the same.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class OtherTraining:
         recorder: Callable[[], TrainingObserver | None],
         turn: Turn,
         is_updated: Callable[[Any], bool],
+        is_applying: Callable[[], bool],
     ) -> None:
         """Prepare.
 
@@ -65,10 +67,12 @@ class OtherTraining:
             recorder: Returns what is to be told; None where there is no recording.
             turn: Which fit this thread is in.
             is_updated: Whether a Keras optimizer was seen to update a variable.
+            is_applying: Whether this thread is in an update of a Keras optimizer.
         """
         self._recorder = recorder
         self._turn = turn
         self._is_updated = is_updated
+        self._is_applying = is_applying
         self._seen: dict[int, weakref.ref[Any]] = {}
         self._suspects: dict[int, _Suspect] = {}
 
@@ -76,8 +80,13 @@ class OtherTraining:
         """Begin to look."""
         patches.watch(*_TAPE, self._gradient, lost=_FITS)
         for module, owner in _VARIABLES:
-            for name in ("assign_sub", "assign_add"):
+            for name in ("assign", "assign_sub", "assign_add"):
                 patches.watch(module, f"{owner}.{name}", self._assigned, lost=_FITS)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are variables to look at."""
+        return bool(self._suspects)
 
     def look(self, *, last: bool = False) -> None:
         """Look which of the variables have changed that a gradient was taken of.
@@ -111,20 +120,26 @@ class OtherTraining:
 
     def _suspect(self, variable: Any) -> None:
         """Have an eye on a variable, unless a model that is being fitted owns it."""
-        key = id(variable)
+        key = variable_id(variable)
         known = self._seen.get(key)
-        if known is not None and known() is variable:
+        if (known is not None and known() is not None) or self._is_fitted(variable):
             return
         self._seen[key] = weakref.ref(variable, lambda _: self._seen.pop(key, None))
+        self._suspects[key] = _Suspect(variable)
+
+    def _is_fitted(self, variable: Any) -> bool:
+        """Whether a model that is being fitted owns a variable."""
         own = variable_id(variable)
-        if not any(own in trainable_ids(model) for model in self._turn.models):
-            self._suspects[key] = _Suspect(variable)
+        return any(own in trainable_ids(model) for model in self._turn.models)
 
     def _assigned(self, call: Call) -> Watch:
         """See an assignment by code that is no framework's."""
         variable = call.args[0]
-        if not called_by_framework() and _is_trainable(variable):
-            recorder = None if _is_scalar(variable) else self._recorder()
+        # To assign is to train where a gradient was taken before, or where it adds.
+        adds = call.function.__name__ != "assign" or variable_id(variable) in self._seen
+        if adds and not self._is_applying() and not called_by_framework():
+            fitted = _is_scalar(variable) or self._is_fitted(variable)
+            recorder = None if fitted or not _is_trainable(variable) else self._recorder()
             if recorder is not None:
                 recorder.trained_otherwise(variable)
         yield None

@@ -117,6 +117,8 @@ class Process:
         self.active = run
         self.begun += 1
         self.watch_keras(since_start=since_start)
+        if self.automatic is None and not since_start:
+            self.patches.safely("$.outcomes.fits", self.updates.adopt)
         failures, self._failures = self._failures, []
         for path, error in failures:
             self.failed(path, error)

@@ -26,6 +26,7 @@ from repro_audit.manifest.writing import write
 from repro_audit.recording.conditions import ConditionReader
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.fits import FitRecorder
+from repro_audit.recording.groups import variable_id
 from repro_audit.recording.guarding import guarded
 from repro_audit.recording.models import Models, covers, is_built
 from repro_audit.recording.request import Request
@@ -160,6 +161,7 @@ class Recorder:
         """Read the conditions that only the end knows."""
         self._conditions.code(arguments, outputs)
         self._conditions.all_given()
+        self._conditions.all_restored()
         if self._files is not None:
             self._conditions.file_order(self._files.order)
 
@@ -255,8 +257,8 @@ class Recorder:
 
     def trained_otherwise(self, variable: Any) -> None:
         """Take note of a variable that was trained without a Keras optimizer."""
-        if self.open and not self._models.own(variable):
-            self._otherwise[id(variable)] = weakref.ref(variable)
+        if self.open:
+            self._otherwise[variable_id(variable)] = weakref.ref(variable)
 
     def unfollowed(self, noun: str, rest: str) -> None:
         """Count something that was trained and cannot be followed."""

@@ -11,6 +11,7 @@ __all__ = ["Restoring", "called_by_framework"]
 _LOADERS = (
     ("keras.src.layers.layer", "Layer.load_own_variables"),
     ("keras.src.layers.layer", "Layer.set_weights"),
+    ("keras.src.models.model", "Model.set_state_tree"),
     ("keras.src.saving.saving_api", "load_model"),
     ("keras.src.saving.saving_api", "load_weights"),
     ("keras.src.saving.saving_lib", "load_model"),
@@ -20,14 +21,22 @@ _LOADERS = (
     ("keras.src.legacy.saving.legacy_h5_format", "load_weights_from_hdf5_group_by_name"),
     ("tensorflow.python.checkpoint.checkpoint", "TrackableSaver.restore"),
 )
-_ASSIGN = (
-    ("keras.src.backend.common.variables", "Variable.assign"),
-    ("tensorflow.python.ops.resource_variable_ops", "ResourceVariable.assign"),
+_VARIABLES = (
+    ("keras.src.backend.common.variables", "Variable"),
+    ("tensorflow.python.ops.resource_variable_ops", "ResourceVariable"),
 )
+_ASSIGNMENTS = ("assign", "assign_add", "assign_sub")
 _FRAMEWORKS = ("keras.", "tensorflow.", "tf_keras.")
 _PATCHING = "repro_audit.recording.patching"
-_BETWEEN = (_PATCHING, "tensorflow.python.ops.weak_tensor_ops", "tensorflow.python.util.")
-"""What stands between a function and its caller: it calls on somebody's account."""
+_BETWEEN = (
+    _PATCHING,
+    "tensorflow.python.ops.weak_tensor_ops",
+    "tensorflow.python.util.",
+    "tensorflow.python.autograph.",
+)
+_SETTERS = frozenset({"__setattr__", "learning_rate"})
+"""What stands between a function and its caller, modules and functions: they call on somebody's
+account."""
 
 _RESTORED = "$.conditions.initializers.restored"
 
@@ -53,8 +62,9 @@ class Restoring:
         self._since_start = since_start
         for module, name in _LOADERS:
             patches.watch(module, name, self._loads, lost=_RESTORED)
-        for module, name in _ASSIGN:
-            patches.watch(module, name, self._assigned, lost=_RESTORED)
+        for module, owner in _VARIABLES:
+            for name in _ASSIGNMENTS:
+                patches.watch(module, f"{owner}.{name}", self._assigned, lost=_RESTORED)
 
     def known(self) -> bool | None:
         """Return whether weights were loaded or set; None where that may not have been seen."""
@@ -76,8 +86,11 @@ def called_by_framework() -> bool:
     To be asked by the watcher itself, before its ``yield``.
     """
     frame = sys._getframe(2)  # what stands around the function
-    module = _PATCHING
-    while frame is not None and module.startswith(_BETWEEN):
+    module, between = "", True
+    while frame is not None and between:
         frame = frame.f_back  # type: ignore[assignment]
         module = "" if frame is None else str(frame.f_globals.get("__name__", ""))
+        between = module.startswith(_BETWEEN) or (
+            frame is not None and frame.f_code.co_name in _SETTERS
+        )
     return module.startswith(_FRAMEWORKS)

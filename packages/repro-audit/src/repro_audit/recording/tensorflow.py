@@ -6,9 +6,11 @@ used in one method here, so that a release that moves one costs one field of the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from repro_audit.trace import Column
 
 __all__ = ["TensorFlow", "functions_traced", "import_keras", "in_use"]
+
+_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
+"""Methods by which a model trains, which a single one may be given instead of its class."""
 
 _MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
 
@@ -225,7 +230,11 @@ class TensorFlow:
         return pipelines.racing_ops(graph)
 
     def model_class(self, model: Any) -> str:
-        return model.title if isinstance(model, Group) else type(model).__name__
+        if isinstance(model, Group):
+            return model.title
+        own = [name for name in _STEPS if name in vars(model)]
+        name = type(model).__name__
+        return f"{name} with its own {' and '.join(own)}" if own else name
 
     def model_config(self, model: Any) -> Any:
         if isinstance(model, Group):
@@ -240,7 +249,8 @@ class TensorFlow:
                 return [without_names(item) for item in value]
             return positions.get(value, value) if isinstance(value, str) else value
 
-        config = self.keras.saving.serialize_keras_object(model)
+        with _no_warnings_of_serialization():
+            config = self.keras.saving.serialize_keras_object(model)
         # What is built and compiled stands elsewhere in the manifest.
         parts = {"module", "class_name", "config", "registered_name"}
         return without_names(plain({key: config[key] for key in parts if key in config}))
@@ -248,14 +258,16 @@ class TensorFlow:
     def compile_config(self, model: Any) -> Mapping[str, Any]:
         if not getattr(model, "compiled", False):
             return {}
-        config = model.get_compile_config() or {}
+        with _no_warnings_of_serialization():
+            config = model.get_compile_config() or {}
         return {name: plain(config.get(name)) for name in ("loss", "metrics")}
 
     def optimizers(self, model: Any) -> Sequence[Any]:
         return self._optimizers(model)
 
     def optimizer_config(self, optimizer: Any) -> Any:
-        config = plain(self.keras.saving.serialize_keras_object(optimizer))
+        with _no_warnings_of_serialization():
+            config = plain(self.keras.saving.serialize_keras_object(optimizer))
         # Keras calls a second optimizer adam_1: a label.
         _drop_names(config)
         return config
@@ -359,3 +371,19 @@ def _drop_names(optimizer: Any) -> None:
             config.pop("name", None)
             for inner in config.values():
                 _drop_names(inner)
+
+
+@contextlib.contextmanager
+def _no_warnings_of_serialization() -> Iterator[None]:
+    """Keep to ourselves what Keras warns of as it serializes, which the script does not ask for.
+
+    The filters of `warnings` stay as they are: to change them shows again what was shown once.
+    """
+    from keras.src.saving import serialization_lib
+
+    before = serialization_lib.warnings
+    serialization_lib.warnings = types.SimpleNamespace(warn=lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        serialization_lib.warnings = before

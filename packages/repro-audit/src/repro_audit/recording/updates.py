@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from repro_audit.recording.groups import owners, trainable_ids, variable_id
+from repro_audit.recording.groups import built_optimizers, owners, trainable_ids, variable_id
 from repro_audit.recording.other_training import OtherTraining, TrainingObserver
 from repro_audit.recording.patching import Call, Patches, Watch
 from repro_audit.recording.turn import Turn, in_replica_thread
@@ -105,7 +105,7 @@ class Updates:
         self._kept: list[Any] = []
         self._variables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._thread: threading.Thread | None = None
-        self.others = OtherTraining(recorder, turn, self._is_updated)
+        self.others = OtherTraining(recorder, turn, self._is_updated, self._is_applying)
 
     def install(self, patches: Patches) -> None:
         """Begin to look."""
@@ -147,6 +147,19 @@ class Updates:
                 if known.in_graph and _contains(known.models, model):
                     known.advance()
 
+    def adopt(self) -> None:
+        """Know the optimizers that there are: a step that holds one may have been traced before."""
+        for optimizer in built_optimizers():
+            known = self._known.setdefault(optimizer, _Known(optimizer))
+            variables = list(optimizer._trainable_variables)
+            known.in_graph = True
+            known.add(variables, self._owners(optimizer, variables))
+            known.advance()
+
+    def _is_applying(self) -> bool:
+        """Whether this thread is in an optimizer's own update."""
+        return bool(getattr(self._inside, "apply", False))
+
     def _is_updated(self, variable: Any) -> bool:
         """Whether a Keras optimizer was seen to update a variable."""
         return self._variables.get(id(variable)) is variable
@@ -178,28 +191,30 @@ class Updates:
         finally:
             self._inside.apply = False
         if eager:
-            if known.in_graph:
-                known.advance()  # it is told of here, or part of a fit
-            if not in_replica_thread() or _is_first_replica():
-                self._tell(recorder, models, 1)
+            with tf.init_scope():  # as below
+                if known.in_graph:
+                    known.advance()  # it is told of here, or part of a fit
+                if not in_replica_thread() or _is_first_replica():
+                    self._tell(recorder, models, 1)
 
     def _function(self, call: Call) -> Watch:
         """Look, after a ``tf.function`` has run, whether an optimizer has advanced."""
         yield None
-        self.others.look()
         waiting = [known for known in list(self._known.values()) if known.in_graph]
-        if not waiting or self._turn.elsewhere or self._turn.refused:
+        if not (waiting or self.others.waiting) or self._turn.elsewhere or self._turn.refused:
             return
         import tensorflow as tf
 
         recorder = self._recorder() if tf.executing_eagerly() else None
         if recorder is None:
             return
-        for known in waiting:
-            models = known.models
-            # The steps of a fit are its own.
-            if not any(_contains(self._turn.models, model) for model in models):
-                self._tell(recorder, models, known.advance())
+        with tf.init_scope():  # what is read here is not for a tape of the script's
+            self.others.look()
+            for known in waiting:
+                models = known.models
+                # The steps of a fit are its own.
+                if not any(_contains(self._turn.models, model) for model in models):
+                    self._tell(recorder, models, known.advance())
 
     def _tell(self, recorder: LoopObserver, models: Sequence[Any], steps: int) -> None:
         """Tell of steps of a loop; those of the models that are being fitted are no such."""

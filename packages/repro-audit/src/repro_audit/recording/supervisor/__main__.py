@@ -68,7 +68,15 @@ def _run(request: dict[str, Any], signals: list[int]) -> dict[str, Any]:
         except OSError as error:
             return {"error": error.strerror, "exit_code": None, "computing": 0}
         family = Descendants(process.pid)
-        _follow(process, family, _Log(log, request["log_bytes"]))
+        try:
+            _follow(process, family, _Log(log, request["log_bytes"]))
+        finally:  # a full disk included
+            code = _ended(process)
+    return {"error": None, "exit_code": code, "computing": family.computing}
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """End a run and all that it has started, where it has not ended, and return its exit code."""
     code = process.poll()
     for number in () if code is not None else (signal.SIGTERM, signal.SIGKILL):
         _signal_group(process.pid, number)
@@ -78,7 +86,7 @@ def _run(request: dict[str, Any], signals: list[int]) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             continue
     _end_all()
-    return {"error": None, "exit_code": code, "computing": family.computing}
+    return code
 
 
 class _Log:
