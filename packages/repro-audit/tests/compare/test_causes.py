@@ -68,11 +68,11 @@ TABLE = {
         "repro_audit.control(seed=812, threads=",
     ),
     "oneDNN": (
-        {f"{DETERMINISM}/onednn/in_force": False},
+        {f"{DETERMINISM}/onednn/in_force": True},
         LATER,
         "determinism",
         "likely",
-        "export TF_ENABLE_ONEDNN_OPTS=1",
+        "export TF_ENABLE_ONEDNN_OPTS=0",
     ),
     "jit": (
         {f"{DETERMINISM}/execution/0/jit": True},

@@ -34,7 +34,8 @@ NOT_SEEDED = {f"{SEEDS}/declared": None, f"{SEEDS}/declared_by": None}
 
 def drawn_by(stream):
     """Return the changes that give every layer the seed it draws from a generator."""
-    value, seeds, changes = clean(), {}, {}
+    # The states that the generators begin with stay those of other seeds, as if loaded.
+    value, seeds, changes = clean(), {}, {RESTORED: True}
     for part in ("initializers", "seeds"):
         for index, item in enumerate(value["conditions"][part]["layers"]):
             if item["seed"] is not None and item["given"] is False:
