@@ -37,7 +37,7 @@ def supervised(tmp_path):
     """Return what starts a run, and what has come of those that were started."""
     started = []
 
-    def start(*arguments, aside=(), log_bytes=1000):
+    def start(*arguments, aside=(), log_bytes=1000, log="log.txt"):
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(SUPERVISOR)],
             cwd=tmp_path,
@@ -47,7 +47,7 @@ def supervised(tmp_path):
         started.append(process)
         request = {
             "command": [sys.executable, *map(str, arguments)],
-            "log": str(tmp_path / "log.txt"),
+            "log": str(tmp_path / log),
             "log_bytes": log_bytes,
             "aside": [[str(path), f"{path}.aside"] for path in aside],
         }
@@ -104,6 +104,12 @@ def test_a_log_that_grows_too_long_is_cut_off_with_a_note(supervised, tmp_path):
 def test_a_log_of_just_that_length_has_no_note(supervised, tmp_path):
     said(supervised("-c", "print('x' * 999)"))
     assert (tmp_path / "log.txt").read_text() == "x" * 999 + "\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_log_that_cannot_be_written_changes_no_run(supervised):
+    script = "import sys; print('x' * 9999, flush=True); sys.exit(7)"
+    assert said(supervised("-c", script, log="/dev/full"))["exit_code"] == 7
 
 
 def test_what_a_run_left_behind_in_another_session_ends_with_it(supervised, tmp_path):

@@ -98,9 +98,15 @@ class _Log:
         self._most = most
 
     def write(self, content: bytes) -> None:
-        """Write what there is room for."""
+        """Write what there is room for, here and on the disk."""
         if self._left < 0:
             return
+        try:
+            self._write(content)
+        except OSError:  # the run goes on; its manifest says what it could not write itself
+            self._left = -1
+
+    def _write(self, content: bytes) -> None:
         kept = content[: self._left]
         self._file.write(kept)
         self._left -= len(kept)
