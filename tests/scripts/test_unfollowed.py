@@ -79,6 +79,14 @@ def test_what_cannot_be_followed_is_named_with_its_count(
     assert manifest.evidence == "trace"
 
 
+def test_of_a_model_that_two_threads_train_at_once_no_trace_is_left(recorded: Any) -> None:
+    """Its steps would be those of both fits; the verdict is no error."""
+    manifest = recorded("threads_of_one_model")
+    assert manifest.unfollowed == "not followed: 1 fit in another thread"
+    assert manifest.outcomes.digests.trace is None
+    assert repro_audit.audit(manifest).verdict == "inconclusive"
+
+
 @pytest.mark.parametrize("mode", IN_CHILDREN)
 def test_children_that_train_are_seen_by_who_has_started_the_script(
     mode: str, tmp_path: Path

@@ -69,7 +69,12 @@ def accumulate():
     weight.assign(weight - 0.1 * total)
 
 
-def threads():
+def threads_of_one_model():
+    """Two fits of it at once."""
+    threads(keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)]))
+
+
+def threads(shared=None):
     """Two fits at once, each in a thread of its own."""
     barrier = threading.Barrier(2)
 
@@ -77,9 +82,16 @@ def threads():
         def on_epoch_begin(self, epoch, logs=None):
             barrier.wait(60)
 
-    def fit():
+    def made():
         model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse", run_eagerly=True)
+        return model
+
+    if shared is not None:
+        shared.compile("sgd", "mse", run_eagerly=True)
+
+    def fit():
+        model = made() if shared is None else shared
         model.fit(X, X[:, :1], epochs=2, verbose=0, callbacks=[Together()])
 
     both = [threading.Thread(target=fit) for _ in range(2)]

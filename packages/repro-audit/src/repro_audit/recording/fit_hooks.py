@@ -72,6 +72,9 @@ class FitHooks:
         with self._turn.taken(model) as mine, self._updates.of_fit(model):
             if not mine:
                 recorder.unfollowed("fit", "in another thread")
+                if any(item is model for item in self._turn.models):
+                    message = "two threads train the model at once"
+                    recorder.trace.give_up(RuntimeError(message))
                 yield None
                 return
             fit = recorder.fit_begins(model, bound.arguments)
