@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Look, Seen, rule
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.replay import replay
 
-WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
-REMEDY = "repro-audit repeat train.py  # record the run again"
-SOURCE = "repro-audit: what it records itself"
+_WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
+_REMEDY = "repro-audit repeat train.py  # record the run again"
+_SOURCE = "repro-audit: what it records itself"
 
 
-@rule(
-    "RA601",
-    "error",
-    "a digest does not match the values beside it",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+def contradiction(
+    code: str, title: str, *, source: str = _SOURCE, reads_trace: bool = False
+) -> Callable[[Look], Look]:
+    """Register a function that looks for what cannot be, as a rule.
+
+    Args:
+        code: ``RA601`` and so on.
+        title: What contradicts what.
+        source: Where the fact comes from; else it is that the recorder writes both.
+        reads_trace: Whether it is given the trace.
+    """
+    return rule(
+        code,
+        "error",
+        title,
+        why=_WHY,
+        remedy=_REMEDY,
+        source=source,
+        contradicts=True,
+        reads_trace=reads_trace,
+    )
+
+
+@contradiction("RA601", "a digest does not match the values beside it")
 def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
     """A digest of outcomes is not that of the outcomes."""
     outcomes = manifest.outcomes
@@ -51,15 +66,7 @@ def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
         )
 
 
-@rule(
-    "RA602",
-    "error",
-    "epochs and history disagree",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+@contradiction("RA602", "epochs and history disagree")
 def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
     """A metric has more or fewer values than the fit has epochs."""
     for index, fit in enumerate(manifest.outcomes.fits):
@@ -92,15 +99,7 @@ def hash_seed(manifest: Manifest) -> Iterator[Seen]:
         )
 
 
-@rule(
-    "RA604",
-    "error",
-    "the generators contradict the declared seed",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+@contradiction("RA604", "the generators contradict the declared seed")
 def generators(manifest: Manifest) -> Iterator[Seen]:
     """Python's generator stood as seeded, yet the layers drew something else from it."""
     seeds = manifest.conditions.seeds
@@ -123,15 +122,7 @@ def generators(manifest: Manifest) -> Iterator[Seen]:
         )
 
 
-@rule(
-    "RA605",
-    "error",
-    "fits and models disagree",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+@contradiction("RA605", "fits and models disagree")
 def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
     """The outcomes tell of more fits or models than the conditions."""
     training = manifest.conditions.training

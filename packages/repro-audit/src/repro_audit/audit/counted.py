@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
-from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
-from repro_audit.audit.plain_fits import is_keras_own, is_untouched, plain_fits
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.contradictions import contradiction
+from repro_audit.audit.plain_fits import (
+    final_tensor,
+    is_keras_own,
+    is_untouched,
+    only_fit,
+    plain_fits,
+)
+from repro_audit.audit.recomputed import count_of
+from repro_audit.audit.rules import Seen
 from repro_audit.manifest import Manifest
 from repro_audit.wording import counted
 
@@ -17,14 +24,10 @@ if TYPE_CHECKING:
 _DEFAULT_BATCH = 32
 
 
-@rule(
+@contradiction(
     "RA609",
-    "error",
     "the fit ran for another number of epochs than it was asked for",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: Model.fit",
-    contradicts=True,
 )
 def epochs(manifest: Manifest) -> Iterator[Seen]:
     """A fit that nothing could end early has more or fewer epochs than its arguments say."""
@@ -44,30 +47,23 @@ def epochs(manifest: Manifest) -> Iterator[Seen]:
             )
 
 
-@rule(
+@contradiction(
     "RA610",
-    "error",
     "the steps are not those of the data",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: an epoch over arrays has as many steps as there are batches",
-    contradicts=True,
 )
 def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
     """A fit on arrays took another number of steps than they have batches."""
-    fits = list(plain_fits(manifest))
-    data = (manifest.conditions.data or {}).get("train")
     # With several fits, which of the data sets each was given is not recorded.
-    if len(fits) != 1 or len(manifest.outcomes.fits) != 1 or data is None or not data.of_call:
+    fit, data = only_fit(manifest), (manifest.conditions.data or {}).get("train")
+    if fit is None or data is None or not data.of_call or fit.execution.steps_per_execution != 1:
         return
-    fit, given = fits[0], fits[0].arguments.arguments
+    given = fit.arguments.arguments
     batch = given.get("batch_size") or _DEFAULT_BATCH
     partial = given.get("validation_split") or given.get("steps_per_epoch")
     on_arrays = fit.data is not None and fit.data.kind == "arrays"
     ended_within = "TerminateOnNaN" in fit.arguments.callbacks
     if not on_arrays or partial or not data.samples or not _is_count(batch) or ended_within:
-        return
-    if fit.execution.steps_per_execution != 1:
         return
     expected = -(-data.samples // batch) * len(fit.outcome.epochs)
     if fit.outcome.steps != expected:
@@ -78,16 +74,7 @@ def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
         )
 
 
-@rule(
-    "RA611",
-    "error",
-    "steps and the rows of the trace disagree",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-    reads_trace=True,
-)
+@contradiction("RA611", "steps and the rows of the trace disagree", reads_trace=True)
 def steps_and_rows(
     manifest: Manifest, trace: Mapping[int, FitTrace] | None = None
 ) -> Iterator[Seen]:
@@ -116,34 +103,22 @@ def steps_and_rows(
             )
 
 
-@rule(
+@contradiction(
     "RA612",
-    "error",
     "steps and the optimizer disagree",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: an optimizer counts its updates, one a step",
-    contradicts=True,
 )
 def steps_and_iterations(manifest: Manifest) -> Iterator[Seen]:
     """The optimizer has counted fewer updates than the model was trained for steps."""
-    from repro_audit.audit.recomputed import count_of
-
-    fits = list(plain_fits(manifest))
-    if len(fits) != 1 or len(manifest.outcomes.fits) != 1 or len(fits[0].model.optimizers) != 1:
+    fit = only_fit(manifest)
+    if fit is None or not fit.outcome.steps or fit.execution.steps_per_execution != 1:
         return
-    fit, model = fits[0], fits[0].arguments.model
-    finals = manifest.outcomes.final_state
-    tensors = (finals[model] if model < len(finals) else None) or ()
-    found = [item for item in tensors if item.role == "iteration"]
+    found = final_tensor(manifest, fit, "iteration")
     skips = fit.execution.dtype_policy == "mixed_float16"  # steps that overflow are no updates
-    if len(found) != 1 or skips or not fit.outcome.steps:
+    own = len(fit.model.optimizers) == 1 and is_keras_own(fit.model.optimizer)
+    if found is None or skips or not own or not is_untouched(manifest):
         return
-    if fit.execution.steps_per_execution != 1 or not is_untouched(manifest):
-        return
-    if not is_keras_own(fit.model.optimizer):
-        return
-    counts = count_of(found[0], below=fit.outcome.steps)
+    counts = count_of(found, below=fit.outcome.steps)
     if counts:  # none at all where nothing can be trained
         yield Seen(
             f"The fit has {fit.outcome.steps:,} steps, and its optimizer has counted {counts:,}.",

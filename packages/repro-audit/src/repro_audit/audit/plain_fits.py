@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import DatasetOptions, Execution, FitArguments, TrainedModel
-from repro_audit.manifest.records import FitOutcome
+from repro_audit.manifest.records import FitOutcome, Tensor
 
 __all__ = [
     "PlainFit",
     "counts_every_sample",
+    "final_tensor",
     "is_keras_own",
     "is_untouched",
+    "only_fit",
     "plain_fits",
     "standard_metrics",
 ]
@@ -99,6 +101,20 @@ def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
                 may_end_early=bool(callbacks & _ENDING),
                 may_steer=bool(callbacks & _STEERING),
             )
+
+
+def only_fit(manifest: Manifest) -> PlainFit | None:
+    """Return the fit of a manifest in which nothing else was fitted; None where there is more."""
+    fits = list(plain_fits(manifest))
+    return fits[0] if len(fits) == len(manifest.outcomes.fits) == 1 else None
+
+
+def final_tensor(manifest: Manifest, fit: PlainFit, role: str) -> Tensor | None:
+    """Return what a fit's model or optimizer ends with in a role that only one tensor has."""
+    model, finals = fit.arguments.model, manifest.outcomes.final_state
+    tensors = (finals[model] if model < len(finals) else None) or ()
+    found = [item for item in tensors if item.role == role]
+    return found[0] if len(found) == 1 else None
 
 
 def standard_metrics(model: TrainedModel) -> frozenset[str]:

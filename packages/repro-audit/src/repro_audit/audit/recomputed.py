@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
-from repro_audit.audit.plain_fits import is_keras_own, is_untouched, plain_fits
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.contradictions import contradiction
+from repro_audit.audit.plain_fits import final_tensor, is_keras_own, is_untouched, only_fit
+from repro_audit.audit.rules import Seen
 from repro_audit.canonical import digest_json
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, unstructure
@@ -36,15 +36,7 @@ _MOVING = frozenset({"moving_mean", "moving_variance"})
 """Weights that a forward pass changes, and a loop makes one before it is seen."""
 
 
-@rule(
-    "RA606",
-    "error",
-    "a digest of a condition does not match the values beside it",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+@contradiction("RA606", "a digest of a condition does not match the values beside it")
 def condition_digests(manifest: Manifest) -> Iterator[Seen]:
     """A data set's digest, or its size, or a model's digest, is not that of what stands there."""
     for role, data in (manifest.conditions.data or {}).items():
@@ -72,14 +64,10 @@ def condition_digests(manifest: Manifest) -> Iterator[Seen]:
             )
 
 
-@rule(
+@contradiction(
     "RA607",
-    "error",
     "initial weights are not what their initializers give",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: Zeros and Ones; the state of a SeedGenerator is its seed and a count",
-    contradicts=True,
 )
 def initial_weights(manifest: Manifest) -> Iterator[Seen]:
     """Nothing was loaded, and a weight that begins as zeros or ones, or as a seed, does not."""
@@ -123,37 +111,28 @@ def initial_weights(manifest: Manifest) -> Iterator[Seen]:
                 break  # one says it, and to look for a state takes time
 
 
-@rule(
+@contradiction(
     "RA608",
-    "error",
     "the learning rate is not the one that was used",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: the learning rate is a variable of the optimizer, unless a schedule gives it",
-    contradicts=True,
 )
 def learning_rate(manifest: Manifest) -> Iterator[Seen]:
     """Nothing changes the learning rate, and the optimizer ends with another than its config's."""
-    fits = list(plain_fits(manifest))
-    if len(fits) != 1 or len(manifest.outcomes.fits) != 1 or fits[0].may_steer:
+    fit = only_fit(manifest)
+    if fit is None or fit.may_steer or not fit.data_looks_on or not is_untouched(manifest):
         return
-    if not is_untouched(manifest) or not fits[0].data_looks_on:
-        return
-    model = fits[0].arguments.model
-    finals = manifest.outcomes.final_state
-    tensors = (finals[model] if model < len(finals) else None) or ()
-    found = [item for item in tensors if item.role == "learning_rate"]
-    optimizer, more = fits[0].model.optimizer, fits[0].model.more_optimizers
+    found = final_tensor(manifest, fit, "learning_rate")
+    optimizer, more = fit.model.optimizer, fit.model.more_optimizers
     known = is_keras_own(optimizer) and _has_config(optimizer)
     value = optimizer["config"].get("learning_rate") if known else None
-    if more or len(found) != 1 or not _is_number(value):
+    if more or found is None or not _is_number(value):
         return
-    expected = _filled(found[0], float(value))
-    if expected is not None and found[0].digest != expected:
+    expected = _filled(found, float(value))
+    if expected is not None and found.digest != expected:
         yield Seen(
             f"The optimizer was configured with a learning rate of {value:g} and ended with "
             "another, which nothing in the run changes.",
-            f"$.conditions.training.models[{model}].optimizer",
+            f"$.conditions.training.models[{fit.arguments.model}].optimizer",
         )
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from repro_audit.audit.contradictions import REMEDY, SOURCE, WHY
+from repro_audit.audit.contradictions import contradiction
 from repro_audit.audit.plain_fits import (
     PlainFit,
     counts_every_sample,
     plain_fits,
     standard_metrics,
 )
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Seen
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.run_id import began
@@ -30,14 +30,10 @@ _CLOCK_S = 3600.0
 _ROUNDING_S = 0.001
 
 
-@rule(
+@contradiction(
     "RA613",
-    "error",
     "the history is not that of the trace",
-    why=WHY,
-    remedy=REMEDY,
     source="Keras: an epoch's logs are the running means after its last step",
-    contradicts=True,
     reads_trace=True,
 )
 def history_and_trace(
@@ -63,14 +59,8 @@ def history_and_trace(
                     )
 
 
-@rule(
-    "RA614",
-    "error",
-    "a metric has a value that it cannot have",
-    why=WHY,
-    remedy=REMEDY,
-    source="IEEE 754; an accuracy is a share",
-    contradicts=True,
+@contradiction(
+    "RA614", "a metric has a value that it cannot have", source="IEEE 754; an accuracy is a share"
 )
 def possible_values(manifest: Manifest) -> Iterator[Seen]:
     """A value is none of its element type, or an accuracy is no share of the samples."""
@@ -87,15 +77,7 @@ def possible_values(manifest: Manifest) -> Iterator[Seen]:
             )
 
 
-@rule(
-    "RA615",
-    "error",
-    "times contradict each other",
-    why=WHY,
-    remedy=REMEDY,
-    source=SOURCE,
-    contradicts=True,
-)
+@contradiction("RA615", "times contradict each other")
 def times(manifest: Manifest) -> Iterator[Seen]:
     """A run has another run's id, was written before it began, or its epochs took longer."""
     information = manifest.information
