@@ -69,6 +69,8 @@ WRITING = {
     "rename": ("open(place + '/part', 'w'); os.rename(place + '/part', place + '/new')", ["new"]),
     "a file without a name": ("tempfile.TemporaryFile(dir=place).write(b'x')", []),
     "a folder that goes again": ("tempfile.TemporaryDirectory(dir=place).cleanup()", []),
+    "a folder of tools": ("os.mkdir(place + '/.cache')", []),
+    "a file in one": ("os.mkdir(place + '/.cache'); open(place + '/.cache/x', 'w')", [".cache/x"]),
     "read": ("open(place + '/old').read()", []),
     "list": ("os.listdir(place)", []),
 }

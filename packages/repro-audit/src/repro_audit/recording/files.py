@@ -59,6 +59,9 @@ _SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - files of others are looked at, none
 _CACHES_OF_TOOLS = ("keras.json", "fontlist-")
 """Names of files that Keras and Matplotlib leave once, and that decide no bit."""
 
+_FOLDERS_OF_TOOLS = frozenset({".cache", ".config", ".keras", "matplotlib"})
+"""Names of the folders that they make for those; what else lies there counts by itself."""
+
 
 class Files:
     """Notes what one process lists, reads and writes."""
@@ -245,7 +248,8 @@ def _is_no_evidence(path: str) -> bool:
     """Whether a file elsewhere is the system's, or one that a tool leaves for its next start."""
     name = path.rpartition(os.sep)[2]
     system = path.startswith(_NO_FILES) and not path.startswith(_SHARED_MEMORY)
-    return system or name.endswith(".pyc") or name.startswith(_CACHES_OF_TOOLS)
+    cache = name.startswith(_CACHES_OF_TOOLS) or name in _FOLDERS_OF_TOOLS
+    return system or cache or name.endswith(".pyc")
 
 
 def _reversed_names(listdir: Callable[..., Any]) -> Callable[..., Any]:
