@@ -145,6 +145,7 @@ def by_files(shown: Shown) -> None:
             legacy.load_weights_from_hdf5_group_by_name(file["model_weights"], model)
         keras.src.saving.saving_api.load_model("m.keras")
         model.layers[0].set_weights(model.layers[0].get_weights())
+        model.set_state_tree(model.get_state_tree(value_format="numpy_array"))
         model.layers[0].load_own_variables({"0": np.ones((4, 1)), "1": np.zeros(1)})
         saved = tf.train.Checkpoint(variable=tf.Variable(2.0))
         saved.restore(saved.save("saved"))
