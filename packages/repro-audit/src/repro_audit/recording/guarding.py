@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-__all__ = ["guarded"]
+from repro_audit.errors import RecordingWarning
+
+__all__ = ["guarded", "warn"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,3 +45,12 @@ def guarded(
         return tried
 
     return decorate
+
+
+def warn(message: str) -> None:
+    """Warn; where the script makes errors of warnings, only say so."""
+    try:
+        warnings.warn(message, RecordingWarning, stacklevel=4)
+    except RecordingWarning:
+        if sys.stderr is not None:
+            sys.stderr.write(f"{message}\n")

@@ -8,11 +8,7 @@ becomes a `RecordingWarning` and a field marked missing; training goes on.
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
-import warnings
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,20 +16,18 @@ from typing import TYPE_CHECKING, Any
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.rank import capture_rank
 from repro_audit.capture.training import capture_fit
-from repro_audit.errors import RecordingWarning
 from repro_audit.manifest.records import Evaluation, Failure, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.conditions import ConditionReader
 from repro_audit.recording.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.fits import FitRecorder
-from repro_audit.recording.groups import variable_id
-from repro_audit.recording.guarding import guarded
-from repro_audit.recording.models import Models, covers, is_built
+from repro_audit.recording.guarding import guarded, warn
+from repro_audit.recording.models import Models, is_built
 from repro_audit.recording.request import Request
 from repro_audit.recording.safe_tracing import SafeTracer
-from repro_audit.recording.supervisor.descendants import COMPUTING, Descendants
 from repro_audit.recording.tracing import Tracer
 from repro_audit.recording.turn import in_replica_thread
+from repro_audit.recording.unfollowed import Unfollowed
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Backend
@@ -91,11 +85,8 @@ class Recorder:
         )
         self._loops: dict[int, FitRecorder] = {}
         self._automatic = inputs is not None
-        self._untold: dict[int, tuple[weakref.ref[Any], int]] = {}
-        self._otherwise: dict[int, weakref.ref[Any]] = {}
         self._lock = threading.RLock()
-        # Where somebody outside has started the process, they see more of its children.
-        self._children = Descendants(os.getpid()) if request is None else None
+        self._unfollowed = Unfollowed(self._draft, self._models, looks_at_children=request is None)
 
     # The life of a recording.
 
@@ -206,8 +197,7 @@ class Recorder:
             del self._loops[item.index]
         arguments = {**arguments, **(self._limits(arguments) or {})}
         self._conditions.given("fit", arguments)
-        if self._children is not None:
-            self._children.look()
+        self._unfollowed.look()
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
         callbacks = arguments["callbacks"] or ()
@@ -252,13 +242,12 @@ class Recorder:
         if self._automatic:
             self._loop(model).loop_steps(steps, None, None)
         else:
-            _, before = self._untold.get(id(model), (None, 0))
-            self._untold[id(model)] = weakref.ref(model), before + steps
+            self._unfollowed.updates(model, steps)
 
     def trained_otherwise(self, variable: Any) -> None:
         """Take note of a variable that was trained without a Keras optimizer."""
         if self.open:
-            self._otherwise[variable_id(variable)] = weakref.ref(variable)
+            self._unfollowed.otherwise(variable)
 
     def unfollowed(self, noun: str, rest: str) -> None:
         """Count something that was trained and cannot be followed."""
@@ -345,7 +334,7 @@ class Recorder:
         """Say that something could not be recorded, and let training go on."""
         reason = scrub(f"{type(error).__name__}: {_text(error)}")[:500]
         self._draft.missed(path, reason)
-        _warn(f"repro-audit could not record {path}: {reason}")
+        warn(f"repro-audit could not record {path}: {reason}")
 
     def write(self) -> None:
         """Write the manifest; a full disk must not stop training."""
@@ -353,7 +342,7 @@ class Recorder:
         try:
             write(self._draft.manifest(), self._path)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            _warn(f"repro-audit could not write the manifest: {error}")
+            warn(f"repro-audit could not write the manifest: {error}")
 
     def _fit(
         self,
@@ -394,26 +383,7 @@ class Recorder:
 
     @guarded("$.outcomes.fits")
     def _count_unfollowed(self) -> None:
-        """Name what was trained and is not in the fits."""
-        if self._children is not None:
-            self._children.look()
-            if self._children.computing:
-                self._draft.unfollowed(*COMPUTING, self._children.computing)
-        told = [model for _, model in self._models.alive()]
-        for reference, steps in self._untold.values():
-            model = reference()
-            if model is None or not any(covers(one, model) for one in told):
-                self._draft.unfollowed("update", "that run.step was not told of", steps)
-        untold = [
-            reference
-            for reference in self._otherwise.values()
-            if reference() is None or not self._models.own(reference())
-        ]
-        if untold:
-            how = "trained without an optimizer of Keras 3"
-            # It is also what tf.keras is where TF_USE_LEGACY_KERAS asks for it.
-            how += " (tf_keras, which is Keras 2, is in use)" if "tf_keras" in sys.modules else ""
-            self._draft.unfollowed("variable", how, len(untold))
+        self._unfollowed.count()
 
 
 def _text(error: BaseException | None) -> str:
@@ -421,12 +391,3 @@ def _text(error: BaseException | None) -> str:
     with contextlib.suppress(Exception):
         return str(error)
     return ""
-
-
-def _warn(message: str) -> None:
-    """Warn; where the script makes errors of warnings, only say so."""
-    try:
-        warnings.warn(message, RecordingWarning, stacklevel=4)
-    except RecordingWarning:
-        if sys.stderr is not None:
-            sys.stderr.write(f"{message}\n")

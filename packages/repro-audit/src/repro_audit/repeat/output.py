@@ -44,7 +44,7 @@ _CHANGING = (
     re.compile(r"(?<!\d)1\d{9}(?:\.\d+)?(?!\d)"),
     # Durations and rates, with the unit behind them or the word before.
     re.compile(
-        rf"{_NUMBER}\s*(?:[nuµm]?s|sec(?:ond)?s?|min(?:ute)?s?|h(?:ou)?rs?|h)"
+        rf"{_NUMBER}\s*(?:[nuµm]?s|secs?|seconds?|min(?:ute)?s?|h(?:ou)?rs?|h)"
         rf"(?:\s*/\s*\w+)?\b",
         re.IGNORECASE,
     ),
