@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,8 @@ def pin() -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Run every variation, each in a folder of its own, with 384 digits."""
+def paths(start: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the manifest of every variation, each run in a folder of its own, with 384 digits."""
     generator = np.random.default_rng(3)
     arrays = {
         "x_train": generator.integers(0, 256, (320, 28, 28), dtype=np.uint8),
@@ -60,12 +61,16 @@ def runs(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         np.savez(folder / "digits.npz", **changed)
         before = pin if name == "cnn-pinned" and SEVERAL_CORES else None
         ends[name] = folder, start(*arguments, cwd=folder, before=before)
-    read = {}
-    for name, (folder, end) in ends.items():
+    for _, end in ends.values():
         assert end.result().returncode == 0, end.result().stderr[-4000:]
-        manifest = repro_audit.load(folder / "manifest.json")
-        read[name] = manifest, find_trace(folder / "manifest.json", manifest)
-    return read
+    return {name: folder / "manifest.json" for name, (folder, _) in ends.items()}
+
+
+@pytest.fixture(scope="module")
+def runs(paths: dict[str, Path]) -> Runs:
+    """Return what each variation has left."""
+    manifests = {name: repro_audit.load(path) for name, path in paths.items()}
+    return {name: (manifests[name], find_trace(paths[name], manifests[name])) for name in paths}
 
 
 def judged(runs: Runs, expected: str, actual: str) -> Audit:
@@ -182,7 +187,6 @@ def test_seeding_numpy_and_tensorflow_alone_is_found(runs: Runs) -> None:
     assert well.verdict == "controlled"
 
 
-def test_no_run_contradicts_itself(runs: Runs, contradicted: Any) -> None:
+def test_no_run_contradicts_itself(paths: dict[str, Path], contradicted: Any) -> None:
     """None of the checks of the evidence against itself is a false alarm."""
-    paths = [trace.path.with_name("manifest.json") for _, trace in runs.values() if trace]
-    assert contradicted("mnist_cnn and tiny.py", paths) == []
+    assert contradicted("mnist_cnn and tiny.py", paths.values()) == []

@@ -37,7 +37,7 @@ def supervised(tmp_path):
     """Return what starts a run, and what has come of those that were started."""
     started = []
 
-    def start(*arguments, aside=(), log_bytes=1000, log="log.txt"):
+    def start(*arguments, aside=(), needed=(), log_bytes=1000, log="log.txt"):
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(SUPERVISOR)],
             cwd=tmp_path,
@@ -50,6 +50,7 @@ def supervised(tmp_path):
             "log": str(tmp_path / log),
             "log_bytes": log_bytes,
             "aside": [[str(path), f"{path}.aside"] for path in aside],
+            "needed": list(map(str, needed)),
         }
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
@@ -154,9 +155,21 @@ def test_what_was_moved_aside_is_put_back_however_it_ends(supervised, tmp_path, 
 def test_what_the_run_needs_is_never_moved_aside(supervised, tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import os; print(os.getcwd())")
-    ended = said(supervised(script, aside=[tmp_path, tmp_path.parent, script]))
+    aside = [tmp_path, tmp_path.parent, script]
+    ended = said(supervised(script.name, aside=aside, needed=[script.name]))
     assert (ended["exit_code"], ended["moved"]) == (0, 0)
     assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\n"
+
+
+def test_a_file_that_is_an_argument_is_moved_aside(supervised, tmp_path):
+    """The negative: what a script is told to read or write may be what its runs share."""
+    cache = tmp_path / "cache.txt"
+    cache.write_text("before")
+    script = "import os, sys; print(os.path.exists(sys.argv[1]))"
+    ended = said(supervised("-c", script, cache, aside=[cache]))
+    assert (ended["exit_code"], ended["moved"]) == (0, 1)
+    assert (tmp_path / "log.txt").read_text() == "False\n"
+    assert cache.read_text() == "before"
 
 
 def test_a_command_that_cannot_be_started_is_said_to(tmp_path):
@@ -169,6 +182,7 @@ def test_a_command_that_cannot_be_started_is_said_to(tmp_path):
                 "log": str(tmp_path / "log.txt"),
                 "log_bytes": 1000,
                 "aside": [],
+                "needed": [],
             }
         ).encode()
         + b"\n",

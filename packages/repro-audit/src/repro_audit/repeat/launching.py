@@ -58,6 +58,7 @@ def launch(
     stop: threading.Event,
     cores: Collection[int] | None = None,
     aside: Collection[str] = (),
+    needed: Collection[str] = (),
 ) -> Ended:
     """Run a command, in a process group of its own, until it ends.
 
@@ -74,6 +75,7 @@ def launch(
         stop: Ends it when it is set.
         cores: The cores it may use; None is all.
         aside: Files and folders that are not there as long as it runs.
+        needed: Its program's files, which may not be among them.
 
     Raises:
         RunError: It cannot be started, or was stopped, or a file cannot be moved aside.
@@ -85,6 +87,7 @@ def launch(
         "log": str(log.resolve()),
         "log_bytes": _LOG_BYTES,
         "aside": pairs,
+        "needed": [sys.prefix, sys.executable, *needed],
     }
     supervisor = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_SUPERVISOR)],

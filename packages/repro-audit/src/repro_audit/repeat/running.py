@@ -189,6 +189,7 @@ class Runner:
                     stop=self._stop,
                     cores=self._cores_of(slot),
                     aside=[str(folder / path) for path in setting.aside],
+                    needed=() if plan.module else target[:1],
                 )
                 load_s = load()
                 after = {} if self._moves(setting) else snapshot(folder, plan.directory)

@@ -40,8 +40,8 @@ def main() -> None:
         # It becomes the parent of what the run leaves behind, which can then be ended.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # What the run itself needs stays, whoever wants it away.
-    needed = [os.getcwd(), os.path.dirname(request["log"]), sys.prefix, *request["command"]]  # noqa: PTH109, PTH120 - light
-    moved = _move_aside(request["aside"], needed)
+    needed = [".", os.path.dirname(request["log"]), *request["needed"]]  # noqa: PTH120 - light
+    moved = _move_aside(request["aside"], [os.path.abspath(path) for path in needed])  # noqa: PTH100 - light
     try:
         said = _run(request, [number for number in _SIGNALS if before[number] != signal.SIG_IGN])
     finally:
