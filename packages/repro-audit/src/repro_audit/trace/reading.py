@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -10,9 +9,10 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from repro_audit.errors import TraceError, printable, shown
+from repro_audit.trace.checked_file import CheckedFile, irregular
 from repro_audit.trace.layout import (
     FINGERPRINT,
     HEAD_WORDS,
@@ -70,7 +70,7 @@ def find_trace(path: str | os.PathLike[str], manifest: Manifest) -> Trace | None
     except OSError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise _irregular(name)
+        raise irregular(name)
     outcome = manifest.outcomes.trace
     return Trace(
         beside,
@@ -113,7 +113,7 @@ class Trace:
         if self.verified:
             return
         buffer = memoryview(bytearray(_CHUNK_BYTES))
-        with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
+        with CheckedFile(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
             # What a killed run has written behind it is covered by nothing.
             while file.left and file.read_into(buffer[: min(len(buffer), file.left)]):
                 pass
@@ -131,88 +131,14 @@ class Trace:
         Raises:
             TraceError: It is another file, damaged, or no trace at all.
         """
-        with _Checked(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
+        with CheckedFile(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
             yield from _Parser(file, self.name, torn=not self._ended).parts()
-
-
-class _Checked:
-    """Reads a file forward and compares its size and digest with what a manifest says."""
-
-    def __init__(
-        self, path: Path, name: str, size: int, digest: str | None, *, ended: bool
-    ) -> None:
-        self._path, self._name = path, name
-        self._size, self._digest, self._ended = size, digest, ended
-        self._hasher = hashlib.sha256()
-        self._seen = 0
-
-    def __enter__(self) -> Self:
-        try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            message = f"{self._name}: cannot be opened: {error.strerror}."
-            raise TraceError(message) from error
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)
-            raise _irregular(self._name)
-        self._file = open(descriptor, "rb", buffering=0)  # noqa: PTH123 - no Path
-        actual = status.st_size
-        if actual < self._size or (self._ended and actual > self._size):
-            self._file.close()
-            message = (
-                f"{self._name}: expected {self._size:,} bytes, as the manifest says, received "
-                f"{actual:,}. It was cut off, or belongs to another run."
-            )
-            raise TraceError(message)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    @property
-    def left(self) -> int:
-        """How many of the bytes that the digest covers are still to be read."""
-        return max(0, self._size - self._seen)
-
-    def read_into(self, buffer: memoryview) -> int:
-        """Read the next bytes into a buffer; return how many, 0 at the end.
-
-        Raises:
-            TraceError: The end is reached and the digest is another, or reading fails.
-        """
-        try:
-            count = self._file.readinto(buffer) or 0
-        except OSError as error:
-            message = f"{self._name}: cannot be read: {error.strerror}."
-            raise TraceError(message) from error
-        covered = max(0, min(count, self._size - self._seen))
-        self._hasher.update(buffer[:covered])
-        self._seen += count
-        if not count:
-            self.check()
-        return count
-
-    def check(self) -> None:
-        """Compare the digest of what was read with what the manifest says.
-
-        Raises:
-            TraceError: It is another.
-        """
-        actual = "sha256:" + self._hasher.hexdigest()
-        if self._digest is not None and actual != self._digest:
-            message = (
-                f"{self._name}: expected {self._digest}, as the manifest says, received "
-                f"{actual}. It was damaged, or belongs to another run."
-            )
-            raise TraceError(message)
 
 
 class _Parser:
     """Cuts bytes into lines and records."""
 
-    def __init__(self, file: _Checked, name: str, *, torn: bool) -> None:
+    def __init__(self, file: CheckedFile, name: str, *, torn: bool) -> None:
         self._file, self._name, self._torn = file, name, torn
         self._buffer = bytearray(_CHUNK_BYTES)
         self._end = 0
@@ -408,10 +334,6 @@ class _Parser:
     def _refuse(self, message: str, ahead: int = 0) -> NoReturn:
         text = f"{self._name}: at byte {self._begin + ahead:,}: {message}."
         raise TraceError(text)
-
-
-def _irregular(name: str) -> TraceError:
-    return TraceError(f"{name}: expected a trace, received something that is no regular file.")
 
 
 def _no_constant(text: str) -> Any:
