@@ -24,7 +24,7 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Return the process that has imported Keras, and starts scripts in children of its own."""
-    server = Server(plain_environment())
+    server = Server(plain_environment() | {"PYTHONHASHSEED": "0"})
     yield server
     server.close()
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from forking import Server
-from processes import plain_environment
 
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment
@@ -30,7 +29,7 @@ Train = Callable[..., Future[Path]]
 
 
 @pytest.fixture(scope="session")
-def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Train]:
+def train(server: Server, install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Train]:
     """Return what starts trainers, and gives the manifest that they leave.
 
     Trainers are started by what a shell would take: ``PYTHONHASHSEED=1 train.py ARGUMENT``.
@@ -38,7 +37,6 @@ def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Tra
     installed in front of what is there. Behind a ``;`` the next one begins in the same folder.
     The same words give the same run, unless another `copy` is asked for.
     """
-    server = Server(plain_environment() | STANDARD)
     # A copy outside the repository, whose state they would else record.
     trainers = tmp_path_factory.mktemp("trainers")
     shutil.copytree(TRAINERS, trainers, dirs_exist_ok=True)
@@ -54,7 +52,6 @@ def train(install: Callable[[str], Path], tmp_path_factory: Any) -> Iterator[Tra
             return started[words, copy]
 
         yield start
-    server.close()
 
 
 def _parsed(

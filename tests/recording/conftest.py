@@ -1,17 +1,17 @@
-"""Start scripts that train in processes of their own, two at a time."""
+"""Start scripts that train, two at a time."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from forking import Server
 from processes import plain_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -31,8 +31,10 @@ class Start(Protocol):
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def start(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start processes that share two workers; a script of ours is named by its file's name.
+
+    Each begins with Keras imported, unless a variable asks for another import.
 
     Scripts run from a copy outside the repository, whose state they would else record.
     """
@@ -51,7 +53,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             environment = plain_environment() | {"PYTHONHASHSEED": "0"}
             return workers.submit(
                 subprocess.run,
-                [sys.executable, *target],
+                [server.python, *target],
                 cwd=cwd,
                 env=environment | (variables or {}),
                 preexec_fn=before,

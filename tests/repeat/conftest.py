@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from processes import plain_environment
+from processes import our_command, plain_environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = [sys.executable, "-m", "repro_audit", "repeat"]
 
 
 class Begin(Protocol):
@@ -42,8 +41,14 @@ def environment() -> dict[str, str]:
     return plain_environment()
 
 
-@pytest.fixture(scope="session")
-def repeat(environment: dict[str, str]) -> Repeat:
+@pytest.fixture(scope="module")
+def python() -> str:
+    """Return what runs are started with; a module may have another."""
+    return sys.executable
+
+
+@pytest.fixture(scope="module")
+def repeat(environment: dict[str, str], python: str) -> Repeat:
     """Return a function that repeats a script and waits for the end."""
 
     def run(
@@ -53,7 +58,7 @@ def repeat(environment: dict[str, str]) -> Repeat:
         timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *arguments],
+            [*our_command(python), "repeat", *arguments],
             cwd=cwd,
             env=environment | (variables or {}),
             capture_output=True,
@@ -83,7 +88,7 @@ def begin(environment: dict[str, str]) -> Begin:
 
     def run(*arguments: str, cwd: Path, number: signal.Signals) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*our_command(), "repeat", *arguments],
             cwd=cwd,
             env=environment,
             stderr=subprocess.PIPE,

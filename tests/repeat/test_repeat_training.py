@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forking import Server
 
 import repro_audit
 
@@ -28,6 +29,12 @@ TARGETS = {
     },
     **{f"checkpoint {how}": ("checkpoint.py", how) for how in ("h5", "npz", "tf", "written")},
 }
+
+
+@pytest.fixture(scope="module")
+def python(server: Server) -> str:
+    """Return what starts a run with Keras imported, unless a variable asks for another import."""
+    return server.python
 
 
 @pytest.fixture(scope="module")

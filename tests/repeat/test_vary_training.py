@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forking import Server
 
 pytestmark = pytest.mark.keras
 
@@ -20,6 +21,12 @@ WAYS = {
     "singly": ("--vary", "all", "--singly"),
     "spread": ("--spread", "2"),
 }
+
+
+@pytest.fixture(scope="module")
+def python(server: Server) -> str:
+    """Return what starts a run with Keras imported, unless a variable asks for another import."""
+    return server.python
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
-from processes import plain_environment
+from processes import our_command, plain_environment
 
 USUAL = Path(__file__).parent / "usual"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COMMAND = [sys.executable, "-m", "repro_audit"]
 OURS = "repro-audit: "
 
 
@@ -34,7 +33,7 @@ class Ended(NamedTuple):
 
 
 class Start(Protocol):
-    """Runs Python on arguments and waits for the end."""
+    """Runs a command and waits for the end."""
 
     def __call__(
         self,
@@ -51,9 +50,25 @@ def environment() -> dict[str, str]:
     return plain_environment()
 
 
-@pytest.fixture(scope="session")
-def bare(environment: dict[str, str]) -> Start:
+@pytest.fixture(scope="module")
+def python() -> str:
+    """Return what scripts are started with; a module may have another."""
+    return sys.executable
+
+
+@pytest.fixture(scope="module")
+def bare(started: Start, python: str) -> Start:
     """Return a function that runs Python with nothing of ours."""
+
+    def start(*arguments: str, **options: Any) -> Ended:
+        return started(python, *arguments, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def started(environment: dict[str, str]) -> Start:
+    """Return a function that runs a command and waits for the end."""
 
     def start(
         *arguments: str,
@@ -62,7 +77,7 @@ def bare(environment: dict[str, str]) -> Start:
         **options: Any,
     ) -> Ended:
         done = subprocess.run(
-            [sys.executable, *arguments],
+            arguments,
             cwd=cwd,
             env=environment | dict(variables or {}),
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
@@ -81,30 +96,30 @@ def bare(environment: dict[str, str]) -> Start:
     return start
 
 
-@pytest.fixture(scope="session")
-def record(bare: Start) -> Start:
+@pytest.fixture(scope="module")
+def record(started: Start, command: list[str]) -> Start:
     """Return a function that runs ``repro-audit record``."""
 
     def start(*arguments: str, **options: Any) -> Ended:
-        return bare("-m", "repro_audit", "record", *arguments, **options)
+        return started(*command, "record", *arguments, **options)
 
     return start
 
 
-@pytest.fixture(scope="session")
-def repeat(bare: Start) -> Start:
+@pytest.fixture(scope="module")
+def repeat(started: Start, command: list[str]) -> Start:
     """Return a function that runs ``repro-audit repeat``."""
 
     def start(*arguments: str, **options: Any) -> Ended:
-        return bare("-m", "repro_audit", "repeat", *arguments, **options)
+        return started(*command, "repeat", *arguments, **options)
 
     return start
 
 
-@pytest.fixture(scope="session")
-def command() -> list[str]:
+@pytest.fixture(scope="module")
+def command(python: str) -> list[str]:
     """Return the command itself, for tests that send signals."""
-    return COMMAND
+    return our_command(python)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from forking import Server
 
 import repro_audit
 from repro_audit.manifest import Manifest
@@ -75,6 +76,12 @@ class Runs(NamedTuple):
 def weights(output: str) -> str:
     (digest,) = re.findall(r"^weights: (\w{64})$", output, re.MULTILINE)
     return str(digest)
+
+
+@pytest.fixture(scope="module")
+def python(server: Server) -> str:
+    """Return what starts a script with Keras imported."""
+    return server.python
 
 
 @pytest.fixture(scope="module")

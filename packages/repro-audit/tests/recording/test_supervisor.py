@@ -157,7 +157,10 @@ def test_what_the_run_needs_is_never_moved_aside(supervised, tmp_path):
     script.write_text("import os; print(os.getcwd())")
     aside = [tmp_path, tmp_path.parent, script]
     ended = said(supervised(script.name, aside=aside, needed=[script.name]))
-    assert (ended["exit_code"], ended["moved"]) == (0, 0)
+    assert ended["exit_code"] == 0
+    assert [tuple(item) for item in ended["stayed"]] == [
+        (str(path), "this run needs it") for path in aside
+    ]
     assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\n"
 
 
@@ -167,9 +170,14 @@ def test_a_file_that_is_an_argument_is_moved_aside(supervised, tmp_path):
     cache.write_text("before")
     script = "import os, sys; print(os.path.exists(sys.argv[1]))"
     ended = said(supervised("-c", script, cache, aside=[cache]))
-    assert (ended["exit_code"], ended["moved"]) == (0, 1)
+    assert (ended["exit_code"], ended["stayed"]) == (0, [])
     assert (tmp_path / "log.txt").read_text() == "False\n"
     assert cache.read_text() == "before"
+
+
+def test_what_is_gone_by_then_needs_no_moving(supervised, tmp_path):
+    ended = said(supervised("-c", "", aside=[tmp_path / "gone.txt"]))
+    assert (ended["exit_code"], ended["stayed"]) == (0, [])
 
 
 def test_a_command_that_cannot_be_started_is_said_to(tmp_path):

@@ -1,20 +1,23 @@
 """Run scripts in children of one process that has imported Keras: each then starts in a blink.
 
-Started by itself this is the server; imported it is the client. A child finds what a fresh
-process would find, but for Keras being imported already and the hash seed, which is the
-server's. What is about a process's start, or its own children, needs a fresh process.
+Started by itself this is the server; imported it is the client. `Server.python` is a program to
+start in the place of Python. A child finds what a fresh process would find, but for Keras being
+imported already and the hash seed, which is the server's. Where a variable or an option asks for
+more, that program starts Python itself. What is about how a process starts or ends, or about the
+processes that it starts, needs a fresh one.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import types
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +25,19 @@ from typing import Any, NamedTuple
 __all__ = ["Forked", "Server"]
 
 _TIMEOUT_S = 600
+_LOOK_S = 0.02
+_CLIENT = '''#!{python} -IS
+"""Stands for Python: has its arguments run by a process that has imported Keras."""
+import sys
+sys.path.append({folder!r})
+from forking import ask
+ask({address!r}, {environment!r})
+'''
+_DECIDING = (
+    "CUDA_", "DNNL_", "KERAS_", "MKL_", "MPL", "NPY_", "OMP_", "ONEDNN_", "PYTHON", "TF_", "XLA_",
+)  # fmt: skip
+"""How the names of variables begin that are read as Python, NumPy or TensorFlow are imported."""
+_UNIMPORTANT = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL"}
 
 
 class Forked(NamedTuple):
@@ -41,7 +57,11 @@ class Forked(NamedTuple):
 
 
 class Server:
-    """A process that has imported Keras, and forks."""
+    """A process that has imported Keras, and forks.
+
+    Attributes:
+        python: A program to start in the place of Python.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Start it.
@@ -51,7 +71,8 @@ class Server:
                 counts for all children.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="forking-")
-        self._address = str(Path(self._folder.name) / "socket")
+        folder = Path(self._folder.name)
+        self._address = str(folder / "socket")
         self._process = subprocess.Popen(
             [sys.executable, __file__, self._address],
             env=dict(environment),
@@ -62,6 +83,15 @@ class Server:
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             message = "the server did not start"
             raise RuntimeError(message)
+        self.python = str(folder / "python")
+        client = _CLIENT.format(
+            python=sys.executable,
+            folder=str(Path(__file__).parent),
+            address=self._address,
+            environment=dict(environment),
+        )
+        Path(self.python).write_text(client, encoding="utf-8")
+        Path(self.python).chmod(0o700)
 
     def run(
         self,
@@ -80,22 +110,24 @@ class Server:
             environment: Its whole environment.
             seed: Seeds everything before the script begins, if it is given.
         """
-        with tempfile.TemporaryDirectory(prefix="forked-") as made:
-            folder = Path(made)
+        with (
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+            tempfile.NamedTemporaryFile() as weights,
+            open(os.devnull, "rb") as nothing,  # noqa: PTH123 - no folder of ours
+        ):
             request = {
-                "argv": [str(script), *arguments], "cwd": str(cwd), "folder": made,
+                "words": [str(script), *arguments], "cwd": str(cwd), "weights": weights.name,
                 "environment": dict(environment), "seed": seed,
             }  # fmt: skip
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(self._address)
-                connection.sendall(json.dumps(request).encode() + b"\n")
-                code = int(connection.makefile("rb").readline())
-            weights = folder / "weights.json"
+            code = _asked(self._address, request, [nothing, output, errors])
+            for file in (output, errors):
+                file.seek(0)
             return Forked(
                 code=code,
-                output=(folder / "output").read_text(encoding="utf-8", errors="replace"),
-                errors=(folder / "errors").read_text(encoding="utf-8", errors="replace"),
-                weights=json.loads(weights.read_text()) if weights.exists() else {},
+                output=output.read().decode(errors="replace"),
+                errors=errors.read().decode(errors="replace"),
+                weights=json.loads(weights.read() or b"{}"),
             )
 
     def close(self) -> None:
@@ -104,12 +136,72 @@ class Server:
         self._folder.cleanup()
 
 
+def ask(address: str, environment: Mapping[str, str]) -> None:
+    """Have this process's command run by a server, and end as it ends.
+
+    Args:
+        address: The server's.
+        environment: The environment it was started with.
+    """
+    words = sys.argv[1:]
+    fresh = [sys.executable, *words]
+    if not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"}):
+        os.execv(fresh[0], fresh)  # noqa: S606 - no shell
+    if _decides_more(os.environ, environment):
+        os.execv(fresh[0], fresh)  # noqa: S606 - no shell
+    request = {"words": words, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - light
+    code = _asked(address, request, [0, 1, 2])
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _decides_more(wanted: Mapping[str, str], given: Mapping[str, str]) -> bool:
+    """Whether a variable that is read on import is not as it was when the server imported."""
+    ours, theirs = (
+        {
+            name: value
+            for name, value in variables.items()
+            if name.startswith(_DECIDING) and name not in _UNIMPORTANT
+        }
+        for variables in (wanted, given)
+    )
+    # Without a hash seed one is drawn, and any will do.
+    theirs |= {} if "PYTHONHASHSEED" in ours else {"PYTHONHASHSEED": ""}
+    ours.setdefault("PYTHONHASHSEED", "")
+    paths = [
+        [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if not _begins(path)]
+        for variables in (wanted, given)
+    ]
+    return ours != theirs or list(filter(None, paths[0])) != list(filter(None, paths[1]))
+
+
+def _begins(path: str) -> bool:
+    """Whether it is the folder with which a recording begins, which every child is told of."""
+    return path.endswith(os.path.join("recording", "startup"))  # noqa: PTH118 - light
+
+
+def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int:
+    """Send a request, with standard input, output and error, and return the exit code."""
+    request = {**request, "cores": sorted(os.sched_getaffinity(0))} if _HAS_CORES else request
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        numbers = [file if isinstance(file, int) else file.fileno() for file in files]
+        socket.send_fds(connection, [b"\n"], numbers)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return int(connection.makefile("rb").readline())
+
+
+_HAS_CORES = hasattr(os, "sched_setaffinity")
+
+
 def serve(address: str) -> None:
     """Fork for each request, until the input is closed."""
-    import select
-
     import keras  # noqa: F401 - what children find imported
     import tensorflow as tf  # noqa: F401 - as above
+
+    from repro_audit.recording import launched  # noqa: F401 - as above
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     with socket.socket(socket.AF_UNIX) as listening:
@@ -127,75 +219,122 @@ def serve(address: str) -> None:
 
 
 def attend(connection: socket.socket) -> None:
-    """Run one script and say how it ended."""
+    """Run one command and say how it ended; end it where nobody waits for that any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, files, _, _ = socket.recv_fds(connection, 1, 3)
     request = json.loads(connection.makefile("rb").readline())
     child = os.fork()
     if child == 0:
         connection.close()
         os.setsid()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        for file in files:
+            os.close(file)
         become(request)
-    signal.signal(signal.SIGALRM, lambda *_: os.killpg(child, signal.SIGKILL))
-    signal.alarm(_TIMEOUT_S)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    connection.sendall(f"{code}\n".encode())
+    for file in files:
+        os.close(file)
+    until = time.monotonic() + _TIMEOUT_S
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        gone = select.select([connection], [], [], _LOOK_S)[0]
+        if gone or time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
+            ended = os.waitpid(child, 0)
+            break
+    connection.sendall(f"{os.waitstatus_to_exitcode(ended[1])}\n".encode())
 
 
 def become(request: Mapping[str, Any]) -> None:
-    """Be the process of a script, and end with it."""
+    """Be the process of a command, and end with it."""
     import atexit
+    import multiprocessing.process
     import random
+    import threading
     import traceback
 
     import numpy as np
 
-    folder = Path(request["folder"])
-    for number, name in ((1, "output"), (2, "errors")):
-        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    script = Path(request["argv"][0])
-    sys.argv, sys.path[0] = list(request["argv"]), str(script.parent)
+    if _HAS_CORES:
+        os.sched_setaffinity(0, request["cores"])
     random.seed()
     np.random.seed()
-    atexit._clear()
+    sys.orig_argv = [sys.executable, *request["words"]]
+    multiprocessing.process.ORIGINAL_DIR = os.getcwd()  # noqa: PTH109 - as it does itself
     watched(request["environment"])
-    if request["seed"] is not None:
+    if request.get("seed") is not None:
         import keras
 
         keras.utils.set_random_seed(request["seed"])
-    main = types.ModuleType("__main__")
-    main.__file__ = str(script)
-    sys.modules["__main__"] = main
     code = 0
     try:
-        exec(compile(script.read_bytes(), script, "exec"), vars(main))  # noqa: S102 - a test's
+        execute(request["words"])
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        code = exit_code(error)
     except BaseException as error:  # noqa: BLE001 - as Python itself does
         sys.last_value, code = error, 1
         traceback.print_exc()
-    left = {name: digest(value) for name, value in sorted(vars(main).items())}
-    known = {name: value for name, value in left.items() if value}
-    (folder / "weights.json").write_text(json.dumps(known), encoding="utf-8")
+    if "weights" in request:
+        left = vars(sys.modules["__main__"])
+        known = {name: digest(value) for name, value in sorted(left.items())}
+        text = json.dumps({name: value for name, value in known.items() if value})
+        Path(request["weights"]).write_text(text, encoding="utf-8")
+    threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # TensorFlow's own end takes as long as all the rest
 
 
+def execute(words: list[str]) -> None:
+    """Run a script, a module or a text as Python would."""
+    import runpy
+    import types
+
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
+    if words[0] == "-m":
+        sys.argv, sys.path[0] = ["-m", *words[2:]], os.getcwd()  # noqa: PTH109 - as text
+        runpy._run_module_as_main(words[1])
+        return
+    if words[0] == "-c":
+        sys.argv, sys.path[0] = ["-c", *words[2:]], ""
+        exec(words[1], vars(main))  # noqa: S102 - a test's
+        return
+    script = Path(words[0])
+    main.__file__ = str(script.absolute())
+    sys.argv, sys.path[0] = words, str(script.resolve().parent)
+    exec(compile(script.read_bytes(), words[0], "exec"), vars(main))  # noqa: S102 - a test's
+
+
+def exit_code(error: SystemExit) -> int:
+    """Return what Python exits with; it prints what is no number."""
+    if isinstance(error.code, int):
+        return int(error.code) & 0xFF
+    if error.code is not None:
+        print(error.code, file=sys.stderr)
+        return 1
+    return 0
+
+
 def watched(environment: Mapping[str, str]) -> None:
     """Begin what the launcher's hook begins in a fresh process."""
-    from repro_audit.recording import launched
+    import contextlib
+    import runpy
+    import types
+
+    from repro_audit.recording import launcher
     from repro_audit.recording.process import process
     from repro_audit.recording.request import VARIABLE
 
     if VARIABLE not in environment:
         return
     process.is_child = False
-    launched.install()
+    with contextlib.suppress(ImportError):  # by which it says that there is no other
+        runpy.run_path(str(Path(launcher.__file__).with_name("startup") / "sitecustomize.py"))
     # In a fresh process functions are replaced before other modules copy their names.
     stands = {
         id(value.__wrapped__): value

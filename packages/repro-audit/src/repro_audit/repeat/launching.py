@@ -120,8 +120,8 @@ def launch(
     if said["error"] is not None:
         message = f"{printable(command[0])}: cannot be started: {said['error']}."
         raise RunError(message)
-    if said["moved"] < len(pairs):
-        message = f"{printable(pairs[0][0])}: cannot be moved aside, as this run needs it."
+    for path, reason in said["stayed"]:
+        message = f"{printable(path)}: cannot be moved aside for a run without it: {reason}."
         raise RunError(message)
     return Ended(
         exit_code=said["exit_code"],
@@ -155,8 +155,7 @@ def _end(supervisor: subprocess.Popen[bytes]) -> dict[str, Any]:
     try:
         return dict(json.loads(content))
     except ValueError:  # somebody has ended it
-        killed = -signal.SIGKILL
-        return {"error": None, "exit_code": killed, "computing": 0, "moved": sys.maxsize}
+        return {"error": None, "exit_code": -signal.SIGKILL, "computing": 0, "stayed": []}
 
 
 def log_tail(log: Path, lines: int = 20) -> list[str]:

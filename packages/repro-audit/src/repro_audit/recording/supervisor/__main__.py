@@ -41,12 +41,12 @@ def main() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # What the run itself needs stays, whoever wants it away.
     needed = [".", os.path.dirname(request["log"]), *request["needed"]]  # noqa: PTH120 - light
-    moved = _move_aside(request["aside"], [os.path.abspath(path) for path in needed])  # noqa: PTH100 - light
+    moved, stayed = _move_aside(request["aside"], [os.path.abspath(path) for path in needed])  # noqa: PTH100 - light
     try:
         said = _run(request, [number for number in _SIGNALS if before[number] != signal.SIG_IGN])
     finally:
         _put_back(moved)
-    said["moved"] = len(moved)
+    said["stayed"] = stayed
     sys.stdout.write(json.dumps(said) + "\n")
 
 
@@ -169,18 +169,24 @@ def _end_all() -> None:
             time.sleep(0.01)
 
 
-def _move_aside(pairs: list[list[str]], needed: list[str]) -> list[list[str]]:
-    """Move files and folders aside; one that cannot be moved stays, and is told of."""
-    moved = []
+def _move_aside(
+    pairs: list[list[str]], needed: list[str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Move files and folders aside; return which were moved, and which stayed with the reason."""
+    moved, stayed = [], []
     for path, aside in pairs:
         if any(f"{item}/".startswith(f"{path}/") for item in needed):
+            stayed.append([path, "this run needs it"])
             continue
         try:
             os.rename(path, aside)  # noqa: PTH104 - light
-        except OSError:
+        except FileNotFoundError:  # what is gone by now needs no moving
+            continue
+        except OSError as error:
+            stayed.append([path, str(error.strerror)])
             continue
         moved.append([path, aside])
-    return moved
+    return moved, stayed
 
 
 def _put_back(moved: list[list[str]]) -> None:
