@@ -174,12 +174,14 @@ def _decides_more(wanted: Mapping[str, str], given: Mapping[str, str]) -> bool:
         [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if not _begins(path)]
         for variables in (wanted, given)
     ]
-    return ours != theirs or list(filter(None, paths[0])) != list(filter(None, paths[1]))
+    # Functions that seed are replaced as their modules are imported.
+    shifted = json.loads(wanted.get("REPRO_AUDIT_RUN", "{}")).get("seed_shift")
+    return bool(shifted) or ours != theirs or paths[0] != paths[1]
 
 
 def _begins(path: str) -> bool:
-    """Whether it is the folder with which a recording begins, which every child is told of."""
-    return path.endswith(os.path.join("recording", "startup"))  # noqa: PTH118 - light
+    """Whether it is empty, or the folder with which a recording begins: a child sees to that."""
+    return not path or path.endswith(os.path.join("recording", "startup"))  # noqa: PTH118 - light
 
 
 def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int:
