@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["EXAMPLE_SEED", "counted"]
+
+EXAMPLE_SEED = 812
+"""What code that is advised seeds with where the run itself has no seed."""
 
 
 def counted(count: int, noun: str) -> str:

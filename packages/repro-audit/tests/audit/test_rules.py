@@ -69,6 +69,18 @@ def test_a_rule_that_sees_a_remedy_for_this_run_prints_that_one():
     assert Seen("x", "$.y").remedy is None
 
 
+@pytest.mark.parametrize("code", [item.code for item in all_rules() if "{seed}" in item.own_remedy])
+@pytest.mark.parametrize("where", ["declared", "backend/seed"])
+def test_a_remedy_seeds_as_the_run_does(code, where):
+    """Whoever follows it must not change the experiment; a run without a seed gets an example."""
+    seeds = {f"{SEEDS}/declared": None, f"{SEEDS}/backend/seed": None}
+    for changes, shown in ((seeds | {f"{SEEDS}/{where}": 7}, "7"), (seeds, "812")):
+        for finding in findings(TABLE[code][0] | changes):
+            if finding.code == code:
+                assert "{seed}" not in finding.remedy
+                assert shown in finding.remedy or "seed" not in finding.remedy
+
+
 def test_seeds_of_numpy_and_tensorflow_alone_are_told_apart_from_no_seed():
     assert "RA101" not in codes(TABLE["RA102"][0])
     assert "RA102" not in codes(TABLE["RA101"][0])

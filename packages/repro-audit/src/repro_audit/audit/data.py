@@ -75,7 +75,7 @@ def pipeline_order(manifest: Manifest) -> Iterator[Seen]:
     ),
     remedy=(
         "dataset.enumerate().map(lambda index, x: "
-        "x + tf.random.stateless_normal(x.shape, seed=(812, index)), tf.data.AUTOTUNE)"
+        "x + tf.random.stateless_normal(x.shape, seed=({seed}, index)), tf.data.AUTOTUNE)"
     ),
     source="measured: 6 of 6 runs differ; tensorflow/tensorflow issue 13932",
 )
@@ -160,7 +160,7 @@ def one_permutation(manifest: Manifest) -> Iterator[Seen]:
         "Which worker draws first differs from run to run, and processes begin with copies of "
         "one state. Op determinism does not change that."
     ),
-    remedy="rng = np.random.default_rng([812, index])  # in __getitem__: from the batch's index",
+    remedy="rng = np.random.default_rng([{seed}, index])  # in __getitem__: from the batch's index",
     source="measured: 4 of 4 runs differ with 4 threads and with 2 processes, and 1 worker repeats",
 )
 def random_workers(manifest: Manifest) -> Iterator[Seen]:

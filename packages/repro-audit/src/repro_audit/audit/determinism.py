@@ -11,11 +11,6 @@ from repro_audit.manifest import Manifest
 _TF_DETERMINISM = "TensorFlow API: tf.config.experimental.enable_op_determinism"
 
 
-def _seed(manifest: Manifest) -> int:
-    seeds = manifest.conditions.seeds
-    return 812 if seeds is None or seeds.declared is None else seeds.declared
-
-
 @rule(
     "RA201",
     "error",
@@ -24,7 +19,7 @@ def _seed(manifest: Manifest) -> int:
         "Operations may then return other bits for equal inputs, and parallel tf.data maps may "
         "hand out their random numbers in another order."
     ),
-    remedy="repro_audit.control(seed=812)  # turns it on, before the first operation",
+    remedy="repro_audit.control(seed={seed})  # turns it on, before the first operation",
     source=_TF_DETERMINISM,
 )
 def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
@@ -34,7 +29,7 @@ def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
         yield Seen(
             "Op determinism was off when training began.",
             "$.conditions.determinism.op_determinism",
-            f"repro_audit.control(seed={_seed(manifest)})  # before the first operation",
+            "repro_audit.control(seed={seed})  # before the first operation",
         )
 
 
@@ -46,7 +41,7 @@ def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
         "Functions traced before keep the operations they were traced with, and existing data "
         "sets stay as they are: half the run is deterministic."
     ),
-    remedy="repro_audit.control(seed=812)  # first, before any layer, data set or operation",
+    remedy="repro_audit.control(seed={seed})  # first, before any layer, data set or operation",
     source=_TF_DETERMINISM,
 )
 def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
@@ -59,7 +54,7 @@ def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
     yield Seen(
         f"Op determinism was turned on late: after TensorFlow's first operation{functions}.",
         "$.conditions.determinism.op_determinism",
-        f"repro_audit.control(seed={_seed(manifest)})  # before the first operation",
+        "repro_audit.control(seed={seed})  # before the first operation",
     )
 
 
@@ -68,7 +63,7 @@ def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
     "warning",
     "op determinism is on, but since when is not known",
     why="Where it came after the first trace or data set, part of the run is not deterministic.",
-    remedy="repro_audit.control(seed=812)  # in place of enable_op_determinism: it notes when",
+    remedy="repro_audit.control(seed={seed})  # in place of enable_op_determinism: it notes when",
     source=_TF_DETERMINISM,
 )
 def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
@@ -82,7 +77,7 @@ def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
         "Op determinism was on when recording began, after TensorFlow's first operation"
         f"{functions}. It may have come late.",
         "$.conditions.determinism.op_determinism",
-        f"repro_audit.control(seed={_seed(manifest)})  # in place of enable_op_determinism",
+        "repro_audit.control(seed={seed})  # in place of enable_op_determinism",
     )
 
 
@@ -118,7 +113,7 @@ def jit_auto(manifest: Manifest) -> Iterator[Seen]:
         "TensorFlow then takes the number of usable cores, and many operations round "
         "differently on another number: the run does not repeat on another machine."
     ),
-    remedy="repro_audit.control(seed=812, threads=2)",
+    remedy="repro_audit.control(seed={seed}, threads=2)",
     source="measured: a CNN's weights differ between one and two threads",
 )
 def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
@@ -132,7 +127,7 @@ def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
             f"Operations use {pool.in_force} thread{'s' if pool.in_force > 1 else ''}, the number "
             "of usable cores.",
             "$.conditions.determinism.threads.intra_op",
-            f"repro_audit.control(seed={_seed(manifest)}, threads={pool.in_force})",
+            f"repro_audit.control(seed={{seed}}, threads={pool.in_force})",
         )
 
 
@@ -144,7 +139,7 @@ def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
         "Each thread adds a part of the sum, and which part differs from run to run: so does the "
         "rounding. Op determinism leaves weighted bincounts as they are."
     ),
-    remedy="repro_audit.control(seed=812, threads=1)",
+    remedy="repro_audit.control(seed={seed}, threads=1)",
     source="measured: TensorFlow 2.21, 2 to 75 distinct results in 100 calls from 2 threads on",
 )
 def racing_operation(manifest: Manifest) -> Iterator[Seen]:
@@ -164,5 +159,5 @@ def racing_operation(manifest: Manifest) -> Iterator[Seen]:
             f"$.conditions.determinism.execution[{index}].racing_ops",
             "tf.math.unsorted_segment_sum(weights, values, bins)  # in place of bincount"
             if bincount
-            else f"repro_audit.control(seed={_seed(manifest)}, threads=1)",
+            else "repro_audit.control(seed={seed}, threads=1)",
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from repro_audit.manifest import Manifest
+from repro_audit.wording import EXAMPLE_SEED
 
 if TYPE_CHECKING:
     from repro_audit.trace.summary import FitTrace
@@ -30,7 +31,8 @@ class Seen(NamedTuple):
     Attributes:
         text: What was seen, in a sentence.
         path: JSONPath of the field it was seen in.
-        remedy: Code that fits this manifest, where the rule's own is too general.
+        remedy: Code that fits this manifest, where the rule's own is too general. In it, as in the
+            rule's own, ``{seed}`` stands for the run's seed.
         severity: A lesser one than the rule's, where this manifest calls for it.
     """
 
@@ -70,10 +72,11 @@ class Rule(NamedTuple):
         severity: ``error`` makes a run uncontrolled; ``warning``; ``info``.
         title: What is wrong, in a few words.
         why: Why it matters, in a sentence or two.
-        remedy: Code that mends it.
+        remedy: Code that mends it, with a seed as an example.
         source: Where the fact comes from.
         see: The function that looks for it.
         contradicts: Whether what it sees cannot be: the evidence then proves nothing.
+        own_remedy: The same code with ``{seed}`` where the run's own seed belongs.
     """
 
     code: str
@@ -84,6 +87,7 @@ class Rule(NamedTuple):
     source: str
     see: See
     contradicts: bool
+    own_remedy: str
 
 
 _RULES: dict[str, Rule] = {}
@@ -107,7 +111,7 @@ def rule(
         severity: How grave it is.
         title: What is wrong.
         why: Why it matters.
-        remedy: Code that mends it.
+        remedy: Code that mends it; ``{seed}`` stands for the run's seed.
         source: Where the fact comes from.
         contradicts: Whether what it sees cannot be.
         reads_trace: Whether the function is also given what the trace says.
@@ -122,7 +126,8 @@ def rule(
             severity=severity,
             title=title,
             why=why,
-            remedy=remedy,
+            remedy=_with_seed(remedy, None),
+            own_remedy=remedy,
             source=source,
             see=look if reads_trace else lambda manifest, _=None: look(manifest),
             contradicts=contradicts,
@@ -154,7 +159,7 @@ def check(manifest: Manifest, trace: Mapping[int, FitTrace] | None = None) -> tu
             seen=seen.text,
             path=seen.path,
             why=item.why,
-            remedy=seen.remedy or item.remedy,
+            remedy=_with_seed(seen.remedy or item.own_remedy, manifest.seed),
             source=item.source,
             contradicts=item.contradicts,
         )
@@ -163,3 +168,8 @@ def check(manifest: Manifest, trace: Mapping[int, FitTrace] | None = None) -> tu
     ]
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
     return tuple(findings)
+
+
+def _with_seed(remedy: str, seed: int | None) -> str:
+    """Return code that seeds as the run does, so that whoever follows it changes no experiment."""
+    return remedy.replace("{seed}", str(EXAMPLE_SEED if seed is None else seed))

@@ -18,13 +18,13 @@ _KERAS_SEEDING = "Keras API: keras.utils.set_random_seed; keras-team/keras issue
     "error",
     "no seed is set",
     why="Initial weights, dropout masks and shuffling are other ones on every run.",
-    remedy="repro_audit.control(seed=812)  # first, before any layer or data set is made",
+    remedy="repro_audit.control(seed={seed})  # first, before any layer or data set is made",
     source=_KERAS_SEEDING,
 )
 def no_seed(manifest: Manifest) -> Iterator[Seen]:
     """Neither Keras nor TensorFlow has a seed, and no small seed explains what layers drew."""
     seeds = manifest.conditions.seeds
-    if seeds is None or seeds.declared is not None or seeds.backend.seed is not None:
+    if seeds is None or seeds.in_force is not None:
         return
     drawn = drawn_seeds(manifest)
     if drawn and likely_small_seed(drawn) is not None:
@@ -40,7 +40,7 @@ def no_seed(manifest: Manifest) -> Iterator[Seen]:
         "A Keras layer without a seed draws one from Python's random when it is constructed. "
         "Seeding NumPy and TensorFlow alone leaves the initial weights different on every run."
     ),
-    remedy="keras.utils.set_random_seed(812)  # seeds Python, NumPy and TensorFlow together",
+    remedy="keras.utils.set_random_seed({seed})  # seeds Python, NumPy and TensorFlow together",
     source=_KERAS_SEEDING,
 )
 def python_not_seeded(manifest: Manifest) -> Iterator[Seen]:
@@ -65,7 +65,7 @@ def python_not_seeded(manifest: Manifest) -> Iterator[Seen]:
     "warning",
     "the layers' seeds do not come from the declared seed",
     why="Something else decides the initial weights, and it is not in this manifest.",
-    remedy="repro_audit.control(seed=812)  # after everything that seeds, before the first layer",
+    remedy="repro_audit.control(seed={seed})  # after all that seeds, before the first layer",
     source="keras/src/random/seed_generator.py: make_default_seed",
 )
 def seeds_from_elsewhere(manifest: Manifest) -> Iterator[Seen]:
@@ -101,7 +101,7 @@ def extra_draws(manifest: Manifest) -> Iterator[Seen]:
     drawn = drawn_seeds(manifest)
     if seeds is None or not drawn:
         return
-    seed = seeds.declared if seeds.declared is not None else seeds.backend.seed
+    seed = seeds.in_force
     found = None if seed is None else replay(seed, drawn)
     if found is None or not found.complete:
         return
@@ -157,7 +157,7 @@ def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
     drawing = drawing_layers(manifest)
     layers = [item for item in seeds.layers if not item.given and item.layer in drawing[item.model]]
     drawn = tuple(dict.fromkeys(item.seed for item in layers))
-    known = seeds.declared if seeds.declared is not None else seeds.backend.seed
+    known = seeds.in_force
     found = 0 if known is None else replay(known, drawn).found
     if found == len(drawn):
         return
@@ -183,7 +183,7 @@ def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
     "warning",
     "default_rng() has no seed",
     why="It takes one from the operating system, whatever else is seeded: other numbers each run.",
-    remedy="rng = np.random.default_rng(812)",
+    remedy="rng = np.random.default_rng({seed})",
     source="keras-team/keras issue 19322; NumPy documentation: numpy.random.default_rng",
 )
 def unseeded_generator(manifest: Manifest) -> Iterator[Seen]:

@@ -150,12 +150,8 @@ def _kinds(
 def _from_a_seed(expected: Manifest, actual: Manifest) -> bool:
     """Whether the layers' seeds are draws of a seed that was set, in both runs."""
     for manifest in (expected, actual):
-        seeds = manifest.conditions.seeds
-        seed = None if seeds is None else seeds.declared
-        if seed is None and seeds is not None:
-            seed = seeds.backend.seed
         drawn = drawn_seeds(manifest)
-        if seed is None or (drawn and not replay(seed, drawn).found):
+        if manifest.seed is None or (drawn and not replay(manifest.seed, drawn).found):
             return False
     return True
 

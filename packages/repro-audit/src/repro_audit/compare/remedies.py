@@ -12,18 +12,15 @@ from collections.abc import Callable, Sequence
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.wording import EXAMPLE_SEED
 
 __all__ = ["REMEDIES"]
 
 _Remedy = Callable[[Manifest, Sequence[ConditionDifference]], str]
 
 
-def _seed(manifest: Manifest) -> str:
-    seeds = manifest.conditions.seeds
-    seed = None if seeds is None else seeds.declared
-    if seed is None and seeds is not None:
-        seed = seeds.backend.seed
-    return "812" if seed is None else str(seed)
+def _seed(manifest: Manifest) -> int:
+    return EXAMPLE_SEED if manifest.seed is None else manifest.seed
 
 
 def _control(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:

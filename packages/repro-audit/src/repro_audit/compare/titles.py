@@ -73,13 +73,9 @@ def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:
     """Say how far apart two runs stand in the stream of one seed, where both do."""
     streams = []
     for manifest in (expected, actual):
-        seeds = manifest.conditions.seeds
-        seed = None if seeds is None else seeds.declared
-        if seed is None and seeds is not None:
-            seed = seeds.backend.seed
-        if seed is None:
+        if manifest.seed is None:
             return None
-        streams.append(replay(seed, drawn_seeds(manifest)))
+        streams.append(replay(manifest.seed, drawn_seeds(manifest)))
     first, second = streams
     if not (first.complete and second.complete):
         return None

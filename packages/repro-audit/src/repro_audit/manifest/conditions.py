@@ -64,6 +64,11 @@ class Seeds(NamedTuple):
     layers: tuple[LayerSeed, ...]
     generators: tuple[NumpyGenerator, ...]
 
+    @property
+    def in_force(self) -> int | None:
+        """The run's seed: Keras's where one was declared, else the backend's; None for none."""
+        return self.backend.seed if self.declared is None else self.declared
+
 
 class ThreadPool(NamedTuple):
     """The size of one thread pool: requested, and in force."""

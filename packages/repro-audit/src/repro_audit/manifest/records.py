@@ -158,6 +158,11 @@ class Manifest(NamedTuple):
         return self.status == "complete"
 
     @property
+    def seed(self) -> int | None:
+        """The seed in force; None where there was none, or nothing is known of it."""
+        return None if self.conditions.seeds is None else self.conditions.seeds.in_force
+
+    @property
     def unfollowed(self) -> str | None:
         """What was trained and could not be followed; None where that is nothing."""
         return next((item.reason for item in self.missing if item.path == UNFOLLOWED), None)

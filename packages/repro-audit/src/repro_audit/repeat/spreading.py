@@ -32,7 +32,7 @@ def spread(plan: Plan, runner: Runner, base: Done) -> Spread:
     ran = runner.run(settings, stop_at_failure=False)
     manifests = [run.manifest for run in (base, *ran) if run.problem is None and run.manifest]
     failed = [run.name for run in ran if run.problem is not None]
-    seeds = tuple(_seed(manifest) for manifest in manifests)
+    seeds = tuple(manifest.seed for manifest in manifests)
     text = f"{', '.join(failed)} failed and do not count. " if failed else ""
     if len(set(seeds)) < len(seeds):
         text += (
@@ -45,14 +45,6 @@ def spread(plan: Plan, runner: Runner, base: Done) -> Spread:
     if lost and len(manifests) > 1:
         text += f"Not every value of {', '.join(lost)} is finite. "
     return Spread(seeds=seeds, metrics=metrics, text=text.strip())
-
-
-def _seed(manifest: Manifest) -> int | None:
-    """Return the seed of a run, as read back."""
-    seeds = manifest.conditions.seeds
-    if seeds is None:
-        return None
-    return seeds.backend.seed if seeds.declared is None else seeds.declared
 
 
 def _metrics(manifests: Sequence[Manifest]) -> list[SpreadMetric]:
