@@ -9,11 +9,19 @@ import itertools
 import os
 import stat
 import sys
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from repro_audit.errors import ManifestError, OutputError, printable
 
-__all__ = ["LIMIT_BYTES", "PathLock", "read_bounded", "replace_file"]
+__all__ = [
+    "LIMIT_BYTES",
+    "IrregularFileError",
+    "PathLock",
+    "open_regular",
+    "read_bounded",
+    "replace_file",
+]
 
 LIMIT_BYTES = 64 * 1024 * 1024
 """The largest manifest that is read, in bytes."""
@@ -26,6 +34,32 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+class IrregularFileError(Exception):
+    """What is to be opened is no regular file; the text says what it is."""
+
+
+def open_regular(path: str | os.PathLike[str]) -> FileIO:
+    """Open a regular file to read its bytes, without a buffer; a FIFO is not waited for.
+
+    Args:
+        path: The file, which a stranger may have named.
+
+    Raises:
+        OSError: It is missing or cannot be opened, or the name is none that a file may have.
+        IrregularFileError: It is a folder, a FIFO, a socket or a device.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error)) from None
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise IrregularFileError(_KINDS.get(stat.S_IFMT(mode), "no file"))
+    return FileIO(descriptor)
 
 
 def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> bytes:
@@ -46,30 +80,26 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
         content = _standard_input(limit + 1)
     else:
         try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = open_regular(path)
         except FileNotFoundError:
             message = f"{name}: there is no such file."
             raise ManifestError(message) from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            message = f"{name}: cannot be opened: {reason}."
+        except OSError as error:
+            message = f"{name}: cannot be opened: {error.strerror}."
             raise ManifestError(message) from None
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)
-            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+        except IrregularFileError as kind:
             message = f"{name}: expected a manifest file, received {kind}."
-            raise ManifestError(message)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
-            if status.st_size > limit:
+            raise ManifestError(message) from None
+        with BufferedReader(file) as buffered:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
                 message = (
                     f"{name}: expected at most {limit // 2**20} MiB, "
-                    f"received {status.st_size / 2**20:,.0f} MiB."
+                    f"received {size / 2**20:,.0f} MiB."
                 )
                 raise ManifestError(message)
             try:
-                content = file.read(limit + 1)
+                content = buffered.read(limit + 1)
             except OSError as error:
                 message = f"{name}: cannot be read: {error.strerror}."
                 raise ManifestError(message) from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["EXAMPLE_SEED", "counted"]
+from collections.abc import Iterable
+
+__all__ = ["EXAMPLE_SEED", "counted", "listed"]
 
 EXAMPLE_SEED = 812
 """What code that is advised seeds with where the run itself has no seed."""
@@ -16,3 +18,14 @@ def counted(count: int, noun: str) -> str:
     """
     ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def listed(items: Iterable[str], most: int = 8, between: str = ", ") -> str:
+    """Return items in one line, the first ones where there are many.
+
+    >>> listed("abcd", 2), listed("ab", 2), listed("abc", 1, "; ")
+    ('a, b and 2 more', 'a, b', 'a and 2 more')
+    """
+    items = list(items)
+    more = len(items) - most
+    return between.join(items[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -12,8 +12,9 @@ from repro_audit.audit.checklists.acm import ACM
 from repro_audit.audit.checklists.evidence import Item, Statement, barred, reasons
 from repro_audit.audit.checklists.icml import ICML
 from repro_audit.audit.checklists.neurips import NEURIPS
-from repro_audit.audit.checklists.wording import brief, listed
+from repro_audit.audit.checklists.wording import brief
 from repro_audit.manifest import Manifest
+from repro_audit.wording import listed
 
 __all__ = [
     "FORMS",

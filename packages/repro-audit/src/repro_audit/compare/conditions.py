@@ -8,9 +8,9 @@ from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.errors import shown
 from repro_audit.manifest import Manifest, unstructure
 
-__all__ = ["condition_differences"]
+__all__ = ["DERIVED", "condition_differences", "path_below"]
 
-_DERIVED = "config_digest"
+DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
 
@@ -31,8 +31,8 @@ def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDiff
         return
     if isinstance(expected, dict) and isinstance(actual, dict):
         for key in [*expected, *(key for key in actual if key not in expected)]:
-            if key != _DERIVED:
-                _walk(path + _key(key), expected.get(key), actual.get(key), differences)
+            if key != DERIVED:
+                _walk(path_below(path, key), expected.get(key), actual.get(key), differences)
         return
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         for index, (first, second) in enumerate(zip(expected, actual, strict=True)):
@@ -44,8 +44,11 @@ def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDiff
         )
 
 
-def _key(key: str) -> str:
-    return f".{key}" if key.isidentifier() else f"[{shown(key)}]"
+def path_below(path: str, key: str) -> str:
+    """Return the JSONPath of a key of the object at another path, which may be empty."""
+    if not key.isidentifier():
+        return f"{path}[{shown(key)}]"
+    return f"{path}.{key}" if path else key
 
 
 def _leaf(value: Any) -> Any:

@@ -15,6 +15,7 @@ from repro_audit.compare.steps import compare_steps, resumed_at
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
+from repro_audit.wording import counted
 
 __all__ = ["compare_outcomes"]
 
@@ -149,7 +150,9 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     resumed = resumed_at(expected, actual)
     since = "" if resumed is None else f", from epoch {resumed} on"
     compared = min(total, sum(len(fit.epochs) for fit in theirs))
-    return FieldVerdict(field=kind, verdict="match", detail=_count(compared, "epoch") + since), None
+    return FieldVerdict(
+        field=kind, verdict="match", detail=counted(compared, "epoch") + since
+    ), None
 
 
 def _steps(expected: Manifest, actual: Manifest) -> _Result:
@@ -173,7 +176,7 @@ def _sequence(expected: Manifest, actual: Manifest) -> _Result:
         orders.append((fits, evaluations))
     if orders[0] == orders[1]:
         fits, evaluations = orders[0]
-        text = f"{_count(len(fits), 'fit')}, {_count(len(evaluations), 'evaluation')}"
+        text = f"{counted(len(fits), 'fit')}, {counted(len(evaluations), 'evaluation')}"
         return FieldVerdict(field="sequence", verdict="match", detail=text), None
     if any(model is None for order in orders for model, _ in order[0]):
         return FieldVerdict(field="sequence", verdict="missing", detail="in a history"), None
@@ -241,7 +244,3 @@ def _who(expected: object, actual: object) -> str:
     return (
         "in the expected run" if not expected else "in the actual run" if not actual else "in part"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

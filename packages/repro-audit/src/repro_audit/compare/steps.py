@@ -8,6 +8,7 @@ from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceC
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
+from repro_audit.wording import counted
 
 __all__ = ["compare_steps", "resumed_at", "step_name", "traces_comparable"]
 
@@ -78,7 +79,7 @@ def compare_steps(
         return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
     if _extent(expected) == _extent(actual):
         rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
-        return [_result("match", _count(rows, "row"))]
+        return [_result("match", counted(rows, "row"))]
     if trace is not None:
         return [_located(trace, _is_expected(trace, expected, actual))]
     if resumed_at(expected, actual) is not None:
@@ -102,14 +103,14 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
         trace: What they show.
         expected_order: Whether the steps that one run lacks are those it must lack.
     """
-    compared = f"{_count(trace.rows, 'row')} of {_count(trace.columns, 'column')}"
+    compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
     order = f"; {printable(trace.order[0].text)}" if trace.order else ""
     if trace.step is not None:
         where = step_name(trace.step.fit, trace.step.epoch, trace.step.step)
         first = trace.step.columns[0]
         text = f"{where}: {printable(first.kind)} {printable(first.name)}"
         more = len(trace.step.columns) - 1
-        text += f" and {more} more" if more else ""
+        text += f" and {more:,} more" if more else ""
         since = f"from {where} on" if trace.step.is_first else f"by {where}"
         if trace.step.stride > 1:
             since += f", of which one step in {trace.step.stride} is traced"
@@ -188,7 +189,3 @@ def step_name(fit: int, epoch: int, step: int) -> str:
 
 def _result(verdict: str, detail: str, difference: FirstDifference | None = None) -> _Result:
     return FieldVerdict(field=_FIELD, verdict=verdict, detail=detail), difference
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -288,6 +288,13 @@ class Packages(NamedTuple):
     distributions: dict[str, Package]
     requirements: tuple[Requirements, ...]
 
+    @property
+    def stack(self) -> dict[str, str]:
+        """The versions of what computes, by name: frameworks first."""
+        names = ("keras", "tensorflow", "jax", "torch", "numpy")
+        known = self.distributions
+        return {name: known[name].version for name in names if name in known}
+
 
 class Git(NamedTuple):
     """The state of the repository."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from repro_audit.errors import PaperError, missing_extra, printable
+from repro_audit.files import IrregularFileError, open_regular
 
 if TYPE_CHECKING:
     import pikepdf
@@ -46,11 +46,9 @@ def is_pdf(path: str | os.PathLike[str]) -> bool:
     What cannot be read is none; whoever reads it next says why.
     """
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            return False
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
-    except (OSError, ValueError):
+    except (OSError, IrregularFileError):
         return False
     return b"%PDF-" in head and not head.lstrip().startswith((b"{", b"["))
 
@@ -168,28 +166,26 @@ def _pikepdf() -> Any:
 @contextlib.contextmanager
 def _opened_file(path: str | os.PathLike[str], name: str) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file of a size that is read."""
+    other = f"{name}: expected a PDF, received something else."
     try:
-        # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{name}: cannot be opened: {reason}."
+        file = open_regular(path)
+    except OSError as error:
+        message = f"{name}: cannot be opened: {error.strerror}."
         raise PaperError(message) from None
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, descriptor)
-        status = os.fstat(descriptor)
-        file = os.fdopen(descriptor, "rb", closefd=False)
-        if not stat.S_ISREG(status.st_mode) or b"%PDF-" not in file.read(_HEAD_BYTES):
-            message = f"{name}: expected a PDF, received something else."
-            raise PaperError(message)
-        if status.st_size > LIMIT_BYTES:
+    except IrregularFileError:
+        raise PaperError(other) from None
+    with io.BufferedReader(file) as buffered:
+        size = os.fstat(file.fileno()).st_size
+        if b"%PDF-" not in buffered.read(_HEAD_BYTES):
+            raise PaperError(other)
+        if size > LIMIT_BYTES:
             message = (
                 f"{name}: expected a PDF of at most {LIMIT_BYTES // 2**20:,} MiB, "
-                f"received {status.st_size / 2**20:,.0f} MiB."
+                f"received {size / 2**20:,.0f} MiB."
             )
             raise PaperError(message)
-        file.seek(0)
-        yield file, status.st_size
+        buffered.seek(0)
+        yield buffered, size
 
 
 @contextlib.contextmanager

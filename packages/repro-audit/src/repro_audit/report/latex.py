@@ -23,7 +23,7 @@ from repro_audit.report.summary import (
     number,
     summarize,
 )
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
 __all__ = ["escape", "render_latex"]
 
@@ -128,7 +128,7 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
             f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"
             for judged in result.manifests
         ]
-        yield "Each run by itself", f"{_listed(alone)}."
+        yield "Each run by itself", f"{listed(alone, _MOST_LISTED, '; ')}."
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."
@@ -162,7 +162,7 @@ def _claims(result: Audit) -> Iterator[tuple[str, str]]:
             + (f" ({_run_name(result, claim.manifest)})" if len(result.manifests) > 1 else "")
             for claim in result.claims
         ]
-        yield "Claims", f"{claims_summary(result)}: {_listed(said)}."
+        yield "Claims", f"{claims_summary(result)}: {listed(said, _MOST_LISTED, '; ')}."
 
 
 def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -173,7 +173,7 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     metrics = final_metrics(manifest)
     if metrics:
         values = [f"{escape(name)} {escape(number(value))}" for name, value in metrics.items()]
-        yield "Results", f"{_listed(values)}."
+        yield "Results", f"{listed(values, _MOST_LISTED, '; ')}."
     if conditions.data:
         yield "Data", f"{_data(conditions)}."
     if conditions.seeds is not None:
@@ -197,7 +197,7 @@ def _data(conditions: Conditions) -> str:
     for role, item in (conditions.data or {}).items():
         count = f"{counted(item.samples, 'sample')}, " if item.samples else ""
         parts.append(f"{escape(role)}: {count}{_broken(item.digest)}")
-    return _listed(parts)
+    return listed(parts, _MOST_LISTED, "; ")
 
 
 def _compute(manifest: Manifest) -> str:
@@ -227,18 +227,14 @@ def _digests(result: Audit) -> str:
 
     It is that of the content, in the file's own field, and not of the file's bytes.
     """
-    return r"as \texttt{repro-{}audit} shows them: " + _listed(
-        [
+    return r"as \texttt{repro-{}audit} shows them: " + listed(
+        (
             f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
             for judged in result.manifests
-        ]
+        ),
+        _MOST_LISTED,
+        "; ",
     )
-
-
-def _listed(items: Sequence[str]) -> str:
-    """Return the first of some items, and how many more there are."""
-    more = len(items) - _MOST_LISTED
-    return "; ".join(items[:_MOST_LISTED]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 def _broken(digest: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from repro_audit.errors import shown
+from repro_audit.compare.conditions import DERIVED, path_below
 from repro_audit.manifest import Manifest, unstructure
 
 __all__ = ["Part", "Sides", "side_by_side"]
@@ -18,8 +18,6 @@ _MOST_CELLS = 1600
 _MOST_ROWS = 300
 _NOTHING = "none"
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
-_DERIVED = "config_digest"
-"""A field that says again what the config beside it says."""
 
 
 class Part(NamedTuple):
@@ -89,19 +87,13 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield path, _package(value)
             return
         for key, item in value.items():
-            if key != _DERIVED:
-                yield from _leaves(_below(path, key), item)
+            if key != DERIVED:
+                yield from _leaves(path_below(path, key), item)
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         for index, item in enumerate(value):
             yield from _leaves(f"{path}[{index}]", item)
     elif path:
         yield path, _text(value)
-
-
-def _below(path: str, key: str) -> str:
-    if not key.isidentifier():
-        return f"{path}[{shown(key)}]"
-    return f"{path}.{key}" if path else key
 
 
 def _package(value: dict[str, Any]) -> str:

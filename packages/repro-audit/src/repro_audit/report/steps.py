@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from repro_audit.compare import ColumnDifference, Distance, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.report.summary import distance
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
 __all__ = ["growth", "step_facts"]
 
@@ -85,14 +85,13 @@ def _spread(points: Sequence[Distance]) -> list[Distance]:
 
 def _columns(columns: Sequence[ColumnDifference]) -> str:
     names = []
-    for column in columns[:_MOST_NAMES]:
+    for column in columns:
         name = printable(column.name)
         if column.expected is not None and column.actual is not None:
             apart = distance(column.ulps, column.dtype, None)
             name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
         names.append(name)
-    more = len(columns) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    return listed(names, _MOST_NAMES)
 
 
 def _meanwhile(trace: TraceComparison) -> str:

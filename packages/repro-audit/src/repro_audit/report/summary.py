@@ -9,7 +9,7 @@ from repro_audit.audit import Audit, claims_verdict
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism, Seeds
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
 __all__ = [
     "COMPARED",
@@ -32,7 +32,6 @@ _SINCE = {
     "off": "off",
     "unknown": "on, since when is not known",
 }
-_STACK = ("keras", "tensorflow", "numpy")
 
 NO_CAUSE = "no recorded condition differs: run-to-run noise, or something that was not recorded"
 """What to say where nothing explains a difference."""
@@ -79,7 +78,6 @@ _CLAIMED = {
     "differ": ("claims differ", "divergent", 1),
     "missing": ("claims not decided", "inconclusive", 2),
 }
-_MOST_LISTED = 8
 
 
 def evidence_of(result: Audit) -> str:
@@ -165,7 +163,7 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
             printable(role) + (f": {counted(item.samples, 'sample')}" if item.samples else "")
             for role, item in conditions.data.items()
         ]
-        yield "data", _listed(sets, "; ")
+        yield "data", listed(sets, between="; ")
     if conditions.code is not None:
         code = conditions.code
         where = "no repository" if code.git is None else "no commit"
@@ -177,12 +175,8 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if conditions.environment is not None:
         environment = conditions.environment
         versions = [f"Python {printable(environment.python.version)}"]
-        distributions = conditions.packages.distributions if conditions.packages else {}
-        versions += [
-            f"{name} {printable(distributions[name].version)}"
-            for name in _STACK
-            if name in distributions
-        ]
+        stack = conditions.packages.stack if conditions.packages else {}
+        versions += [f"{name} {printable(version)}" for name, version in stack.items()]
         cpu = environment.cpu
         processor = printable(cpu.model or cpu.microarchitecture or "unknown processor")
         yield "machine", f"{processor}, {printable(environment.system)}; {', '.join(versions)}"
@@ -221,7 +215,7 @@ def _final_metrics(manifest: Manifest) -> str:
         for name, value in values.items()
         if value is not None
     ]
-    return _listed(shown, ", ")
+    return listed(shown)
 
 
 def _rounded(value: float) -> str:
@@ -232,12 +226,6 @@ def _rounded(value: float) -> str:
     """
     plain = value == 0 or 1e-3 <= abs(value) < 1e7
     return f"{value + 0.0:.4f}" if plain else f"{value:.2e}"
-
-
-def _listed(items: list[str], between: str) -> str:
-    """Return the first of some items, and how many more there are."""
-    more = len(items) - _MOST_LISTED
-    return between.join(items[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _bits(determinism: Determinism) -> str:

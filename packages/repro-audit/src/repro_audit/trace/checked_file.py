@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import Self
 
 from repro_audit.errors import TraceError
+from repro_audit.files import IrregularFileError, open_regular
 
 __all__ = ["CheckedFile", "irregular"]
 
@@ -35,17 +35,13 @@ class CheckedFile:
 
     def __enter__(self) -> Self:
         try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to must not wait.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._file = open_regular(self._path)
         except OSError as error:
             message = f"{self._name}: cannot be opened: {error.strerror}."
             raise TraceError(message) from error
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)
-            raise irregular(self._name)
-        self._file = open(descriptor, "rb", buffering=0)  # noqa: PTH123 - no Path
-        actual = status.st_size
+        except IrregularFileError:
+            raise irregular(self._name) from None
+        actual = os.fstat(self._file.fileno()).st_size
         if actual < self._size or (self._ended and actual > self._size):
             self._file.close()
             message = (

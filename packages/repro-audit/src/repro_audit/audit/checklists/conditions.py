@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 
 from repro_audit.audit.checklists.evidence import Evidence, Statement, reasons
-from repro_audit.audit.checklists.wording import brief, configured, listed, setting, settings, size
+from repro_audit.audit.checklists.wording import brief, configured, setting, settings, size
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Data, Requirements, TrainedModel, optimizer_field
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
 __all__ = [
     "ACCELERATORS", "CODE_FILES", "COMMAND", "COMMIT", "CORES", "CPU", "DATA", "DETERMINISM",
@@ -22,7 +22,6 @@ _OP_DETERMINISM = {
     "later": "switched on only after operations had run",
     "off": "off",
 }
-_STACK = ("keras", "tensorflow", "jax", "torch", "numpy")
 _MOST = 3
 """Models or fits that are described; the fields hold all."""
 
@@ -249,7 +248,7 @@ def _packages(manifest: Manifest) -> Statement | None:
     if packages is None or not packages.distributions:
         return None
     known = packages.distributions
-    stack = [f"{name} {brief(known[name].version)}" for name in _STACK if name in known]
+    stack = [f"{name} {brief(version)}" for name, version in packages.stack.items()]
     among = f", among them {', '.join(stack)}" if stack else ""
     text = f"{counted(len(known), 'installed distribution')} with the version of each{among}."
     return Statement(text, ("$.conditions.packages.distributions",))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from repro_audit.audit.checklists.evidence import Evidence, Statement, from_history
-from repro_audit.audit.checklists.wording import brief, listed, size
+from repro_audit.audit.checklists.wording import brief, size
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
 __all__ = [
     "DIGESTS", "ENDED", "EVALUATED", "PARAMETERS", "PEAK_MEMORY", "RESULTS", "RUNTIME", "TRAINED",

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from repro_audit.errors import printable
 from repro_audit.manifest.conditions import Json
-from repro_audit.wording import counted
+from repro_audit.wording import counted, listed
 
-__all__ = ["brief", "configured", "listed", "setting", "settings", "size"]
+__all__ = ["brief", "configured", "setting", "settings", "size"]
 
 _LONGEST = 60
-_MOST = 8
 _DEEPEST = 2
 
 
 def brief(text: str, limit: int = _LONGEST) -> str:
     """Return foreign text as an answer quotes it: printable, and not too long."""
     return printable(text[:limit]) + ("…" if len(text) > limit else "")
-
-
-def listed(items: Iterable[str], most: int = _MOST) -> str:
-    """Return items with commas between them, the first ones where there are many.
-
-    >>> listed("abcd", most=2)
-    'a, b and 2 more'
-    """
-    items = list(items)
-    rest = len(items) - most
-    return ", ".join(items[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def size(count: int) -> str:
