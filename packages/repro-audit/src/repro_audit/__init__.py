@@ -13,11 +13,12 @@ PYTEST_DONT_REWRITE: a recorded session of pytest loads this package before pyte
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 # First, so that the names below are the functions and not the packages of the same name.
-from repro_audit.audit import audit
-from repro_audit.compare import compare
+from repro_audit.audit import Audit, audit
+from repro_audit.compare import Comparison, compare
 from repro_audit.manifest import load
 
 if TYPE_CHECKING:
@@ -26,11 +27,25 @@ if TYPE_CHECKING:
 __all__ = ["audit", "compare", "control", "load", "record"]
 
 
+def _draw(kind: Any, cell: str) -> None:
+    """Have a notebook show objects of a class; `report`, a layer above it, is loaded then."""
+
+    def _repr_html_(self: object) -> Any:
+        return getattr(importlib.import_module("repro_audit.report.notebook"), cell)(self)
+
+    kind._repr_html_ = _repr_html_
+
+
+_draw(Audit, "audit_cell")
+_draw(Comparison, "comparison_cell")
+
+
 def __getattr__(name: str) -> Any:
     """Load the recording side only when it is asked for."""
     if name in {"control", "record"}:
         from repro_audit import recording
 
+        _draw(recording.Run, "recording_cell")
         return getattr(recording, name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

@@ -161,12 +161,6 @@ class Audit(NamedTuple):
     watched: str = ""
     schema: str = SCHEMA
 
-    def _repr_html_(self) -> str | None:
-        """Return what a notebook shows."""
-        from repro_audit.report.notebook import audit_cell
-
-        return audit_cell(self)
-
 
 def audit(
     *manifests: Manifest,

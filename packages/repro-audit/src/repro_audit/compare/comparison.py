@@ -326,9 +326,3 @@ class Comparison(NamedTuple):
     differences: tuple[ConditionDifference, ...]
     trace: TraceComparison | None = None
     excluded: tuple[Excluded, ...] = ()
-
-    def _repr_html_(self) -> str | None:
-        """Return what a notebook shows."""
-        from repro_audit.report.notebook import comparison_cell
-
-        return comparison_cell(self)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from repro_audit.capture.rank import rank_path
 from repro_audit.errors import CaptureError, OutputError, printable
 from repro_audit.files import PathLock
+from repro_audit.manifest import Manifest, load
 from repro_audit.manifest.writing import check_replaceable
 from repro_audit.recording.generators import unmoved_generators
 from repro_audit.recording.process import process
@@ -268,11 +269,8 @@ class Run:
         state = "recording" if process.active is self else begun
         return f"<repro_audit recording to {printable(str(self.path))}: {state}>"
 
-    def _repr_html_(self) -> str | None:
-        """Return what a notebook shows: what the manifest holds by now."""
+    def recorded(self) -> Manifest | None:
+        """Return what the manifest holds by now; None where there is none yet."""
         if "_recorder" not in vars(self) or not self.path.exists():
             return None
-        from repro_audit.manifest import load
-        from repro_audit.report.notebook import recording_cell
-
-        return recording_cell(load(self.path))
+        return load(self.path)

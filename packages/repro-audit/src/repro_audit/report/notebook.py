@@ -5,15 +5,17 @@ Without ``repro-audit[paper]`` there is no HTML, and a notebook shows the plain 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repro_audit.audit import Audit, audit
 from repro_audit.compare import Comparison
 from repro_audit.errors import MissingExtraError
-from repro_audit.manifest import Manifest
 from repro_audit.report.figure import short_names
 from repro_audit.report.summary import evidence_of, headline, summarize
 from repro_audit.report.templates import template
+
+if TYPE_CHECKING:
+    from repro_audit.recording import Run
 
 __all__ = ["audit_cell", "comparison_cell", "recording_cell"]
 
@@ -45,15 +47,18 @@ def comparison_cell(comparison: Comparison) -> str | None:
     return _cell(comparison, comparisons=[comparison])
 
 
-def recording_cell(manifest: Manifest) -> str | None:
+def recording_cell(run: Run) -> str | None:
     """Return a run, as far as it is recorded, as HTML for a notebook.
 
     Args:
-        manifest: Its manifest.
+        run: The recording.
 
     Returns:
-        The HTML, or None where the extra is missing.
+        The HTML, or None where nothing is recorded yet or the extra is missing.
     """
+    manifest = run.recorded()
+    if manifest is None:
+        return None
     result = audit(manifest)
     findings = [("", finding) for finding in result.manifests[0].findings]
     return _cell(result, findings=findings, summary=list(summarize(manifest)))
