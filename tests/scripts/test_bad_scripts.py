@@ -97,13 +97,13 @@ def test_a_bad_script_does_not_repeat(repeat: Any, tmp_path: Path, kind: str) ->
     assert not list(tmp_path.rglob(".*.tmp"))
 
 
-@pytest.mark.parametrize("command", ["record", "repeat"])
+@pytest.mark.parametrize("how", ["record", "repeat"])
 @pytest.mark.parametrize("name", ["absent.py", "a/b.py", ".", "abs\x1bent.py"])
 def test_a_script_that_is_missing_is_named(
-    request: pytest.FixtureRequest, tmp_path: Path, command: str, name: str
+    request: pytest.FixtureRequest, tmp_path: Path, how: str, name: str
 ) -> None:
     """Exit 2, one line, and nothing is made."""
-    done = request.getfixturevalue(command)(name, cwd=tmp_path)
+    done = request.getfixturevalue(how)(name, cwd=tmp_path)
     shown = name.replace("\x1b", "\\x1b")
     assert (done.code, done.output, done.errors) == (2, "", "")
     assert done.said == f"repro-audit: {shown}: there is no such script.\n"
