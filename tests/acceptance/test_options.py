@@ -173,9 +173,10 @@ def test_without_words_there_is_help_or_a_message_and_exit_2_is_never_a_tracebac
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
-def test_the_help_of_every_command_holds_an_example(command, run):
-    for option in ("--help", "-h"):
-        done = run(*command, option)
+def test_the_help_of_every_command_holds_an_example(command, run, start):
+    """Of each one in a process of its own, too."""
+    for runs, option in ((start, "--help"), (run, "-h")):
+        done = runs(*command, option)
         assert (done.code, done.err) == (0, "")
         assert "Example" in done.out
         example = done.out.partition("Example")[2]
