@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.wording import counted
 
 _TF_DETERMINISM = "TensorFlow API: tf.config.experimental.enable_op_determinism"
 
@@ -124,8 +125,7 @@ def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
     pool = determinism.threads.intra_op
     if pool.source == "cores":
         yield Seen(
-            f"Operations use {pool.in_force} thread{'s' if pool.in_force > 1 else ''}, the number "
-            "of usable cores.",
+            f"Operations use {counted(pool.in_force, 'thread')}, the number of usable cores.",
             "$.conditions.determinism.threads.intra_op",
             f"repro_audit.control(seed={{seed}}, threads={pool.in_force})",
         )

@@ -9,6 +9,7 @@ from repro_audit.audit.sources import drawing_layers, random_sources
 from repro_audit.errors import printable, shown
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, likely_small_seed, replay
+from repro_audit.wording import counted
 
 _KERAS_SEEDING = "Keras API: keras.utils.set_random_seed; keras-team/keras issue 22620"
 
@@ -112,8 +113,8 @@ def extra_draws(manifest: Manifest) -> Iterator[Seen]:
         if words:
             calls = words / 2
             yield Seen(
-                f"{words} word{'s' if words > 1 else ''} of random.Random({seed}) were taken "
-                f"{where}: an offset of {words} layer seed{'s' if words > 1 else ''}, or "
+                f"{counted(words, 'word')} of random.Random({seed}) were taken "
+                f"{where}: an offset of {counted(words, 'layer seed')}, or "
                 f"{calls:g} random.random().",
                 "$.conditions.initializers.layers",
             )
@@ -167,7 +168,7 @@ def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
     names = ", ".join(map(printable, classes[:8]))
     several = len(drawn) - found > 1
     yield Seen(
-        f"{names} drew {len(drawn) - found} seed{'s' if several else ''} that "
+        f"{names} drew {counted(len(drawn) - found, 'seed')} that "
         + (
             "no known seed explains."
             if known is None

@@ -113,7 +113,7 @@ def _distance(apart: Distance) -> str:
         f"{apart.step:,} of epoch {apart.epoch:,}"
     )
     if apart.median_ulps is not None and apart.largest_ulps is not None:
-        text += f", by {apart.median_ulps:,} ULP" + ("s" if apart.median_ulps != 1 else "")
+        text += f", by {counted(apart.median_ulps, 'ULP')}"
         text += f" in the median and {apart.largest_ulps:,} at most"
     if apart.relative is not None:
         text += f"; {apart.relative:.1e} of the weights' norm"
