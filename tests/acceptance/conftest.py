@@ -16,8 +16,11 @@ import pytest
 
 from repro_audit.cli import entry
 
-SECONDS = 30
-"""No command that only reads takes nearly as long."""
+CPU_SECONDS = 60
+"""No command that only reads computes nearly as long."""
+
+HANGS_SECONDS = 600
+"""What takes so long waits for something that never comes, however busy the machine is."""
 
 
 class Done(NamedTuple):
@@ -56,11 +59,18 @@ def start() -> Callable[..., Done]:
 
     def start(*words: Any, **options: Any) -> Done:
         environment = {**os.environ, **options.pop("env", {})}
+        further = options.pop("preexec_fn", lambda: None)
+
+        def limit() -> None:
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+            further()
+
         done = subprocess.run(
             [sys.executable, "-m", "repro_audit", *map(str, words)],
             capture_output="stdout" not in options,
             stderr=subprocess.PIPE if "stdout" in options else None,
-            timeout=SECONDS,
+            preexec_fn=limit,
+            timeout=HANGS_SECONDS,
             check=False,
             env=environment,
             **options,
