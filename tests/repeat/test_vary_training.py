@@ -1,4 +1,4 @@
-"""`repeat --vary`, `--spread` and `--confirm` around the reference trainers."""
+"""`repeat --vary` and `--spread` around a reference trainer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from forking import Server
 
 pytestmark = pytest.mark.keras
 
-APPS = {
-    "mnist_cnn": ("-m", "mnist_cnn"),
-    "rnn_dropout": ("-m", "rnn_dropout", "--units", "8"),
-}
+APP = ("-m", "mnist_cnn", "--epochs", "1", "--data")
 WAYS = {
     "grouped": ("--vary", "all"),
     "singly": ("--vary", "all", "--singly"),
@@ -31,7 +28,7 @@ def python(server: Server) -> str:
 
 @pytest.fixture(scope="module")
 def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Vary both apps in groups and one factor at a time, two repeats at a time."""
+    """Vary it in groups and one factor at a time, two repeats at a time."""
     generator = np.random.default_rng(3)
     digits = {
         f"{kind}_{part}": generator.integers(0, high, (count, *shape), dtype=np.uint8)
@@ -40,19 +37,16 @@ def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
     folder = tmp_path_factory.mktemp("varied")
     np.savez(folder / "digits.npz", **digits)
-    wanted = [(app, way) for way in WAYS for app in APPS if (app, way) != ("rnn_dropout", "spread")]
 
-    def one(pair: tuple[str, str]) -> tuple[Any, Any]:
-        app, way = pair
-        directory = f"out-{app}-{way}"
-        data = "--epochs", "1", "--data", str(folder / "digits.npz")
-        own = folder / directory
+    def one(way: str) -> tuple[Any, Any]:
+        own = folder / way
         own.mkdir()
-        done = repeat("-d", "out", *WAYS[way], *APPS[app], *data, cwd=own, timeout=900)
+        data = str(folder / "digits.npz")
+        done = repeat("-d", "out", *WAYS[way], *APP, data, cwd=own, timeout=900)
         return done, json.loads((own / "out/audit.json").read_text(encoding="utf-8"))
 
     with ThreadPoolExecutor(2) as workers:
-        return dict(zip(wanted, workers.map(one, wanted), strict=True))
+        return dict(zip(WAYS, workers.map(one, WAYS), strict=True))
 
 
 def found(said: Any) -> dict[str, str]:
@@ -64,25 +58,23 @@ def found(said: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_in_groups_the_same_factors_are_found_as_one_at_a_time(varied: Any, app: str) -> None:
+def test_in_groups_the_same_factors_are_found_as_one_at_a_time(varied: Any) -> None:
     """In fewer runs; what acts only in company no run of one factor can show."""
-    done, grouped = varied[app, "grouped"]
+    done, grouped = varied["grouped"]
     assert done.returncode == 0, done.stderr
-    _, singly = varied[app, "singly"]
+    _, singly = varied["singly"]
     alone = {name for name, reason in found(grouped).items() if not reason}
     assert alone == set(found(singly))
     runs = grouped["envelope"]["runs"], singly["envelope"]["runs"]
-    print(f"{app}: {runs[0]} runs in groups, {runs[1]} one at a time: {', '.join(sorted(alone))}")
+    print(f"{runs[0]} runs in groups, {runs[1]} one at a time: {', '.join(sorted(alone))}")
     assert runs[0] < runs[1]
     assert f"{runs[0]} runs beyond the repeat" in done.stdout
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_what_was_not_in_force_is_not_cleared(varied: Any, app: str) -> None:
+def test_what_was_not_in_force_is_not_cleared(varied: Any) -> None:
     """Every factor without effect shows two states; the others say why they show none."""
     for way in ("grouped", "singly"):
-        for item in varied[app, way][1]["envelope"]["factors"]:
+        for item in varied[way][1]["envelope"]["factors"]:
             if item["verdict"] == "not varied":
                 assert item["reason"]
                 assert item["actual"] is None
@@ -93,18 +85,18 @@ def test_what_was_not_in_force_is_not_cleared(varied: Any, app: str) -> None:
 
 def test_op_determinism_hides_xla_and_is_said_to(varied: Any) -> None:
     """One at a time XLA is refused; together with the others it changes the run."""
-    _, singly = varied["mnist_cnn", "singly"]
+    _, singly = varied["singly"]
     (jit,) = (item for item in singly["envelope"]["factors"] if item["name"] == "jit")
     assert jit["verdict"] == "not varied"
     assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
-    _, grouped = varied["mnist_cnn", "grouped"]
+    _, grouped = varied["grouped"]
     assert found(grouped)["jit"].startswith("seen only together with")
     assert grouped["envelope"]["complete"] is True
 
 
 def test_other_seeds_scatter_beside_a_verdict_that_is_identical(varied: Any) -> None:
     """A run that repeats bit for bit says nothing of how robust its result is."""
-    done, said = varied["mnist_cnn", "spread"]
+    done, said = varied["spread"]
     assert (done.returncode, said["verdict"]) == (0, "identical"), done.stderr
     assert said["spread"]["seeds"] == [812, 812 + 10_007, 812 + 20_014]
     metrics = {item["name"]: item for item in said["spread"]["metrics"]}
