@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ class Start(Protocol):
         cwd: Path,
         variables: dict[str, str] | None = None,
         before: Callable[[], None] | None = None,
+        fresh: bool = False,
     ) -> Future[Done]: ...
 
 
@@ -34,7 +36,7 @@ class Start(Protocol):
 def start(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start processes that share two workers; a script of ours is named by its file's name.
 
-    Each begins with Keras imported, unless a variable asks for another import.
+    Each begins with Keras imported, unless it is to be fresh: what is about imports has to be.
 
     Scripts run from a copy outside the repository, whose state they would else record.
     """
@@ -47,13 +49,14 @@ def start(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             cwd: Path,
             variables: dict[str, str] | None = None,
             before: Callable[[], None] | None = None,
+            fresh: bool = False,
         ) -> Future[Done]:
             own = scripts / arguments[0]
             target = [str(own), *arguments[1:]] if own.is_file() else list(arguments)
             environment = plain_environment() | {"PYTHONHASHSEED": "0"}
             return workers.submit(
                 subprocess.run,
-                [server.python, *target],
+                [sys.executable if fresh else server.python, *target],
                 cwd=cwd,
                 env=environment | (variables or {}),
                 preexec_fn=before,

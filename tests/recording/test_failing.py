@@ -160,7 +160,9 @@ def test_a_backend_that_is_not_installed_is_refused_as_another_backend(
     start: Any, said: Any, tmp_path: Path
 ) -> None:
     """Not as a lack of TensorFlow: installing that would not help."""
-    found = said(start("-c", REFUSALS, cwd=tmp_path, variables={"KERAS_BACKEND": "jax"}))
+    found = said(
+        start("-c", REFUSALS, cwd=tmp_path, variables={"KERAS_BACKEND": "jax"}, fresh=True)
+    )
     assert found[0] == found[1]
     assert found[0][0] == "CaptureError"
     assert "received Keras on jax" in found[0][1]
@@ -173,6 +175,6 @@ def test_keras_that_is_absent_is_refused_with_how_to_install_it(
 ) -> None:
     """The message names the extra."""
     code = "import sys\nsys.modules['keras'] = None\n" + REFUSALS
-    for kind, message in said(start("-c", code, cwd=tmp_path)):
+    for kind, message in said(start("-c", code, cwd=tmp_path, fresh=True)):
         assert kind == "CaptureError"
         assert 'pip install "repro-audit[keras]"' in message

@@ -113,7 +113,7 @@ def children(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) ->
         folder = tmp_path_factory.mktemp(f"children-{mode}")
         request = Request(manifest=str(folder / "m.json"))
         variables = recording_environment({}, request) if mode == "recorded" else {}
-        ends[mode] = start("children.py", cwd=folder, variables=variables)
+        ends[mode] = start("children.py", cwd=folder, variables=variables, fresh=True)
     return {mode: said(end) for mode, end in ends.items()}
 
 

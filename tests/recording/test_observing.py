@@ -104,7 +104,7 @@ print(json.dumps([before, inside, after, moved, initialized, refused, methods, i
 
 @pytest.fixture(scope="module")
 def states(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return said(start("-c", STATES, cwd=tmp_path_factory.mktemp("states")))
+    return said(start("-c", STATES, cwd=tmp_path_factory.mktemp("states"), fresh=True))
 
 
 def test_start_and_stop_move_no_generator_and_initialise_nothing(states: Any) -> None:
@@ -122,7 +122,9 @@ def test_whatever_a_recording_imports_moves_no_generator(
     for name in ("jax", "torch"):
         draw = "import random, numpy\nrandom.random(), numpy.random.random()\n"
         (tmp_path / f"packages/{name}.py").write_text(draw, encoding="utf-8")
-    before, inside, after, *_, imported = said(start("-c", STATES, "drawing", cwd=tmp_path))
+    before, inside, after, *_, imported = said(
+        start("-c", STATES, "drawing", cwd=tmp_path, fresh=True)
+    )
     assert before == inside == after
     assert "jsonschema" in imported, "something must have been imported meanwhile"
 

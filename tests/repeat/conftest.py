@@ -32,6 +32,7 @@ class Repeat(Protocol):
         cwd: Path,
         variables: dict[str, str] | None = None,
         timeout: float = 300,
+        python: str = sys.executable,
     ) -> subprocess.CompletedProcess[str]: ...
 
 
@@ -41,14 +42,8 @@ def environment() -> dict[str, str]:
     return plain_environment()
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    """Return what runs are started with; a module may have another."""
-    return sys.executable
-
-
-@pytest.fixture(scope="module")
-def repeat(environment: dict[str, str], python: str) -> Repeat:
+@pytest.fixture(scope="session")
+def repeat(environment: dict[str, str]) -> Repeat:
     """Return a function that repeats a script and waits for the end."""
 
     def run(
@@ -56,6 +51,7 @@ def repeat(environment: dict[str, str], python: str) -> Repeat:
         cwd: Path,
         variables: dict[str, str] | None = None,
         timeout: float = 300,
+        python: str = sys.executable,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*our_command(python), "repeat", *arguments],

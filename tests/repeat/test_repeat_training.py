@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,15 @@ TARGETS = {
     },
     **{f"checkpoint {how}": ("checkpoint.py", how) for how in ("h5", "npz", "tf", "written")},
 }
-
-
-@pytest.fixture(scope="module")
-def python(server: Server) -> str:
-    """Return what starts a run with Keras imported, unless a variable asks for another import."""
-    return server.python
+FRESH = {"mnist_cnn", "sharing tensorflow", "checkpoint h5", "checkpoint tf"}
+"""Each of their runs imports Keras itself: a trainer as it is, and reading that is seen by what
+is replaced on import."""
 
 
 @pytest.fixture(scope="module")
 def repeated(
     repeat: Any,
+    server: Server,
     trained: str,
     checkpoint: str,
     sharing: str,
@@ -59,7 +58,8 @@ def repeated(
         scripts = {"trained.py": trained, "checkpoint.py": checkpoint, "sharing.py": sharing}
         np.save(folder / "source.npy", np.zeros(4, "float32"))
         target = [scripts.get(word, word) for word in TARGETS[name]]
-        return repeat("-d", "out", *target, cwd=folder), folder
+        python = sys.executable if name in FRESH else server.python
+        return repeat("-d", "out", *target, cwd=folder, python=python), folder
 
     folders = {name: tmp_path_factory.mktemp(name) for name in TARGETS}
     with ThreadPoolExecutor(2) as workers:

@@ -21,13 +21,7 @@ WAYS = {
 
 
 @pytest.fixture(scope="module")
-def python(server: Server) -> str:
-    """Return what starts a run with Keras imported, unless a variable asks for another import."""
-    return server.python
-
-
-@pytest.fixture(scope="module")
-def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def varied(repeat: Any, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Vary it in groups and one factor at a time, two repeats at a time."""
     generator = np.random.default_rng(3)
     digits = {
@@ -42,7 +36,9 @@ def varied(repeat: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         own = folder / way
         own.mkdir()
         data = str(folder / "digits.npz")
-        done = repeat("-d", "out", *WAYS[way], *APP, data, cwd=own, timeout=900)
+        done = repeat(
+            "-d", "out", *WAYS[way], *APP, data, cwd=own, timeout=900, python=server.python
+        )
         return done, json.loads((own / "out/audit.json").read_text(encoding="utf-8"))
 
     with ThreadPoolExecutor(2) as workers:

@@ -50,22 +50,6 @@ def environment() -> dict[str, str]:
     return plain_environment()
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    """Return what scripts are started with; a module may have another."""
-    return sys.executable
-
-
-@pytest.fixture(scope="module")
-def bare(started: Start, python: str) -> Start:
-    """Return a function that runs Python with nothing of ours."""
-
-    def start(*arguments: str, **options: Any) -> Ended:
-        return started(python, *arguments, **options)
-
-    return start
-
-
 @pytest.fixture(scope="session")
 def started(environment: dict[str, str]) -> Start:
     """Return a function that runs a command and waits for the end."""
@@ -96,30 +80,40 @@ def started(environment: dict[str, str]) -> Start:
     return start
 
 
-@pytest.fixture(scope="module")
-def record(started: Start, command: list[str]) -> Start:
+@pytest.fixture(scope="session")
+def bare(started: Start) -> Start:
+    """Return a function that runs Python, or what stands for it, with nothing of ours."""
+
+    def start(*arguments: str, python: str = sys.executable, **options: Any) -> Ended:
+        return started(python, *arguments, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def record(started: Start) -> Start:
     """Return a function that runs ``repro-audit record``."""
 
-    def start(*arguments: str, **options: Any) -> Ended:
-        return started(*command, "record", *arguments, **options)
+    def start(*arguments: str, python: str = sys.executable, **options: Any) -> Ended:
+        return started(*our_command(python), "record", *arguments, **options)
 
     return start
 
 
-@pytest.fixture(scope="module")
-def repeat(started: Start, command: list[str]) -> Start:
+@pytest.fixture(scope="session")
+def repeat(started: Start) -> Start:
     """Return a function that runs ``repro-audit repeat``."""
 
-    def start(*arguments: str, **options: Any) -> Ended:
-        return started(*command, "repeat", *arguments, **options)
+    def start(*arguments: str, python: str = sys.executable, **options: Any) -> Ended:
+        return started(*our_command(python), "repeat", *arguments, **options)
 
     return start
 
 
-@pytest.fixture(scope="module")
-def command(python: str) -> list[str]:
+@pytest.fixture(scope="session")
+def command() -> list[str]:
     """Return the command itself, for tests that send signals."""
-    return our_command(python)
+    return our_command()
 
 
 @pytest.fixture(scope="session")

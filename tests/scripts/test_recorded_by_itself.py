@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forking import Server
 
 import repro_audit
 
@@ -34,12 +33,6 @@ with repro_audit.record("own.json", trace="epoch") as run:
 model.fit(x, x[:, :1], epochs=1, verbose=0)  # what it leaves out is left out
 print(json.dumps({"path": str(run.path.resolve()), "files": sorted(os.listdir("."))}))
 """
-
-
-@pytest.fixture(scope="module")
-def python(server: Server) -> str:
-    """Return what starts a script with Keras imported."""
-    return server.python
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,11 +26,13 @@ class Case(NamedTuple):
         words: The script and its arguments.
         fits: The model and the steps of each fit or hand-written loop.
         repeated: Whether it is repeated, of which each run is recorded; else it is recorded once.
+        fresh: Whether something happens before it imports Keras.
     """
 
     words: tuple[str, ...]
     fits: tuple[tuple[int, int], ...]
     repeated: bool = False
+    fresh: bool = False
 
 
 CASES = {
@@ -38,13 +41,13 @@ CASES = {
     "custom_train_step": Case(("custom_train_step.py",), ((0, 8),)),
     "k_folds": Case(("k_folds.py",), ((0, 8), (1, 8), (2, 8)), repeated=True),
     "packaged": Case(("-m", "packaged", "--epochs", "2"), ((0, 8),), repeated=True),
-    "seed_at_the_top": Case(("seed_at_the_top.py",), ((0, 12),)),
+    "seed_at_the_top": Case(("seed_at_the_top.py",), ((0, 12),), fresh=True),
     "gradient_tape": Case(("gradient_tape.py",), ((0, 8),), repeated=True),
     "gradient_tape_eager": Case(("gradient_tape.py", "--eager"), ((0, 8),)),
     "two_in_turn": Case(("two_in_turn.py",), ((0, 6), (1, 6)), repeated=True),
     "train_on_batch": Case(("train_on_batch.py",), ((0, 8),)),
-    "pool_spawned": Case(("multiprocessing_data.py", "spawn"), ((0, 8),)),
-    "pool_forked": Case(("multiprocessing_data.py", "fork"), ((0, 8),)),
+    "pool_spawned": Case(("multiprocessing_data.py", "spawn"), ((0, 8),), fresh=True),
+    "pool_forked": Case(("multiprocessing_data.py", "fork"), ((0, 8),), fresh=True),
     "loops_and_fits": Case(("loops_and_fits.py",), ((0, 2), (0, 8), (0, 3), (0, 4))),
 }
 REPEATED = [name for name, case in CASES.items() if case.repeated]
@@ -79,24 +82,24 @@ def weights(output: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def python(server: Server) -> str:
-    """Return what starts a script with Keras imported."""
-    return server.python
-
-
-@pytest.fixture(scope="module")
 def runs(
-    bare: Any, record: Any, repeat: Any, usual: Path, tmp_path_factory: pytest.TempPathFactory
+    server: Server,
+    bare: Any,
+    record: Any,
+    repeat: Any,
+    usual: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Runs]:
     """Run every case bare, and recorded or repeated, two cases at a time."""
 
     def one(name: str) -> Runs:
         folder, case = folders[name], CASES[name]
+        how: Any = {"cwd": folder, "python": sys.executable if case.fresh else server.python}
         return Runs(
-            bare=bare(*case.words, cwd=folder),
-            ours=repeat("-q", "--bare", "-d", "out", *case.words, cwd=folder)
+            bare=bare(*case.words, **how),
+            ours=repeat("-q", "--bare", "-d", "out", *case.words, **how)
             if case.repeated
-            else record("-o", "m.json", *case.words, cwd=folder),
+            else record("-o", "m.json", *case.words, **how),
             folder=folder,
         )
 

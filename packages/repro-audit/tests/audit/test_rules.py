@@ -69,16 +69,40 @@ def test_a_rule_that_sees_a_remedy_for_this_run_prints_that_one():
     assert Seen("x", "$.y").remedy is None
 
 
-@pytest.mark.parametrize("code", [item.code for item in all_rules() if "{seed}" in item.own_remedy])
-@pytest.mark.parametrize("where", ["declared", "backend/seed"])
-def test_a_remedy_seeds_as_the_run_does(code, where):
-    """Whoever follows it must not change the experiment; a run without a seed gets an example."""
+SEEDS_AS_THE_RUN = [
+    ("RA102", "backend/seed", "set_random_seed(7)"),
+    ("RA103", "declared", "control(seed=7)"),
+    *(
+        (code, where, remedy)
+        for code, remedy in (
+            ("RA107", "default_rng(7)"),
+            ("RA201", "control(seed=7)"),
+            ("RA202", "control(seed=7)"),
+            ("RA203", "control(seed=7)"),
+            ("RA205", "control(seed=7, threads="),
+            ("RA305", "default_rng([7, index])"),
+        )
+        for where in ("declared", "backend/seed")
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "where", "remedy"), SEEDS_AS_THE_RUN)
+def test_a_remedy_seeds_as_the_run_does(code, where, remedy):
+    """Whoever follows it must not change the experiment."""
+    seeds = {f"{SEEDS}/declared": None, f"{SEEDS}/backend/seed": None, f"{SEEDS}/{where}": 7}
+    found = [item.remedy for item in findings(TABLE[code][0] | seeds) if item.code == code]
+    assert found
+    assert all(remedy in item for item in found), found
+
+
+@pytest.mark.parametrize("code", TABLE)
+def test_a_remedy_of_a_run_without_a_seed_seeds_as_the_documentation_does(code):
+    """And no placeholder is left in one, of whatever rule."""
     seeds = {f"{SEEDS}/declared": None, f"{SEEDS}/backend/seed": None}
-    for changes, shown in ((seeds | {f"{SEEDS}/{where}": 7}, "7"), (seeds, "812")):
-        for finding in findings(TABLE[code][0] | changes):
-            if finding.code == code:
-                assert "{seed}" not in finding.remedy
-                assert shown in finding.remedy or "seed" not in finding.remedy
+    for item in findings(TABLE[code][0] | seeds):
+        assert "{seed}" not in item.remedy
+        assert "repro_audit.control(" not in item.remedy or "seed=812" in item.remedy
 
 
 def test_seeds_of_numpy_and_tensorflow_alone_are_told_apart_from_no_seed():

@@ -145,14 +145,14 @@ def ask(address: str, environment: Mapping[str, str]) -> None:
     """
     words = sys.argv[1:]
     fresh = [sys.executable, *words]
-    if not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"}):
-        os.execv(fresh[0], fresh)  # noqa: S606 - no shell
-    if _decides_more(os.environ, environment):
+    with_options = not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"})
+    if with_options or _decides_more(os.environ, environment):
         os.execv(fresh[0], fresh)  # noqa: S606 - no shell
     request = {"words": words, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - light
     code = _asked(address, request, [0, 1, 2])
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        if -code == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 
@@ -238,11 +238,11 @@ def attend(connection: socket.socket) -> None:
         os.close(file)
     until = time.monotonic() + _TIMEOUT_S
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
-        gone = select.select([connection], [], [], _LOOK_S)[0]
-        if gone or time.monotonic() > until:
+        if select.select([connection], [], [], _LOOK_S)[0]:
             os.killpg(child, signal.SIGKILL)
-            ended = os.waitpid(child, 0)
-            break
+            return
+        if time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
     connection.sendall(f"{os.waitstatus_to_exitcode(ended[1])}\n".encode())
 
 
