@@ -153,15 +153,16 @@ def test_what_was_moved_aside_is_put_back_however_it_ends(supervised, tmp_path, 
 
 
 def test_what_the_run_needs_is_never_moved_aside(supervised, tmp_path):
-    script = tmp_path / "script.py"
+    """It is named, the run is not started, and the others are back in their places."""
+    script, other = tmp_path / "script.py", tmp_path / "other.txt"
     script.write_text("import os; print(os.getcwd())")
-    aside = [tmp_path, tmp_path.parent, script]
-    ended = said(supervised(script.name, aside=aside, needed=[script.name]))
-    assert ended["exit_code"] == 0
-    assert [tuple(item) for item in ended["stayed"]] == [
-        (str(path), "this run needs it") for path in aside
-    ]
-    assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\n"
+    other.write_text("before")
+    needed = [tmp_path, tmp_path.parent, script]
+    ended = said(supervised(script.name, aside=[other, *needed], needed=[script.name]))
+    assert ended["exit_code"] is None
+    assert ended["stayed"] == [[str(path), "this run needs it"] for path in needed]
+    assert not (tmp_path / "log.txt").exists()
+    assert other.read_text() == "before"
 
 
 def test_a_file_that_is_an_argument_is_moved_aside(supervised, tmp_path):

@@ -150,9 +150,8 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     resumed = resumed_at(expected, actual)
     since = "" if resumed is None else f", from epoch {resumed} on"
     compared = min(total, sum(len(fit.epochs) for fit in theirs))
-    return FieldVerdict(
-        field=kind, verdict="match", detail=counted(compared, "epoch") + since
-    ), None
+    detail = counted(compared, "epoch") + since
+    return FieldVerdict(field=kind, verdict="match", detail=detail), None
 
 
 def _steps(expected: Manifest, actual: Manifest) -> _Result:

@@ -42,11 +42,13 @@ def main() -> None:
     # What the run itself needs stays, whoever wants it away.
     needed = [".", os.path.dirname(request["log"]), *request["needed"]]  # noqa: PTH120 - light
     moved, stayed = _move_aside(request["aside"], [os.path.abspath(path) for path in needed])  # noqa: PTH100 - light
+    said: dict[str, Any] = {"error": None, "exit_code": None, "computing": 0, "stayed": stayed}
     try:
-        said = _run(request, [number for number in _SIGNALS if before[number] != signal.SIG_IGN])
+        if not stayed:  # a run that finds what it must not find shows nothing
+            handled: list[int] = [number for number in _SIGNALS if before[number] != signal.SIG_IGN]
+            said |= _run(request, handled)
     finally:
         _put_back(moved)
-    said["stayed"] = stayed
     sys.stdout.write(json.dumps(said) + "\n")
 
 
