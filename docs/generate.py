@@ -40,20 +40,22 @@ What each command prints with `--help`. The first word that is no option is the 
 none, the words are files to audit. Results go to standard output, messages and progress to standard
 error.""",
     "schema": """\
-Every field is in every file; a field that is not listed here is refused. `[*]` stands for each
-element of an array, `.*` for each value of an object whose names are free. `repro-audit schema
-{name}` prints the schema that this page is made from.""",
-    "manifest-1": """\
+`[*]` stands for each element of an array, `.*` for each value of an object whose names are free.
+`repro-audit schema {name}` prints the schema that this page is made from.""",
+    "manifest-2": """\
 `repro-audit record` and `repro_audit.record` write one manifest a run, JSON in UTF-8. A header says
 what the run is and what is missing. Then come three parts: outcomes must match, conditions explain
 a mismatch, and information is never compared.
 
 NaN, Infinity, -Infinity and -0.0 are written as those strings, integers from 2^53 on as hexadecimal
 strings: every number survives bit for bit. The digest is the SHA-256 of the canonical JSON
-(RFC 8785) of all else. It detects damage, not fabrication.""",
+(RFC 8785) of all else. It detects damage, not fabrication.
+
+Every field below is in every manifest that this release writes. Manifests of earlier and of later
+releases are read as well: [the format](format.md) says how.""",
     "audit-1": """\
 `repro-audit FILE… --format json` writes an audit, and `repro-audit repeat` leaves one as
-`audit.json`. It holds all that the other formats show.""",
+`audit.json`. It holds all that the other formats show. Every field is in every file.""",
     "checklist-1": """\
 `repro-audit checklist --for NAME FILE --format json` writes a checklist as one manifest answers
 it.""",
@@ -72,7 +74,8 @@ def write_pages(folder: Path) -> None:
         folder: Where they go; made where missing.
     """
     pages = {"rules": rules_page(all_rules()), "cli": command_page()}
-    pages |= {name.rpartition("-")[0]: schema_page(name) for name in NAMES}
+    # The last version of each file.
+    pages |= {name.rpartition("-")[0]: schema_page(name) for name in sorted(NAMES)}
     folder.mkdir(exist_ok=True)
     for name, text in pages.items():
         path = folder / f"{name}.md"
@@ -182,6 +185,8 @@ def _element(node: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
 
 
 def _resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    if "then" in node:
+        return {**node, "properties": _resolved(node["then"], root)["properties"]}
     name = node.get("$ref", "").removeprefix("#/$defs/")
     return {**root["$defs"][name], **node} if name else node
 

@@ -14,8 +14,8 @@ from repro_audit.cli.entry import COMMANDS
 from repro_audit_schemas import NAMES, REGISTRY, schema
 
 ONE, TWO = EXAMPLES / "threads-1.json", EXAMPLES / "threads-2.json"
-OFF = {"conditions/determinism/op_determinism": "off"}
-CORES = {"conditions/determinism/threads/intra_op/source": "cores"}
+OFF = {"conditions/determinism/backend/op_determinism": "off"}
+CORES = {"conditions/determinism/backend/threads/intra_op/source": "cores"}
 
 
 @pytest.fixture

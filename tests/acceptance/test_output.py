@@ -117,7 +117,7 @@ def test_a_closed_standard_error_changes_no_exit_code(tmp_path):
         assert done.returncode == code
 
 
-@pytest.mark.parametrize("words", [["--help"], ["explain"], ["schema", "manifest-1"], [str(TWO)]])
+@pytest.mark.parametrize("words", [["--help"], ["explain"], ["schema", "manifest-2"], [str(TWO)]])
 def test_a_reader_that_has_had_enough_never_looks_like_a_difference(words):
     read, write = os.pipe()
     os.close(read)

@@ -76,7 +76,7 @@ def test_without_its_trace_the_evidence_is_said_to_be_its_digest_alone(attach, r
 
 
 def test_a_paper_of_an_uncontrolled_run_is_uncontrolled(tmp_path, attach, run):
-    value = changed(document(), {"conditions/determinism/op_determinism": "off"})
+    value = changed(document(), {"conditions/determinism/backend/op_determinism": "off"})
     (tmp_path / "off.json").write_bytes(sealed(value))
     done = run(attach(tmp_path / "off.json"))
     assert done.code == run(tmp_path / "off.json").code == 1

@@ -47,7 +47,7 @@ TWO, ONE = (str(EXAMPLES / f"{name}.json") for name in ("threads-2", "threads-1"
         ["TWO", "ONE", "--format", "latex"],
         ["checklist", "--for", "neurips", TWO],
         ["explain", "RA201"],
-        ["schema", "manifest-1"],
+        ["schema", "manifest-2"],
         ["--help"],
         ["repeat", "--help"],
     ],

@@ -71,8 +71,8 @@ def test_a_run_controlled_first_is_controlled(controlled: Any) -> None:
     assert determinism is not None
     assert (seeds.declared, seeds.declared_by) == (7, "repro_audit.control")
     assert (seeds.python.as_seeded, seeds.numpy.as_seeded) == (True, True)
-    assert determinism.op_determinism == "before_first_op"
-    assert determinism.threads.intra_op == (2, None, 2, "api")
+    assert determinism.backend.op_determinism == "before_first_op"
+    assert determinism.backend.threads.intra_op == (2, None, 2, "api")
 
 
 def test_op_determinism_after_an_operation_is_found_late(controlled: Any) -> None:
@@ -81,7 +81,7 @@ def test_op_determinism_after_an_operation_is_found_late(controlled: Any) -> Non
     assert "RA202" in findings(controlled, "after_an_operation")
     read = repro_audit.load(controlled[1] / "after_an_operation.json")
     assert read.conditions.determinism is not None
-    assert read.conditions.determinism.functions_traced_before == 1
+    assert read.conditions.determinism.backend.functions_traced_before == 1
 
 
 def test_op_determinism_can_be_left_off_and_is_then_found(controlled: Any) -> None:

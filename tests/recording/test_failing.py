@@ -24,7 +24,8 @@ BROKEN = {
     "data_options": ("$.conditions.determinism.datasets[0]",),
     "data_code": ("$.conditions.determinism.datasets[0].random",),
     "data_stages": ("$.conditions.determinism.datasets[0].stages",),
-    "racing_ops": ("$.conditions.determinism.execution",),
+    "model_switches": ("$.conditions.determinism.backend.models[0]",),
+    "racing_ops": ("$.conditions.determinism.backend.models",),
     "declared_seed": ("$.conditions.seeds",),
 }
 

@@ -245,9 +245,9 @@ def test_operations_that_race_are_read_out_of_the_traced_step(
     """As op determinism stood; short sums are not split, and a step that is not traced says so."""
     read = manifest(ends, name, determinism)
     assert read.conditions.determinism is not None
-    assert read.conditions.determinism.execution[0].racing_ops == operations
+    assert read.conditions.determinism.backend.models[0].racing_ops == operations
     reasons = {item.path: item.reason for item in read.missing}
-    path = "$.conditions.determinism.execution[0].racing_ops"
+    path = "$.conditions.determinism.backend.models[0].racing_ops"
     assert reasons.get(path) == ("no step has been traced" if operations is None else None)
 
 

@@ -89,7 +89,7 @@ def test_two_runs_at_a_time_have_the_bits_of_one(repeated: Any) -> None:
         trace = f"out/{run}/manifest.trace"
         assert (folder / trace).read_bytes() == (alone / trace).read_bytes()
     pools = [
-        repro_audit.load(place / "out/run-1/manifest.json").conditions.determinism.threads
+        repro_audit.load(place / "out/run-1/manifest.json").conditions.determinism.backend.threads
         for place in (folder, alone)
     ]
     assert pools[0].intra_op.in_force == pools[1].intra_op.in_force

@@ -175,10 +175,10 @@ def test_the_strategy_is_the_models(runs: Any) -> None:
     """It is read from what is fitted, not from where the fit is called."""
     folder = runs(Case("mirrored_twice", verdict="divergent")).folder
     manifest = repro_audit.load(folder / "first" / "manifest.json")
-    execution = manifest.conditions.determinism.execution
-    assert [item.strategy for item in execution] == ["MirroredStrategy"] * 2
+    models = manifest.conditions.determinism.backend.models
+    assert [item.strategy for item in models] == ["MirroredStrategy"] * 2
     alone = runs(Case("gan_two_optimizers")).folder / "first" / "manifest.json"
-    (item,) = repro_audit.load(alone).conditions.determinism.execution
+    (item,) = repro_audit.load(alone).conditions.determinism.backend.models
     assert (item.strategy, item.replicas) == (None, 1)
 
 

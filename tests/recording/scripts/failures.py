@@ -151,7 +151,8 @@ def main() -> None:
     outer.stop()
     result["well"] = warned("well")  # also says that nothing refused has stayed open
     for method in (
-        "weights", "state", "describe_state", "layer_seeds", "model_config", "execution", "devices",
+        "weights", "state", "describe_state", "layer_seeds", "model_config", "execution",
+        "model_switches", "devices",
         "functions_traced", "data_options", "data_code", "data_stages", "racing_ops",
         "metric_dtypes", "threads_requested", "sample_initializer",
         "declared_seed", "op_determinism", "in_use",

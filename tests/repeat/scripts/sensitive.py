@@ -54,7 +54,8 @@ took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
 manifest = manifest._replace(information=took)
 conditions = manifest.conditions
 determinism = conditions.determinism
-pool = determinism.threads.intra_op._replace(
+backend = determinism.backend
+pool = backend.threads.intra_op._replace(
     in_force=state["threads"], source="api" if "pins" in factors else "cores"
 )
 manifest = manifest._replace(
@@ -66,9 +67,11 @@ manifest = manifest._replace(
             timezone=state["timezone"], locale=state["locale"], file_order=state["file-order"]
         ),
         determinism=determinism._replace(
-            threads=determinism.threads._replace(intra_op=pool),
-            onednn=determinism.onednn._replace(in_force=state["onednn"]),
-            op_determinism="before_first_op" if state["op-determinism"] else "off",
+            backend=backend._replace(
+                threads=backend.threads._replace(intra_op=pool),
+                onednn=backend.onednn._replace(in_force=state["onednn"]),
+                op_determinism="before_first_op" if state["op-determinism"] else "off",
+            ),
             execution=(determinism.execution[0]._replace(jit=state["jit"]),),
         ),
     )

@@ -394,7 +394,7 @@ def test_a_second_model_and_many_fits_are_told_apart():
         ("outcomes/fits/0/history/loss", []),
         ("outcomes/fits/0/steps", None),
         ("information/duration_s", "Infinity"),
-        ("conditions/determinism/op_determinism", "unknown"),
+        ("conditions/determinism/backend/op_determinism", "unknown"),
     ],
 )
 def test_a_strange_value_is_answered_without_an_error(place, value):
@@ -417,7 +417,9 @@ def test_a_checklist_that_does_not_exist_is_a_key_error():
 
 @pytest.mark.parametrize("name", FORMS)
 def test_no_reason_is_given_that_is_about_something_else(name):
-    missing = [{"path": "$.conditions.determinism.isa.in_force", "reason": "only its log tells"}]
+    missing = [
+        {"path": "$.conditions.determinism.backend.isa.in_force", "reason": "only its log tells"}
+    ]
     value = changed(document(), {"missing": missing, "conditions/determinism/datasets": []})
     assert "only its log tells" not in str(answer(record(value), name).items)
     missing[0]["path"] = "$.conditions.determinism"

@@ -144,7 +144,9 @@ def test_a_claim_without_its_percent_sign_is_told_so():
 
 
 def test_claims_decide_the_exit_code_and_findings_only_where_strict():
-    uncontrolled = record(changed(document(), {"conditions/determinism/op_determinism": "off"}))
+    uncontrolled = record(
+        changed(document(), {"conditions/determinism/backend/op_determinism": "off"})
+    )
     assert exit_code(audit(uncontrolled)) == 1
     for printed, code in (("2.28", 0), ("2.27", 1)):
         assert exit_code(audit(uncontrolled, claims={"loss": printed})) == code

@@ -30,7 +30,7 @@ from rule_cases import (
         ("RA107", given("tf.data", draws("numpy.random"))),
         ("RA206", racing("DenseBincount", jit=True)),
         ("RA206", racing()),
-        ("RA206", {f"{DETERMINISM}/execution/0/racing_ops": None}),
+        ("RA206", {f"{DETERMINISM}/backend/models/0/racing_ops": None}),
         ("RA302", given("tf.data", {"deterministic": True}, {"deterministic": "default"})),
         ("RA302", given("tf.data", {"deterministic": False}, op_determinism=True)),
         ("RA303", given("tf.data", draws("RandomUniform") | {"num_parallel_calls": 1})),

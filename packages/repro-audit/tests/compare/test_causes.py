@@ -42,8 +42,8 @@ def other_seed():
 
 def threads(count):
     return {
-        f"{DETERMINISM}/threads/intra_op/in_force": count,
-        f"{DETERMINISM}/threads/inter_op/in_force": count,
+        f"{DETERMINISM}/backend/threads/intra_op/in_force": count,
+        f"{DETERMINISM}/backend/threads/inter_op/in_force": count,
     }
 
 
@@ -68,7 +68,7 @@ TABLE = {
         "repro_audit.control(seed=812, threads=",
     ),
     "oneDNN": (
-        {f"{DETERMINISM}/onednn/in_force": True},
+        {f"{DETERMINISM}/backend/onednn/in_force": True},
         LATER,
         "determinism",
         "likely",
@@ -82,7 +82,7 @@ TABLE = {
         "jit_compile=False",
     ),
     "op determinism": (
-        {f"{DETERMINISM}/op_determinism": "off"},
+        {f"{DETERMINISM}/backend/op_determinism": "off"},
         LATER,
         "determinism",
         "likely",
@@ -259,7 +259,7 @@ def test_op_determinism_as_a_data_set_saw_it_is_no_cause_in_the_data():
         for number, item in enumerate(datasets)
     }
     assert flags
-    other = changed(parted(value, LATER), {**flags, f"{DETERMINISM}/op_determinism": "off"})
+    other = changed(parted(value, LATER), {**flags, f"{DETERMINISM}/backend/op_determinism": "off"})
     comparison = compare(record(value), record(other))
     kinds = [cause.kind for cause in comparison.causes]
     assert "op_determinism" in kinds

@@ -24,7 +24,7 @@ DATA = {
     "conditions/data/train/arrays/0/digest": OTHER_DIGEST,
 }
 LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}
-THREADS = {"conditions/determinism/threads/intra_op/in_force": 7}
+THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
 SHUFFLE = {"conditions/training/fits/0/arguments/shuffle": True}
 
 

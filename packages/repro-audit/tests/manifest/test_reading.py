@@ -1,5 +1,7 @@
 import contextlib
+import copy
 import json
+import re
 import stat
 
 import pytest
@@ -20,7 +22,11 @@ from manifests import (
 import repro_audit
 from repro_audit.errors import ManifestError
 from repro_audit.manifest import parse, read_json, serialize, write
+from repro_audit.manifest.fields import objects
+from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
+from repro_audit.manifest.validation import validate
 from repro_audit.report.text import render_text
+from repro_audit_schemas import schema
 
 
 def refusal(content: bytes) -> str:
@@ -69,12 +75,102 @@ def test_a_digest_that_is_wrong_says_that_the_file_was_changed():
     assert "changed or damaged" in message
 
 
-def test_an_unknown_field_is_named():
+def test_a_field_that_this_release_does_not_know_is_left_unread_and_named():
     value = document()
-    value["conditions"]["seeds"]["pyhton"] = 1
-    message = refusal(sealed(value))
-    assert "$.conditions.seeds" in message
-    assert "unknown field 'pyhton'" in message
+    value["conditions"]["seeds"]["quantum"] = 1
+    value["outcomes"]["fits"][0]["a word"] = {"deep": [1]}
+    read = parse(sealed(value), "m")
+    assert read._replace(digest="", missing=()) == parse(sealed(document()), "m")._replace(
+        digest="", missing=()
+    )
+    unknown = [item.path for item in read.missing if item.reason == NOT_UNDERSTOOD]
+    assert unknown == ["$.conditions.seeds.quantum", "$.outcomes.fits[*]['a word']"]
+
+
+def test_the_digest_holds_what_this_release_does_not_know_too():
+    value = json.loads(sealed(document() | {"later": 1}))
+    assert "$.digest: expected" in refusal(json.dumps(value | {"later": 2}).encode())
+
+
+def test_the_switches_of_an_unknown_backend_are_left_unread_and_named():
+    backend = {"name": "jax", "x64": False}
+    value = changed(document(), {"conditions/determinism/backend": backend})
+    read = parse(sealed(value), "m")
+    assert read.conditions.determinism is not None
+    assert read.conditions.tensorflow is None
+    assert ("$.conditions.determinism.backend", NOT_UNDERSTOOD) in read.missing
+
+
+def nullable(value):
+    """Return the place of each field of a manifest that may be absent."""
+    described, found = schema("manifest-2"), []
+    for path, part, node in objects(value, described):
+        found += [(path, part, name) for name in node["properties"] if name not in node["required"]]
+    return found
+
+
+@pytest.mark.parametrize("at", range(0, len(nullable(document())), 3))
+def test_a_field_that_may_be_null_may_be_absent(at):
+    value = document()
+    path, part, name = nullable(value)[at]
+    part[name] = None
+    as_null = parse(sealed(value), "m")
+    del part[name]
+    absent = parse(sealed(value), "m")
+    assert absent._replace(digest="", missing=()) == as_null._replace(digest="", missing=())
+    assert absent.missing == (*as_null.missing, (f"{path}.{name}", UNRECORDED))
+
+
+def test_a_field_that_is_never_null_may_not_be_absent():
+    value = document()
+    del value["outcomes"]["fits"]
+    assert (
+        refusal(sealed(value))
+        == "m.json: $.outcomes: expected the field 'fits', which is not there."
+    )
+
+
+def test_what_an_earlier_release_did_not_record_lowers_the_evidence():
+    value = document()
+    del value["outcomes"]["digests"]["trace"]
+    assert parse(sealed(document()), "m").evidence == "trace"
+    assert parse(sealed(value), "m").evidence == "weights"
+
+
+@pytest.mark.parametrize(
+    ("version", "recorder", "advice"),
+    [
+        (
+            "repro-audit/manifest-9",
+            "repro-audit 7.0",
+            "The release that wrote it, 'repro-audit 7.0', reads it.",
+        ),
+        ("repro-audit/manifest-9", 7, "Another release of repro-audit may read it."),
+        (["x"], 7, "received array of 1"),
+    ],
+)
+def test_an_unknown_version_is_refused_with_the_release_that_wrote_it(version, recorder, advice):
+    message = refusal(sealed(document() | {"schema": version, "recorder": recorder}))
+    assert "expected 'repro-audit/manifest-1' or 'repro-audit/manifest-2', received" in message
+    assert advice in message
+
+
+def test_what_is_written_holds_every_field_and_no_other():
+    value = document()
+    validate(value, "m", "manifest-2", strict=True)
+    for path, spoil in (
+        ("$.conditions.seeds", lambda it: it["conditions"]["seeds"].update(later=1)),
+        ("$", lambda it: it.pop("rank")),
+        (
+            "$.conditions.determinism.backend",
+            lambda it: it["conditions"]["determinism"]["backend"].pop("tf32"),
+        ),
+    ):
+        other = copy.deepcopy(value)
+        spoil(other)
+        validate(other, "m", "manifest-2")
+        with pytest.raises(ManifestError, match=re.escape(f"m: {path}: ")):
+            validate(other, "m", "manifest-2", strict=True)
 
 
 def test_a_field_of_the_wrong_type_is_named():

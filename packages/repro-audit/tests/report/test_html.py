@@ -131,7 +131,10 @@ def test_a_thousand_epochs_and_ten_runs_stay_small():
             "divergent",
             ["How far apart the weights are", "What differs in run-2, and since which step"],
         ),
-        ("divergent", ["determinism.threads.intra_op.in_force", "Outcomes, layer by layer"]),
+        (
+            "divergent",
+            ["determinism.backend.threads.intra_op.in_force", "Outcomes, layer by layer"],
+        ),
         ("identical", ["every compared outcome", "No recorded condition differs"]),
         ("inconclusive", ["inconclusive", "failed"]),
         ("ten", ["3 groups of identical outcomes", "Each run against"]),

@@ -9,7 +9,7 @@ from repro_audit.audit import audit
 from repro_audit.report.html import render_html
 from repro_audit.report.sides import side_by_side
 
-THREADS = "determinism.threads.intra_op.in_force"
+THREADS = "determinism.backend.threads.intra_op.in_force"
 
 
 def sides(*changes, **header):
@@ -19,7 +19,7 @@ def sides(*changes, **header):
 
 
 def test_what_differs_is_shown_with_the_value_of_each_run():
-    two = {"conditions/determinism/threads/intra_op/in_force": 1}
+    two = {"conditions/determinism/backend/threads/intra_op/in_force": 1}
     found = dict(sides(two, {}).differing)
     assert found == {THREADS: (("2", False), ("1", True), ("2", False))}
     assert sides({}, {}).differing == ()
@@ -27,7 +27,7 @@ def test_what_differs_is_shown_with_the_value_of_each_run():
 
 @pytest.mark.parametrize("status", ["complete", "running", "failed"])
 def test_a_run_that_cannot_be_compared_is_shown_all_the_same(status):
-    two = {"conditions/determinism/threads/intra_op/in_force": 1}
+    two = {"conditions/determinism/backend/threads/intra_op/in_force": 1}
     assert THREADS in dict(sides(two, status=status).differing)
     runs = record(document()), record(rerun(changed(document(), two), status=status))
     page = render_html(audit(*runs), runs)

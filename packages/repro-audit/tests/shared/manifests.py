@@ -141,7 +141,7 @@ def clean() -> dict[str, Any]:
         },
     )
     for pool in ("intra_op", "inter_op"):
-        value["conditions"]["determinism"]["threads"][pool]["source"] = "api"
+        value["conditions"]["determinism"]["backend"]["threads"][pool]["source"] = "api"
     for package in value["conditions"]["packages"]["distributions"].values():
         package["source"] = None
     return value

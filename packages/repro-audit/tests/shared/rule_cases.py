@@ -9,6 +9,7 @@ from manifests import EXAMPLES, OTHER_DIGEST, changed, clean, document, record, 
 
 from repro_audit.audit.rules import Finding, check
 from repro_audit.manifest import parse
+from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.trace import find_trace
 from repro_audit.trace.summary import summarize_trace
 
@@ -18,7 +19,7 @@ HASH_SEED = f"{SEEDS}/hash_seed"
 GIT = "conditions/code/git"
 REQUIREMENTS = "conditions/packages/requirements"
 PACKAGE = ("conditions", "packages", "distributions", "keras", "source")
-INTRA_OP = f"{DETERMINISM}/threads/intra_op/source"
+INTRA_OP = f"{DETERMINISM}/backend/threads/intra_op/source"
 FLIP = {"step": 3, "model": 0, "position": 0, "element": 0, "bit": 12}
 TRAIN = "conditions/data/train"
 RESTORED = "conditions/initializers/restored"
@@ -63,8 +64,8 @@ def pinned(loose):
     }
 
 
-def missing(path):
-    return {"missing": [{"path": path, "reason": "it was not there"}]}
+def missing(path, reason="it was not there"):
+    return {"missing": [{"path": path, "reason": reason}]}
 
 
 def on_arrays():
@@ -154,9 +155,9 @@ def restored():
 
 def racing(*names, threads=2, jit=False):
     return {
-        f"{DETERMINISM}/execution/0/racing_ops": list(names),
+        f"{DETERMINISM}/backend/models/0/racing_ops": list(names),
         f"{DETERMINISM}/execution/0/jit": jit,
-        f"{DETERMINISM}/threads/intra_op/in_force": threads,
+        f"{DETERMINISM}/backend/threads/intra_op/in_force": threads,
     }
 
 
@@ -182,14 +183,20 @@ TABLE = {
         {f"{SEEDS}/generators": [GENERATOR]},
         {f"{SEEDS}/generators": [GENERATOR | {"entropy": [812], "given": True}]},
     ),
-    "RA201": ({f"{DETERMINISM}/op_determinism": "off"}, {f"{DETERMINISM}/tf32": False}),
+    "RA201": (
+        {f"{DETERMINISM}/backend/op_determinism": "off"},
+        {f"{DETERMINISM}/backend/tf32": False},
+    ),
     "RA202": (
-        {f"{DETERMINISM}/op_determinism": "later", f"{DETERMINISM}/functions_traced_before": 3},
-        {f"{DETERMINISM}/op_determinism": "unknown"},
+        {
+            f"{DETERMINISM}/backend/op_determinism": "later",
+            f"{DETERMINISM}/backend/functions_traced_before": 3,
+        },
+        {f"{DETERMINISM}/backend/op_determinism": "unknown"},
     ),
     "RA203": (
-        {f"{DETERMINISM}/op_determinism": "unknown"},
-        {f"{DETERMINISM}/op_determinism": "later"},
+        {f"{DETERMINISM}/backend/op_determinism": "unknown"},
+        {f"{DETERMINISM}/backend/op_determinism": "later"},
     ),
     "RA204": (
         {f"{DETERMINISM}/execution/0/jit_requested": "auto"},
@@ -221,6 +228,8 @@ TABLE = {
     "RA503": ({"outcomes/fits/0/epochs/0": None}, {"outcomes/initial_weights": [None]}),
     "RA504": (missing("$.conditions.packages"), missing("$.conditions.packages.requirements")),
     "RA505": ({"control_run": FLIP}, {"control_run": None}),
+    "RA506": (missing("$.rank", UNRECORDED), missing("$.rank")),
+    "RA507": (missing("$.later", NOT_UNDERSTOOD), missing("$.later", UNRECORDED)),
     "RA601": (
         {"outcomes/digests/final_state": OTHER_DIGEST},
         {"outcomes/digests/final_state": None},

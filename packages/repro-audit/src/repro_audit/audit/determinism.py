@@ -25,11 +25,11 @@ _TF_DETERMINISM = "TensorFlow API: tf.config.experimental.enable_op_determinism"
 )
 def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
     """Op determinism was off when training began."""
-    determinism = manifest.conditions.determinism
-    if determinism is not None and determinism.op_determinism == "off":
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is not None and tensorflow.op_determinism == "off":
         yield Seen(
             "Op determinism was off when training began.",
-            "$.conditions.determinism.op_determinism",
+            "$.conditions.determinism.backend.op_determinism",
             "repro_audit.control(seed={seed})  # before the first operation",
         )
 
@@ -47,14 +47,14 @@ def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
 )
 def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
     """Op determinism was turned on after TensorFlow's first operation."""
-    determinism = manifest.conditions.determinism
-    if determinism is None or determinism.op_determinism != "later":
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is None or tensorflow.op_determinism != "later":
         return
-    traced = determinism.functions_traced_before
+    traced = tensorflow.functions_traced_before
     functions = "" if not traced else f", when {traced} functions had been traced"
     yield Seen(
         f"Op determinism was turned on late: after TensorFlow's first operation{functions}.",
-        "$.conditions.determinism.op_determinism",
+        "$.conditions.determinism.backend.op_determinism",
         "repro_audit.control(seed={seed})  # before the first operation",
     )
 
@@ -69,15 +69,15 @@ def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
 )
 def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
     """Op determinism is on and an operation had run before recording began."""
-    determinism = manifest.conditions.determinism
-    if determinism is None or determinism.op_determinism != "unknown":
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is None or tensorflow.op_determinism != "unknown":
         return
-    traced = determinism.functions_traced_before
+    traced = tensorflow.functions_traced_before
     functions = f"; {traced} functions had been traced by then" if traced else ""
     yield Seen(
         "Op determinism was on when recording began, after TensorFlow's first operation"
         f"{functions}. It may have come late.",
-        "$.conditions.determinism.op_determinism",
+        "$.conditions.determinism.backend.op_determinism",
         "repro_audit.control(seed={seed})  # in place of enable_op_determinism",
     )
 
@@ -119,14 +119,14 @@ def jit_auto(manifest: Manifest) -> Iterator[Seen]:
 )
 def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
     """The size of the intra-op pool follows from the number of cores."""
-    determinism = manifest.conditions.determinism
-    if determinism is None:
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is None:
         return
-    pool = determinism.threads.intra_op
+    pool = tensorflow.threads.intra_op
     if pool.source == "cores":
         yield Seen(
             f"Operations use {counted(pool.in_force, 'thread')}, the number of usable cores.",
-            "$.conditions.determinism.threads.intra_op",
+            "$.conditions.determinism.backend.threads.intra_op",
             f"repro_audit.control(seed={{seed}}, threads={pool.in_force})",
         )
 
@@ -144,19 +144,20 @@ def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
 )
 def racing_operation(manifest: Manifest) -> Iterator[Seen]:
     """The traced step holds an operation that races, and there is more than one thread."""
-    determinism = manifest.conditions.determinism
-    if determinism is None or determinism.threads.intra_op.in_force < 2:
+    determinism, tensorflow = manifest.conditions.determinism, manifest.conditions.tensorflow
+    if determinism is None or tensorflow is None or tensorflow.threads.intra_op.in_force < 2:
         return
-    for index, execution in enumerate(determinism.execution):
-        # XLA makes one loop of it.
-        if not execution.racing_ops or execution.jit:
+    # XLA makes one loop of it.
+    in_one_loop = {item.model for item in determinism.execution if item.jit}
+    for index, model in enumerate(tensorflow.models):
+        if not model.racing_ops or model.model in in_one_loop:
             continue
-        names = ", ".join(map(printable, execution.racing_ops[:8]))
-        bincount = all(name.endswith("Bincount") for name in execution.racing_ops)
+        names = ", ".join(map(printable, model.racing_ops[:8]))
+        bincount = all(name.endswith("Bincount") for name in model.racing_ops)
         yield Seen(
-            f"The step of model {execution.model} holds {names}, and operations use "
-            f"{determinism.threads.intra_op.in_force} threads.",
-            f"$.conditions.determinism.execution[{index}].racing_ops",
+            f"The step of model {model.model} holds {names}, and operations use "
+            f"{tensorflow.threads.intra_op.in_force} threads.",
+            f"$.conditions.determinism.backend.models[{index}].racing_ops",
             "tf.math.unsorted_segment_sum(weights, values, bins)  # in place of bincount"
             if bincount
             else "repro_audit.control(seed={seed}, threads=1)",

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
+from repro_audit.wording import counted, listed
 
 _LAW = "repro-audit: missing evidence is never a match"
+_MOST_NAMED = 3
+"""Fields that a finding names before it only counts."""
+
 _RECORD = "with repro_audit.record('manifest.json') as run: ..."
 
 
@@ -43,7 +48,8 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
     """A field of the outcomes could not be read, though the run ended."""
     if manifest.complete:
         for item in manifest.missing:
-            if item.path.startswith("$.outcomes"):
+            of_release = item.reason in {UNRECORDED, NOT_UNDERSTOOD}
+            if item.path.startswith("$.outcomes") and not of_release:
                 yield Seen(
                     f"{printable(item.path)} is missing: {printable(item.reason)}.",
                     printable(item.path),
@@ -98,3 +104,46 @@ def control_run(manifest: Manifest) -> Iterator[Seen]:
     """The manifest says that a bit was flipped."""
     if manifest.control_run is not None:
         yield Seen(f"One bit was flipped after step {manifest.control_run.step}.", "$.control_run")
+
+
+@rule(
+    "RA506",
+    "info",
+    "an earlier release recorded less",
+    why="What it did not record counts as missing: it is no evidence, for or against.",
+    remedy="# record it again with this release",
+    source="docs/format.md",
+)
+def unrecorded_fields(manifest: Manifest) -> Iterator[Seen]:
+    """The release that wrote the manifest did not record some fields that this one reads."""
+    paths = _missing_because(manifest, UNRECORDED)
+    if paths:
+        yield Seen(
+            f"{printable(manifest.recorder)} did not record {counted(len(paths), 'field')} that "
+            f"this release reads: {listed(paths, _MOST_NAMED)}.",
+            "$.missing",
+        )
+
+
+@rule(
+    "RA507",
+    "warning",
+    "the manifest holds fields that are not understood",
+    why="They are kept, and nothing follows from them: what they say can change no verdict.",
+    remedy="pip install --upgrade repro-audit",
+    source="docs/format.md",
+)
+def unknown_fields(manifest: Manifest) -> Iterator[Seen]:
+    """A later release wrote fields that this one does not know."""
+    paths = _missing_because(manifest, NOT_UNDERSTOOD)
+    if paths:
+        are = "is" if len(paths) == 1 else "are"
+        yield Seen(
+            f"Written by another release, {printable(manifest.recorder)}: "
+            f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MOST_NAMED)}.",
+            "$.missing",
+        )
+
+
+def _missing_because(manifest: Manifest, reason: str) -> list[str]:
+    return [printable(item.path) for item in manifest.missing if item.reason == reason]

@@ -77,8 +77,10 @@ class PlainFit(NamedTuple):
 def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
     """Yield the fits of a manifest that came to their own end and hold no code of the user's."""
     training, determinism = manifest.conditions.training, manifest.conditions.determinism
-    if training is None or determinism is None:
+    tensorflow = manifest.conditions.tensorflow
+    if training is None or determinism is None or tensorflow is None:
         return
+    alone = {item.model for item in tensorflow.models if item.replicas == 1}
     execution = {item.model: item for item in determinism.execution}
     data = {item.fit: item for item in determinism.datasets if item.argument == "x"}
     for number, (asked, outcome) in enumerate(
@@ -90,7 +92,7 @@ def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
         known = callbacks <= _QUIET | _ENDING | _STEERING
         if model is None or how is None or not asked.arguments or not known:
             continue
-        if _is_plain(model) and outcome.ended and how.replicas == 1:
+        if _is_plain(model) and outcome.ended and asked.model in alone:
             yield PlainFit(
                 number=number,
                 arguments=asked,

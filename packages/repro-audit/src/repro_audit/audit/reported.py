@@ -82,7 +82,8 @@ def times(manifest: Manifest) -> Iterator[Seen]:
     """A run has another run's id, was written before it began, or its epochs took longer."""
     information = manifest.information
     begun, written = _time(information.started), _time(information.updated)
-    if begun is not None and not _is_second(began(manifest.run_id), begun):
+    dated = all(item.path != "$.run_id" for item in manifest.missing)
+    if begun is not None and dated and not _is_second(began(manifest.run_id), begun):
         yield Seen("The run's id is not of the second in which the run began.", "$.run_id")
     if begun is not None and written is not None and (begun - written).total_seconds() > _CLOCK_S:
         yield Seen("The manifest was written before the run began.", "$.information.started")

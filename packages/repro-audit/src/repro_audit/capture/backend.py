@@ -13,6 +13,7 @@ from repro_audit.manifest.conditions import (
     LayerSeed,
     RandomSource,
     Stage,
+    TensorFlowModel,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ class Backend(Protocol):
 
     def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
         """Return how the steps of `model` are executed."""
+
+    def model_switches(self, model: Any, index: int) -> TensorFlowModel:
+        """Return what decides the bits of the steps of `model` on this backend alone."""
 
     def limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments of a fit that a setting of the framework caps, as it caps them."""

@@ -12,6 +12,8 @@ from repro_audit.manifest.conditions import (
     Execution,
     Isa,
     Onednn,
+    TensorFlowDeterminism,
+    TensorFlowModel,
     ThreadPool,
     Threads,
 )
@@ -29,6 +31,7 @@ def capture_determinism(
     op_determinism: str,
     functions_traced_before: int | None,
     execution: tuple[Execution, ...],
+    models: tuple[TensorFlowModel, ...],
     datasets: tuple[DatasetOptions, ...],
     missed: Missed,
 ) -> Determinism:
@@ -41,22 +44,23 @@ def capture_determinism(
         op_determinism: ``before_first_op``, ``later``, ``off`` or ``unknown``.
         functions_traced_before: Functions traced before op determinism came.
         execution: How each model's steps are executed.
+        models: What decides them on TensorFlow alone.
         datasets: Options of the pipelines given to fits.
         missed: Takes what cannot be read.
     """
     cores = usable_cores()
     intra_op, inter_op = backend.threads_requested()
     missed(
-        "$.conditions.determinism.isa.in_force",
+        "$.conditions.determinism.backend.isa.in_force",
         "oneDNN tells the instruction set in force only through its log in a process of its own",
     )
-    return Determinism(
+    switches = TensorFlowDeterminism(
+        name="tensorflow",
         op_determinism=op_determinism,
         functions_traced_before=functions_traced_before,
         threads=Threads(
             intra_op=_pool(intra_op, variables.get("TF_NUM_INTRAOP_THREADS"), cores),
             inter_op=_pool(inter_op, variables.get("TF_NUM_INTEROP_THREADS"), cores),
-            usable_cores=cores,
         ),
         onednn=Onednn(requested=variables.get("TF_ENABLE_ONEDNN_OPTS"), in_force=backend.onednn()),
         isa=Isa(
@@ -66,9 +70,9 @@ def capture_determinism(
         tf32=backend.tf32(),
         xla_flags=variables.get("XLA_FLAGS"),
         tf_xla_flags=variables.get("TF_XLA_FLAGS"),
-        execution=execution,
-        datasets=datasets,
+        models=models,
     )
+    return Determinism(usable_cores=cores, backend=switches, execution=execution, datasets=datasets)
 
 
 def usable_cores() -> int:

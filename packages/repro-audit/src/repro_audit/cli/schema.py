@@ -17,7 +17,7 @@ def command(name: str | None) -> int:
 
     \b
     Example:
-      repro-audit schema manifest-1
+      repro-audit schema manifest-2
     """
     from repro_audit_schemas import NAMES, text
 

@@ -7,8 +7,9 @@ from typing import Any
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.errors import shown
 from repro_audit.manifest import Manifest, unstructure
+from repro_audit.manifest.fields import path_below
 
-__all__ = ["DERIVED", "condition_differences", "path_below"]
+__all__ = ["DERIVED", "condition_differences"]
 
 DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
@@ -42,13 +43,6 @@ def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDiff
         differences.append(
             ConditionDifference(path=path, expected=_leaf(expected), actual=_leaf(actual))
         )
-
-
-def path_below(path: str, key: str) -> str:
-    """Return the JSONPath of a key of the object at another path, which may be empty."""
-    if not key.isidentifier():
-        return f"{path}[{shown(key)}]"
-    return f"{path}.{key}" if path else key
 
 
 def _leaf(value: Any) -> Any:

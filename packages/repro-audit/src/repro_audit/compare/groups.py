@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
+from repro_audit.manifest.records import UNRECORDED
 
-__all__ = ["group", "outcome_digest"]
+__all__ = ["group", "outcome_digest", "unrecorded_of_fits"]
 
 
 def group(
@@ -21,18 +22,37 @@ def group(
     """
     groups: dict[str, list[int]] = {}
     settings = {None if item.trace is None else item.trace.setting for item in manifests}
+    without = unrecorded_of_fits(manifests)
     for index, manifest in enumerate(manifests):
-        digest = outcome_digest(manifest, ignored, traced=len(settings) == 1)
+        digest = outcome_digest(manifest, ignored, without, traced=len(settings) == 1)
         groups.setdefault(digest, []).append(index)
     return tuple(tuple(members) for members in groups.values())
 
 
-def outcome_digest(manifest: Manifest, ignored: Sequence[str] = (), *, traced: bool = True) -> str:
+def unrecorded_of_fits(manifests: Iterable[Manifest]) -> frozenset[str]:
+    """Return the fields of a fit that the release of one of the runs did not record."""
+    begin = "$.outcomes.fits[*]."
+    return frozenset(
+        item.path.removeprefix(begin)
+        for manifest in manifests
+        for item in manifest.missing
+        if item.reason == UNRECORDED and item.path.startswith(begin)
+    )
+
+
+def outcome_digest(
+    manifest: Manifest,
+    ignored: Sequence[str] = (),
+    without: Collection[str] = (),
+    *,
+    traced: bool = True,
+) -> str:
     """Return one digest over all that came out of a run.
 
     Args:
         manifest: The run.
         ignored: Metrics that do not count.
+        without: Fields of a fit that do not count.
         traced: Whether its trace counts; it holds the metrics of each step, too.
     """
     outcomes = unstructure(manifest.outcomes)
@@ -42,6 +62,9 @@ def outcome_digest(manifest: Manifest, ignored: Sequence[str] = (), *, traced: b
         outcomes["trace"] = outcomes["digests"]["trace"] = None
         for item in outcomes["fits"]:
             item["trace"] = None
+    for item in outcomes["fits"]:
+        for field in without:
+            item.pop(field, None)
     for item in (*outcomes["fits"], *outcomes["evaluations"]):
         # How to count ULPs of a metric is no outcome.
         del item["dtypes"]

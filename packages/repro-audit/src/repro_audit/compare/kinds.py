@@ -227,7 +227,7 @@ KINDS = (
         "operations that race",
         "bits",
         "their threads add in whatever order they come, op determinism or not",
-        (r"determinism\.execution\[\d+\]\.racing_ops",),
+        (r"determinism\.backend\.models\[\d+\]\.racing_ops",),
     ),
     Kind(
         "threads",
@@ -235,8 +235,12 @@ KINDS = (
         "thread count",
         "bits",
         "sums are split among threads, and their order changes the rounding",
-        (r"determinism\.threads", _VARIABLE + r"TF_NUM_INT(RA|ER)OP_THREADS"),
-        r"determinism\.threads\.intra_op\.in_force",
+        (
+            r"determinism\.backend\.threads",
+            r"determinism\.usable_cores",
+            _VARIABLE + r"TF_NUM_INT(RA|ER)OP_THREADS",
+        ),
+        r"determinism\.backend\.threads\.intra_op\.in_force",
         factor="threads",
     ),
     Kind(
@@ -246,12 +250,12 @@ KINDS = (
         "bits",
         "TensorFlow then builds some gradients from other operations",
         (
-            r"determinism\.op_determinism",
+            r"determinism\.backend\.op_determinism",
             r"determinism\.datasets\S*\.op_determinism",
-            r"determinism\.functions_traced_before",
+            r"determinism\.backend\.functions_traced_before",
             _VARIABLE + "TF_DETERMINISTIC_OPS",
         ),
-        r"determinism\.op_determinism",
+        r"determinism\.backend\.op_determinism",
         factor="op-determinism",
     ),
     Kind(
@@ -270,8 +274,8 @@ KINDS = (
         "oneDNN",
         "bits",
         "its operations add in another order",
-        (r"determinism\.onednn", _VARIABLE + "TF_ENABLE_ONEDNN_OPTS"),
-        r"determinism\.onednn\.in_force",
+        (r"determinism\.backend\.onednn", _VARIABLE + "TF_ENABLE_ONEDNN_OPTS"),
+        r"determinism\.backend\.onednn\.in_force",
         factor="onednn",
     ),
     Kind(
@@ -280,7 +284,7 @@ KINDS = (
         "instruction set",
         "bits",
         "wider vectors add in another order",
-        (r"determinism\.isa", _VARIABLE + "(ONEDNN|DNNL)_MAX_CPU_ISA"),
+        (r"determinism\.backend\.isa", _VARIABLE + "(ONEDNN|DNNL)_MAX_CPU_ISA"),
         factor="isa",
     ),
     Kind(
@@ -289,7 +293,7 @@ KINDS = (
         "XLA flags",
         "bits",
         "they choose how XLA computes",
-        (r"determinism\.(tf_)?xla_flags", _VARIABLE + "(TF_)?XLA_FLAGS"),
+        (r"determinism\.backend\.(tf_)?xla_flags", _VARIABLE + "(TF_)?XLA_FLAGS"),
     ),
     Kind(
         "execution",
@@ -361,7 +365,7 @@ def kind_of(path: str) -> Kind | None:
     A whole part, such as ``$.conditions.seeds``, differs only where one run lacks it: missing
     evidence is no cause.
 
-    >>> kind_of("$.conditions.determinism.threads.intra_op.in_force").name
+    >>> kind_of("$.conditions.determinism.backend.threads.intra_op.in_force").name
     'threads'
     """
     below = _below(path)

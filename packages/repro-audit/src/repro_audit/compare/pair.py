@@ -14,7 +14,7 @@ from repro_audit.compare.comparison import (
     TraceComparison,
 )
 from repro_audit.compare.conditions import condition_differences
-from repro_audit.compare.groups import outcome_digest
+from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
@@ -157,8 +157,9 @@ def _without_difference(
 ) -> tuple[str, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
     traced = traces_comparable(expected, actual)
-    if outcome_digest(expected, ignored, traced=traced) == outcome_digest(
-        actual, ignored, traced=traced
+    without = unrecorded_of_fits((expected, actual))
+    if outcome_digest(expected, ignored, without, traced=traced) == outcome_digest(
+        actual, ignored, without, traced=traced
     ):
         return "identical", "every compared outcome has the same bits"
     resumed = resumed_at(expected, actual)

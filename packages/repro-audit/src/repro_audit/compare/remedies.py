@@ -28,8 +28,8 @@ def _control(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
 
 
 def _threads(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
-    determinism = manifest.conditions.determinism
-    count = 1 if determinism is None else determinism.threads.intra_op.in_force
+    tensorflow = manifest.conditions.tensorflow
+    count = 1 if tensorflow is None else tensorflow.threads.intra_op.in_force
     return f"repro_audit.control(seed={_seed(manifest)}, threads={count})"
 
 
@@ -47,8 +47,8 @@ def _generators(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
 
 
 def _op_determinism(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
-    determinism = manifest.conditions.determinism
-    if determinism is not None and determinism.op_determinism == "off":
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is not None and tensorflow.op_determinism == "off":
         return "tf.config.experimental.enable_op_determinism()  # in both runs, or in neither"
     return _control(manifest, ())
 
@@ -64,18 +64,18 @@ def _variable(name: str, wanted: Callable[[Manifest], str | None]) -> _Remedy:
 
 
 def _onednn(manifest: Manifest) -> str | None:
-    determinism = manifest.conditions.determinism
-    return "0" if determinism is not None and determinism.onednn.in_force is False else "1"
+    tensorflow = manifest.conditions.tensorflow
+    return "0" if tensorflow is not None and tensorflow.onednn.in_force is False else "1"
 
 
 def _isa(manifest: Manifest) -> str | None:
-    determinism = manifest.conditions.determinism
-    return None if determinism is None else determinism.isa.requested
+    tensorflow = manifest.conditions.tensorflow
+    return None if tensorflow is None else tensorflow.isa.requested
 
 
 def _xla_flags(manifest: Manifest) -> str | None:
-    determinism = manifest.conditions.determinism
-    return None if determinism is None else determinism.xla_flags
+    tensorflow = manifest.conditions.tensorflow
+    return None if tensorflow is None else tensorflow.xla_flags
 
 
 def _hash_seed(manifest: Manifest) -> str | None:

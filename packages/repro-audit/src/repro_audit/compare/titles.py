@@ -15,9 +15,9 @@ __all__ = ["extra_draws", "title_of"]
 
 _TELLING = {
     "seed": "$.conditions.seeds.declared",
-    "threads": "$.conditions.determinism.threads.intra_op.in_force",
-    "op_determinism": "$.conditions.determinism.op_determinism",
-    "onednn": "$.conditions.determinism.onednn.in_force",
+    "threads": "$.conditions.determinism.backend.threads.intra_op.in_force",
+    "op_determinism": "$.conditions.determinism.backend.op_determinism",
+    "onednn": "$.conditions.determinism.backend.onednn.in_force",
     "hash_seed": "$.conditions.seeds.hash_seed.requested",
     "python": "$.conditions.environment.python.version",
     "processor": "$.conditions.environment.cpu.model",

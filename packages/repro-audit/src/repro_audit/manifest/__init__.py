@@ -2,7 +2,7 @@
 
 A manifest has a header, which says whether two runs can be compared at all, and three parts:
 *conditions* (what was controlled), *outcomes* (what came out) and *information* (what may
-differ freely). The JSON Schema ``manifest-1`` says the same of the file.
+differ freely). The JSON Schema ``manifest-2`` says the same of the file.
 """
 
 from repro_audit.manifest.conditions import Conditions

@@ -80,11 +80,10 @@ class ThreadPool(NamedTuple):
 
 
 class Threads(NamedTuple):
-    """TensorFlow's thread pools and the cores this process may use."""
+    """TensorFlow's thread pools."""
 
     intra_op: ThreadPool
     inter_op: ThreadPool
-    usable_cores: int
 
 
 class Onednn(NamedTuple):
@@ -110,9 +109,6 @@ class Execution(NamedTuple):
     eager: bool
     steps_per_execution: int
     dtype_policy: str
-    strategy: str | None
-    replicas: int
-    racing_ops: tuple[str, ...] | None
 
 
 class RandomSource(NamedTuple):
@@ -149,9 +145,19 @@ class DatasetOptions(NamedTuple):
     stages: tuple[Stage, ...]
 
 
-class Determinism(NamedTuple):
-    """Every switch that decides which bits an operation returns."""
+class TensorFlowModel(NamedTuple):
+    """What decides the bits of one model's steps on TensorFlow alone."""
 
+    model: int
+    strategy: str | None
+    replicas: int | None
+    racing_ops: tuple[str, ...] | None
+
+
+class TensorFlowDeterminism(NamedTuple):
+    """The switches that TensorFlow alone has."""
+
+    name: str
     op_determinism: str
     functions_traced_before: int | None
     threads: Threads
@@ -160,6 +166,17 @@ class Determinism(NamedTuple):
     tf32: bool | None
     xla_flags: str | None
     tf_xla_flags: str | None
+    models: tuple[TensorFlowModel, ...]
+
+
+class Determinism(NamedTuple):
+    """Every switch that decides which bits an operation returns.
+
+    What a backend alone has is its own record, told from others by its ``name``.
+    """
+
+    usable_cores: int
+    backend: TensorFlowDeterminism | None
     execution: tuple[Execution, ...]
     datasets: tuple[DatasetOptions, ...]
 
@@ -326,7 +343,7 @@ class Data(NamedTuple):
 
     arrays: tuple[Array, ...]
     samples: int | None
-    of_call: bool
+    of_call: bool | None
     digest: str
     unordered_digest: str | None
 
@@ -370,3 +387,8 @@ class Conditions(NamedTuple):
     environment: Environment | None = None
     code: Code | None = None
     initializers: Initializers | None = None
+
+    @property
+    def tensorflow(self) -> TensorFlowDeterminism | None:
+        """TensorFlow's switches; None where they were not read, or another backend ran."""
+        return None if self.determinism is None else self.determinism.backend

@@ -14,9 +14,18 @@ from typing import Any, NoReturn
 from repro_audit.canonical import SPECIAL, digest_bytes, digest_json, number
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
-from repro_audit.manifest.records import SCHEMA, FitOutcome, Manifest, Outcomes
+from repro_audit.manifest.fields import fill_absent, take_unknown
+from repro_audit.manifest.records import (
+    NOT_UNDERSTOOD,
+    SCHEMA,
+    UNRECORDED,
+    FitOutcome,
+    Manifest,
+    Outcomes,
+)
 from repro_audit.manifest.structure import structure
 from repro_audit.manifest.validation import validate
+from repro_audit.manifest.versions import READABLE, upgraded
 
 __all__ = ["load", "parse", "read_json"]
 
@@ -52,15 +61,42 @@ def parse(content: bytes, name: str) -> Manifest:
         raise ManifestError(message)
     if "schema" not in document and _is_history(document):
         return _from_history(document, content, name)
-    if document.get("schema") != SCHEMA:
-        message = (
-            f"{name}: $.schema: expected '{SCHEMA}', received {shown(document.get('schema'))}. "
-            "Another release of repro-audit may read it."
-        )
-        raise ManifestError(message)
-    validate(document, name)
+    if document.get("schema") not in READABLE:
+        raise ManifestError(_unknown_version(document, name))
+    version = document["schema"].removeprefix("repro-audit/")
+    validate(document, name, version)
     _check_digest(document, name)
-    return structure(Manifest, document)
+    return structure(Manifest, _understood(document, version))
+
+
+def _unknown_version(document: dict[str, Any], name: str) -> str:
+    """Return the message about a document of a version that this release does not read."""
+    message = (
+        f"{name}: $.schema: expected {' or '.join(map(repr, READABLE))}, "
+        f"received {shown(document.get('schema'))}."
+    )
+    recorder = document.get("recorder")
+    if not isinstance(recorder, str):
+        return f"{message} Another release of repro-audit may read it."
+    return f"{message} The release that wrote it, {shown(recorder)}, reads it."
+
+
+def _understood(document: dict[str, Any], version: str) -> dict[str, Any]:
+    """Return what a valid document says, in the current version, with every field.
+
+    What its release did not record, and what this one does not know, is named in ``missing``.
+    """
+    from repro_audit_schemas import schema
+
+    unknown = take_unknown(document, schema(version))
+    document = upgraded(document)
+    absent = fill_absent(document, schema(SCHEMA.removeprefix("repro-audit/")))
+    document["missing"] += [
+        {"path": path, "reason": reason}
+        for paths, reason in ((absent, UNRECORDED), (unknown, NOT_UNDERSTOOD))
+        for path in paths
+    ]
+    return document
 
 
 def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of one parser

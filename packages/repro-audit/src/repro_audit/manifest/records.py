@@ -1,4 +1,4 @@
-"""The frozen records of a manifest, field for field what the schema ``manifest-1`` says.
+"""The frozen records of a manifest, field for field what the schema ``manifest-2`` says.
 
 The schema describes every field and its unit. ``None`` means that nothing was read; where
 something should have been, the manifest's `missing` names the field and the reason.
@@ -13,10 +13,16 @@ from typing import NamedTuple
 
 from repro_audit.manifest.conditions import Conditions
 
-SCHEMA = "repro-audit/manifest-1"
+SCHEMA = "repro-audit/manifest-2"
 
 UNFOLLOWED = "$.outcomes.fits"
 """JSONPath in `missing` where something was trained that is not among the fits."""
+
+UNRECORDED = "the release that wrote it did not record it"
+"""Reason in `missing` for a field that a manifest of an earlier release lacks."""
+
+NOT_UNDERSTOOD = "this release does not know the field"
+"""Reason in `missing` for a field that a later release wrote."""
 
 
 class Missing(NamedTuple):

@@ -12,35 +12,56 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["validate"]
+__all__ = ["validate", "without_lenience"]
 
 _ERRORS_CONSIDERED = 100
 """A hostile document may hold millions of errors; the best of the first ones is enough."""
 
 
 @functools.cache
-def _validator(name: str) -> Draft202012Validator:
+def _validator(name: str, *, strict: bool) -> Draft202012Validator:
     """Return the validator of one schema; its references are never fetched."""
     from jsonschema import Draft202012Validator
 
     from repro_audit_schemas import REGISTRY, schema
 
-    return Draft202012Validator(schema(name), registry=REGISTRY)
+    described = without_lenience(schema(name)) if strict else schema(name)
+    return Draft202012Validator(described, registry=REGISTRY)
 
 
-def validate(document: Any, name: str, schema: str = "manifest-1") -> None:
+def without_lenience(schema: Any) -> Any:
+    """Return a schema by which every field must be there, and no other: what is written.
+
+    The schema itself accepts what releases before and after this one write.
+    """
+    if isinstance(schema, list):
+        return [without_lenience(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: without_lenience(value) for key, value in schema.items()}
+    # The condition of a choice, and an object whose kind is chosen so, name some fields only.
+    if isinstance(strict.get("properties"), dict) and "then" not in strict:
+        strict["required"] = list(strict["properties"])
+        strict["additionalProperties"] = False
+    if "if" in strict:
+        strict["if"] = schema["if"]
+    return strict
+
+
+def validate(document: Any, name: str, schema: str, *, strict: bool = False) -> None:
     """Check `document` against a schema.
 
     Args:
         document: JSON value to check.
         name: What the document is called in a message: a file's name.
         schema: Name of the schema, such as ``manifest-1``.
+        strict: Whether every field must be there, and no other may be.
 
     Raises:
         ManifestError: It is not valid. The message names the JSONPath, what was expected and
             what stands there.
     """
-    errors = _validator(schema).iter_errors(document)
+    errors = _validator(schema, strict=strict).iter_errors(document)
     first = next(errors, None)
     if first is None:
         return

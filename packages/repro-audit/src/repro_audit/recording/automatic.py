@@ -69,7 +69,7 @@ class AutomaticRecording:
         patches.watch(
             *_OP_DETERMINISM,
             self._op_determinism,
-            lost="$.conditions.determinism.op_determinism",
+            lost="$.conditions.determinism.backend.op_determinism",
         )
         patches.watch(*_SLICES, self._sliced, lost="$.conditions.data")
         process.watch_keras(since_start=True)

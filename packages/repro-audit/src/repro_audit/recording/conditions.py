@@ -25,6 +25,7 @@ from repro_audit.manifest.conditions import (
     Execution,
     Initializers,
     Seeds,
+    TensorFlowModel,
     optimizer_field,
 )
 from repro_audit.recording.control import controlled
@@ -69,13 +70,14 @@ class ConditionReader:
         self._trained_before = False
         self._in_use_at_start = True
         self._op_determinism: tuple[str, int | None] = ("unknown", None)
-        with self._failing("$.conditions.determinism.op_determinism"):
+        with self._failing("$.conditions.determinism.backend.op_determinism"):
             self._in_use_at_start = backend.in_use()
             self._op_determinism = self._op_determinism_at_start()
         self._jit_requested: weakref.WeakKeyDictionary[Any, bool | str] = (
             weakref.WeakKeyDictionary()
         )
         self._execution: list[Execution] = []
+        self._switches: list[TensorFlowModel] = []
         self._datasets: list[DatasetOptions] = []
         self._held: list[tuple[str, Any]] = []
         self.source: Source | None = None
@@ -181,16 +183,15 @@ class ConditionReader:
 
     def step_traced(self, model_index: int, racing_ops: Sequence[str]) -> None:
         """Take note of the racing operations in a training step; a model may have several."""
-        for at, item in enumerate(self._execution):
+        for at, item in enumerate(self._switches):
             if item.model == model_index:
                 known = {*(item.racing_ops or ()), *racing_ops}
-                self._execution[at] = item._replace(racing_ops=tuple(sorted(known)))
+                self._switches[at] = item._replace(racing_ops=tuple(sorted(known)))
                 self._draft.found(_racing_path(at))
         determinism = self._draft.conditions.get("determinism")
         if determinism is not None:
-            self._draft.conditions["determinism"] = determinism._replace(
-                execution=tuple(self._execution)
-            )
+            backend = determinism.backend._replace(models=tuple(self._switches))
+            self._draft.conditions["determinism"] = determinism._replace(backend=backend)
 
     def optimizer(self, item: DraftModel, optimizer: Any) -> None:
         """Read an optimizer that updates a model, once."""
@@ -209,7 +210,7 @@ class ConditionReader:
         if item.training is None:
             self._model(item, model)
         self._generators()
-        with self._failing("$.conditions.determinism.op_determinism"):
+        with self._failing("$.conditions.determinism.backend.op_determinism"):
             self._op_determinism = self._op_determinism_now()
         came, traced = self._op_determinism
         self._read(
@@ -220,6 +221,7 @@ class ConditionReader:
                 op_determinism=came,
                 functions_traced_before=traced,
                 execution=tuple(self._execution),
+                models=tuple(self._switches),
                 datasets=tuple(self._datasets),
                 missed=self._draft.missed,
             ),
@@ -244,7 +246,9 @@ class ConditionReader:
             )
         with self._failing(f"$.conditions.determinism.execution[{item.index}]"):
             self._execution.append(backend.execution(model, item.index, jit_requested))
-            draft.missed(_racing_path(len(self._execution) - 1), "no step has been traced")
+        with self._failing(f"$.conditions.determinism.backend.models[{item.index}]"):
+            self._switches.append(backend.model_switches(model, item.index))
+            draft.missed(_racing_path(len(self._switches) - 1), "no step has been traced")
         with self._failing("$.conditions.seeds.layers"):
             self._seeds_again(model, item.index)
         known = draft.conditions.get("initializers")
@@ -336,7 +340,7 @@ class ConditionReader:
 
 
 def _racing_path(at: int) -> str:
-    return f"$.conditions.determinism.execution[{at}].racing_ops"
+    return f"$.conditions.determinism.backend.models[{at}].racing_ops"
 
 
 def _is_on(variables: Mapping[str, str], name: str) -> bool:

@@ -182,7 +182,7 @@ class Recorder:
 
     # What hooks tell.
 
-    @guarded("$.conditions.determinism.execution")
+    @guarded("$.conditions.determinism.backend.models")
     def compiled(self, model: Any, jit_requested: Any) -> None:
         """Take note of what a model's compile was asked for."""
         self._conditions.compiled(model, jit_requested)
@@ -277,7 +277,7 @@ class Recorder:
 
     # What a fit asks for.
 
-    @guarded("$.conditions.determinism.execution")
+    @guarded("$.conditions.determinism.backend.models")
     def step_traced(self, model: Any, graph: Any) -> None:
         """Look for operations that race in a step that was traced."""
         self._conditions.step_traced(self._models.seen(model).index, self.backend.racing_ops(graph))

@@ -25,6 +25,7 @@ from repro_audit.manifest.conditions import (
     LayerSeed,
     RandomSource,
     Stage,
+    TensorFlowModel,
 )
 from repro_audit.recording import pipelines
 from repro_audit.recording.generators import unmoved_generators
@@ -185,12 +186,10 @@ class TensorFlow:
 
         eagerly = tf.config.functions_run_eagerly()
         if isinstance(model, Group):
-            value = local_value(model.variables[0])
-            jit, steps, policy = False, 1, value.dtype.name
-            strategy = getattr(value, "distribute_strategy", None)
+            jit, steps, policy = False, 1, local_value(model.variables[0]).dtype.name
         else:
             jit, steps = bool(model.jit_compile), int(model.steps_per_execution)
-            policy, strategy = str(model.dtype_policy.name), model.distribute_strategy
+            policy = str(model.dtype_policy.name)
             eagerly = eagerly or model.run_eagerly
         return Execution(
             model=index,
@@ -199,6 +198,16 @@ class TensorFlow:
             eager=bool(eagerly),
             steps_per_execution=steps,
             dtype_policy=policy,
+        )
+
+    def model_switches(self, model: Any, index: int) -> TensorFlowModel:
+        if isinstance(model, Group):
+            value = local_value(model.variables[0])
+            strategy = getattr(value, "distribute_strategy", None)
+        else:
+            strategy = model.distribute_strategy
+        return TensorFlowModel(
+            model=index,
             strategy=_strategy_name(strategy),
             replicas=1 if strategy is None else int(strategy.num_replicas_in_sync),
             racing_ops=None,

@@ -23,7 +23,7 @@ _SEEDERS = {
 
 _SEEDS = 2**32
 _CONFIG = "tensorflow.python.framework.config"
-_OP_DETERMINISM = "$.conditions.determinism.op_determinism"
+_OP_DETERMINISM = "$.conditions.determinism.backend.op_determinism"
 _JIT = "$.conditions.determinism.execution"
 
 

@@ -104,10 +104,10 @@ def _hash_seed(done: Done) -> str | None:
 
 
 def _vary_threads(base: Done) -> Setting | str:
-    determinism = _manifest(base).conditions.determinism
-    if determinism is None:
+    tensorflow = _manifest(base).conditions.tensorflow
+    if tensorflow is None:
         return "what is in force was not recorded"
-    pool = determinism.threads.intra_op
+    pool = tensorflow.threads.intra_op
     if pool.source == "api":
         return f"the script pins {pool.in_force} itself"
     other = 1 if pool.in_force > 1 else max(2, os.cpu_count() or 2)
@@ -115,8 +115,8 @@ def _vary_threads(base: Done) -> Setting | str:
 
 
 def _threads(done: Done) -> str | None:
-    determinism = _manifest(done).conditions.determinism
-    return None if determinism is None else str(determinism.threads.intra_op.in_force)
+    tensorflow = _manifest(done).conditions.tensorflow
+    return None if tensorflow is None else str(tensorflow.threads.intra_op.in_force)
 
 
 def _vary_onednn(base: Done) -> Setting:
@@ -125,8 +125,8 @@ def _vary_onednn(base: Done) -> Setting:
 
 
 def _onednn(done: Done) -> str | None:
-    determinism = _manifest(done).conditions.determinism
-    in_force = None if determinism is None else determinism.onednn.in_force
+    tensorflow = _manifest(done).conditions.tensorflow
+    in_force = None if tensorflow is None else tensorflow.onednn.in_force
     return None if in_force is None else _on(in_force)
 
 
@@ -156,10 +156,10 @@ def _vary_op_determinism(base: Done) -> Setting:
 
 
 def _op_determinism(done: Done) -> str | None:
-    determinism = _manifest(done).conditions.determinism
-    if determinism is None:
+    tensorflow = _manifest(done).conditions.tensorflow
+    if tensorflow is None:
         return None
-    return {"off": "off", "later": "on, but late"}.get(determinism.op_determinism, "on")
+    return {"off": "off", "later": "on, but late"}.get(tensorflow.op_determinism, "on")
 
 
 def _vary_jit(base: Done) -> Setting | str:

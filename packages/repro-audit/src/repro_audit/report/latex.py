@@ -207,7 +207,7 @@ def _compute(manifest: Manifest) -> str:
     parts = [escape(environment.cpu.model or environment.cpu.microarchitecture or "unknown CPU")]
     determinism = manifest.conditions.determinism
     if determinism is not None:
-        parts.append(f"{counted(determinism.threads.usable_cores, 'core')} usable")
+        parts.append(f"{counted(determinism.usable_cores, 'core')} usable")
     if environment.memory_bytes is not None:
         parts.append(f"{environment.memory_bytes / 2**30:.0f} GiB of memory")
     if environment.accelerators is not None:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from repro_audit.compare.conditions import DERIVED, path_below
+from repro_audit.compare.conditions import DERIVED
 from repro_audit.manifest import Manifest, unstructure
+from repro_audit.manifest.fields import path_below
 
 __all__ = ["Part", "Sides", "side_by_side"]
 

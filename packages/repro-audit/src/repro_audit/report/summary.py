@@ -229,18 +229,21 @@ def _rounded(value: float) -> str:
 
 
 def _bits(determinism: Determinism) -> str:
-    pool = determinism.threads.intra_op
-    source = {
-        "api": "pinned",
-        "environment": "pinned by the environment",
-        "cores": "from the cores",
-    }
-    parts = [
-        f"op determinism {_SINCE[determinism.op_determinism]}",
-        f"{counted(pool.in_force, 'thread')}, {source[pool.source]}",
-    ]
+    backend = determinism.backend
+    parts = []
+    if backend is not None:
+        pool = backend.threads.intra_op
+        source = {
+            "api": "pinned",
+            "environment": "pinned by the environment",
+            "cores": "from the cores",
+        }
+        parts += [
+            f"op determinism {_SINCE[backend.op_determinism]}",
+            f"{counted(pool.in_force, 'thread')}, {source[pool.source]}",
+        ]
     if determinism.execution:
         parts.append("jit " + ("on" if determinism.execution[0].jit else "off"))
-    if determinism.onednn.in_force is not None:
-        parts.append("oneDNN " + ("on" if determinism.onednn.in_force else "off"))
+    if backend is not None and backend.onednn.in_force is not None:
+        parts.append("oneDNN " + ("on" if backend.onednn.in_force else "off"))
     return "; ".join(parts)

@@ -63,12 +63,12 @@ def _seeds(manifest: Manifest) -> Statement | None:
 
 
 def _determinism(manifest: Manifest) -> Statement | None:
-    determinism = manifest.conditions.determinism
-    if determinism is None:
+    tensorflow = manifest.conditions.tensorflow
+    if tensorflow is None:
         return None
-    where = "$.conditions.determinism"
-    state = _OP_DETERMINISM.get(determinism.op_determinism)
-    pools = determinism.threads
+    where = "$.conditions.determinism.backend"
+    state = _OP_DETERMINISM.get(tensorflow.op_determinism)
+    pools = tensorflow.threads
     parts = [(f"{where}.op_determinism", f"Op determinism was {state}.")] if state else []
     parts.append(
         (
@@ -216,8 +216,8 @@ def _cores(manifest: Manifest) -> Statement | None:
     determinism = manifest.conditions.determinism
     if determinism is None:
         return None
-    cores = counted(determinism.threads.usable_cores, "core")
-    path = "$.conditions.determinism.threads.usable_cores"
+    cores = counted(determinism.usable_cores, "core")
+    path = "$.conditions.determinism.usable_cores"
     return Statement(f"The process could use {cores}.", (path,))
 
 
@@ -317,7 +317,7 @@ PIPELINE = Evidence(
 )
 SYSTEM = Evidence("operating system and Python", _ENVIRONMENT, _system)
 CPU = Evidence("the processor", f"{_ENVIRONMENT}.cpu", _cpu)
-CORES = Evidence("usable cores", "$.conditions.determinism.threads", _cores)
+CORES = Evidence("usable cores", "$.conditions.determinism", _cores)
 MEMORY = Evidence("memory", f"{_ENVIRONMENT}.memory_bytes", _memory)
 ACCELERATORS = Evidence("accelerators", f"{_ENVIRONMENT}.accelerators", _accelerators)
 PACKAGES = Evidence("packages", "$.conditions.packages", _packages)

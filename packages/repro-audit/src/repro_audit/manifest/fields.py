@@ -1,0 +1,115 @@
+"""Fields that a file lacks, and fields that its schema does not know.
+
+A field that may be null may be absent: the release that wrote the file did not record it. A
+field that the schema does not have comes from a later release, and is left unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from repro_audit.errors import shown
+
+__all__ = ["fill_absent", "objects", "path_below", "take_unknown"]
+
+_LONGEST_KEY = 100
+"""Characters of a key that are shown in full."""
+
+Node = dict[str, Any]
+"""A schema, or a part of one."""
+
+
+def fill_absent(document: dict[str, Any], schema: Node) -> list[str]:
+    """Write null into each field of a valid document that is absent.
+
+    Args:
+        document: JSON object to complete, in place.
+        schema: Its schema, in which only fields that may be null are not required.
+
+    Returns:
+        JSONPath of each field that was absent, once for all elements of an array.
+    """
+    absent: dict[str, None] = {}
+    for path, part, node in objects(document, schema):
+        for name in node["properties"]:
+            if name not in part:
+                part[name] = None
+                absent[path_below(path, name)] = None
+    return list(absent)
+
+
+def take_unknown(document: dict[str, Any], schema: Node) -> list[str]:
+    """Take out of a valid document what its schema does not know.
+
+    Args:
+        document: JSON object, changed in place. A part of a kind that the schema does not
+            know, such as the switches of another backend, becomes null.
+        schema: Its schema.
+
+    Returns:
+        JSONPath of each unknown field, once for all elements of an array.
+    """
+    unknown: dict[str, None] = {}
+    for path, part, node in objects(document, schema):
+        for name in list(part):
+            known = node["properties"].get(name)
+            if known is None:
+                del part[name]
+            elif part[name] is not None and "then" in known and not _holds(known, part[name]):
+                part[name] = None
+            else:
+                continue
+            unknown[path_below(path, name)] = None
+    return list(unknown)
+
+
+def path_below(path: str, key: str) -> str:
+    """Return the JSONPath of a key of the object at another path, which may be empty.
+
+    >>> path_below("$.seeds", "numpy"), path_below("", "numpy"), path_below("$", "a word")
+    ('$.seeds.numpy', 'numpy', "$['a word']")
+    """
+    if not key.isidentifier() or len(key) > _LONGEST_KEY:
+        return f"{path}[{shown(key)}]"
+    return f"{path}.{key}" if path else key
+
+
+def objects(document: Any, schema: Node) -> Iterator[tuple[str, dict[str, Any], Node]]:
+    """Yield each object of named fields: where, itself, and its part of the schema.
+
+    An object comes before what it holds, and may be changed when it comes.
+    """
+    yield from _objects(document, schema, schema, "$")
+
+
+def _objects(
+    value: Any, node: Node, root: Node, path: str
+) -> Iterator[tuple[str, dict[str, Any], Node]]:
+    node = _resolved(value, node, root)
+    if isinstance(value, dict) and "properties" in node:
+        yield path, value, node
+        for name, inner in node["properties"].items():
+            if name in value:
+                yield from _objects(value[name], inner, root, f"{path}.{name}")
+    elif isinstance(value, dict) and isinstance(node.get("additionalProperties"), dict):
+        for item in value.values():
+            yield from _objects(item, node["additionalProperties"], root, f"{path}.*")
+    elif isinstance(value, list) and "items" in node:
+        for item in value:
+            yield from _objects(item, node["items"], root, f"{path}[*]")
+
+
+def _resolved(value: Any, node: Node, root: Node) -> Node:
+    """Return the part of the schema that describes a value."""
+    if "then" in node and _holds(node, value):
+        node = node["then"]
+    name = node.get("$ref", "").removeprefix("#/$defs/")
+    part: Node = root["$defs"][name] if name else node
+    return part
+
+
+def _holds(node: Node, value: Any) -> bool:
+    """Whether a value is of the kind that a part of the schema knows: by its ``name``."""
+    known = node["if"]["properties"]["name"]["const"]
+    return isinstance(value, dict) and value.get("name") == known
