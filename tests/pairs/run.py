@@ -20,7 +20,8 @@ from pathlib import Path
 from repro_audit import audit, load
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment
-from repro_audit.repeat.launching import launch, log_tail
+from repro_audit.repeat.executors.supervised import SupervisedProcess
+from repro_audit.repeat.folders import log_tail
 from repro_audit.trace import find_trace
 
 MODELS = Path(__file__).with_name("models.py")
@@ -66,14 +67,13 @@ def pair(job: tuple[Path, str]) -> tuple[str, str]:
     for name in ("first", "second"):
         paths.append(folder / name / "manifest.json")
         paths[-1].parent.mkdir(parents=True)
-        ended = launch(
+        with SupervisedProcess(
             [sys.executable, str(MODELS), kind],
             environment=clean_environment(Request(manifest=str(paths[-1]))),
             folder=Path.cwd(),
             log=folder / f"{name}.txt",
-            timeout_s=600,
-            tick=lambda _: None,
-        )
+        ) as process:
+            ended = process.follow(lambda _: None, timeout_s=600)
         if ended.exit_code:
             return kind, f"exit {ended.exit_code}: {log_tail(folder / f'{name}.txt', 1)}"
     manifests = [load(path) for path in paths]

@@ -39,80 +39,6 @@ def found(said: Any) -> set[str]:
     return {name for name, verdict in verdicts(said).items() if verdict == "changes the run"}
 
 
-def test_a_run_that_nothing_changes_takes_one_more(vary: Any) -> None:
-    """In it everything is varied, and the run says so."""
-    done, said = vary("none")
-    assert done.returncode == 0, done.stderr
-    assert verdicts(said) == dict.fromkeys(FACTORS, "no effect seen")
-    assert [run["name"] for run in said["runs"]] == ["run-1", "run-2", "control", "vary-all"]
-    assert said["envelope"]["runs"] == 1
-    for item in said["envelope"]["factors"]:
-        assert item["expected"] != item["actual"], item["name"]
-
-
-@pytest.mark.parametrize("name", ["threads", "op-determinism", "hash-seed", "timezone", "cwd"])
-def test_the_one_factor_that_changes_a_run_is_found(vary: Any, name: str) -> None:
-    """In fewer runs than one for each factor."""
-    done, said = vary(name)
-    assert done.returncode == 0, done.stderr
-    assert found(said) == {name}
-    assert said["envelope"]["complete"] is True
-    assert said["envelope"]["runs"] < len(FACTORS)
-    (factor,) = (item for item in said["envelope"]["factors"] if item["name"] == name)
-    assert "epoch 1" in factor["first_difference"]
-    assert factor["run"] == f"vary-{name}"
-
-
-def test_in_groups_the_same_factors_are_found_as_one_at_a_time(vary: Any) -> None:
-    """Whatever the groups hold; the runs are fewer."""
-    sensitivities = "threads,isa,file-order,locale"
-    _, grouped = vary(sensitivities)
-    _, singly = vary(sensitivities, "--singly")
-    assert found(grouped) == found(singly) == set(sensitivities.split(","))
-    # And one in which nothing is varied, since something was found.
-    assert singly["envelope"]["runs"] == len(FACTORS) + 1
-
-
-def test_a_factor_that_another_hides_is_found_in_company(vary: Any) -> None:
-    """XLA, which op determinism refuses: the run of all others is not that of all."""
-    done, said = vary("threads,op-determinism,jit:op-determinism")
-    assert found(said) == {"threads", "op-determinism", "jit"}
-    (jit,) = (item for item in said["envelope"]["factors"] if item["name"] == "jit")
-    assert jit["reason"] == "seen only together with threads, op-determinism"
-    assert jit["run"] == "vary-conditional"
-    assert "Together those found give the bits" in done.stdout
-
-
-def test_alone_it_is_not_varied_and_what_hides_it_is_said(vary: Any) -> None:
-    """What was not in force is not cleared."""
-    done, said = vary("jit:op-determinism", factors="jit")
-    assert verdicts(said) == {"jit": "not varied"}
-    (jit,) = said["envelope"]["factors"]
-    assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
-    assert "may be hidden: op determinism refuses XLA" in done.stdout
-
-
-def test_a_factor_that_the_script_pins_is_not_varied(vary: Any) -> None:
-    """No run is made for it."""
-    _, said = vary("pins", factors="threads")
-    (threads,) = said["envelope"]["factors"]
-    assert (threads["verdict"], threads["run"]) == ("not varied", None)
-    assert threads["reason"] == "the script pins 2 itself"
-    assert said["envelope"]["runs"] == 0
-
-
-def test_a_factor_under_which_the_script_fails_is_not_varied(vary: Any) -> None:
-    """And keeps none of the others from being decided."""
-    done, said = vary("fails:cwd,onednn")
-    assert done.returncode == 0, done.stderr
-    assert found(said) == {"onednn"}
-    (cwd,) = (item for item in said["envelope"]["factors"] if item["name"] == "cwd")
-    assert cwd["verdict"] == "not varied"
-    assert cwd["reason"] == "the run fails under it: vary-cwd ended with exit code 1"
-    assert verdicts(said)["locale"] == "no effect seen"
-    assert said["envelope"]["complete"] is None
-
-
 def test_runs_that_differ_by_themselves_are_not_varied(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:
@@ -180,17 +106,6 @@ def test_several_runs_at_a_time_find_the_same(vary: Any) -> None:
     _, jobs = vary("threads,timezone", "--jobs", "2")
     assert found(alone) == found(jobs) == {"threads", "timezone"}
     assert verdicts(alone) == verdicts(jobs)
-
-
-def test_a_run_that_differs_by_itself_now_and_then_blames_no_factor(vary: Any) -> None:
-    """A last run in which nothing is varied shows it."""
-    done, said = vary("late", factors="timezone,locale")
-    assert done.returncode == 0, done.stderr
-    assert found(said) == set()
-    for item in said["envelope"]["factors"]:
-        assert item["reason"].startswith("the run differs by itself")
-    assert said["runs"][-1]["name"] == "vary-nothing"
-    assert "a race, perhaps" in done.stdout
 
 
 def test_a_copy_is_one_where_the_folder_is_varied_too(

@@ -304,7 +304,7 @@ def waiting(command: list[str], environment: dict[str, str], tmp_path: Path) -> 
     yield start
     for process in started:
         if process.poll() is None:
-            process.kill()
+            process.terminate()  # which ends the script, too
         process.communicate()
 
 

@@ -32,7 +32,8 @@ state = {
     "isa": variables.get("ONEDNN_MAX_CPU_ISA", "Intel AVX-512"),
     "op-determinism": op_determinism,
     "jit": bool(request["jit"]) and not op_determinism,
-    "hash-seed": hex(hash("a set of strings") & (2**64 - 1)),
+    # As hash("a set of strings") is, which one process cannot change.
+    "hash-seed": "0x" + hashlib.sha256(variables["PYTHONHASHSEED"].encode()).hexdigest()[:16],
     "file-order": {None: None, False: "system", True: "reversed"}[request["reverse_folders"]],
     "timezone": variables.get("TZ", "UTC"),
     "locale": variables.get("LC_ALL", "C.UTF-8"),

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["Forked", "Server"]
 
-_TIMEOUT_S = 600
+_TIMEOUT_S = 3600
 _LOOK_S = 0.02
 _CLIENT = '''#!{python} -IS
 """Stands for Python: has its arguments run by a process that has imported Keras."""

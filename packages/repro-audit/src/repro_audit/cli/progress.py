@@ -16,7 +16,7 @@ from repro_audit.wording import counted
 
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest
-    from repro_audit.repeat.launching import Ended
+    from repro_audit.repeat.executors import Ended
 
 __all__ = ["Progress"]
 

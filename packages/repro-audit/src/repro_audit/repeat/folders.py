@@ -19,6 +19,7 @@ __all__ = [
     "LOG",
     "MANIFEST",
     "WORKING_DIRECTORIES",
+    "log_tail",
     "prepared_directory",
     "snapshot",
     "working_directory",
@@ -33,6 +34,7 @@ _OURS = re.compile(
 _NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
 _MOST_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20
+_TAIL_BYTES = 64 * 1024
 
 
 @contextlib.contextmanager
@@ -169,3 +171,21 @@ def snapshot(folder: Path, directory: Path) -> dict[str, tuple[int, int]]:
         if len(files) > _MOST_FILES:
             break
     return files
+
+
+def log_tail(log: Path, lines: int = 20) -> list[str]:
+    """Return the last lines of a log, safe to print.
+
+    Args:
+        log: The log of a run.
+        lines: How many, at most.
+    """
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    # A progress bar rewrites its line by carriage returns: the last state counts.
+    return [printable(line.rpartition("\r")[2]) for line in text.rstrip().split("\n")[-lines:]]

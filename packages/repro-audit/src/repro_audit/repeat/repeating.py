@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from repro_audit.audit import Audit
 from repro_audit.audit.serializing import serialize
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
+from repro_audit.repeat.executors import Executor, LocalExecutor
 from repro_audit.repeat.factors import combine, watching
-from repro_audit.repeat.folders import AUDIT, prepared_directory
+from repro_audit.repeat.folders import AUDIT, log_tail, prepared_directory
 from repro_audit.repeat.judging import GOOD, judge, with_apart
-from repro_audit.repeat.launching import log_tail
 from repro_audit.repeat.plan import BARE, CONTROL, Plan, Setting
 from repro_audit.repeat.running import Observer, Runner
 from repro_audit.repeat.spreading import spread
@@ -36,7 +37,7 @@ class Repeated:
     log_tail: tuple[str, ...] = ()
 
 
-def repeat(plan: Plan, observer: Observer) -> Repeated:
+def repeat(plan: Plan, observer: Observer, executor: Executor[Any] | None = None) -> Repeated:
     """Run a script in clean processes, then once with a flipped bit, and audit it all.
 
     Runs stop at the first that fails; what has ended is kept. ``audit.json`` is written beside
@@ -45,18 +46,21 @@ def repeat(plan: Plan, observer: Observer) -> Repeated:
     Args:
         plan: What to repeat, and how.
         observer: Is told how far it has come.
+        executor: Executes the runs; None is this machine.
 
     Raises:
         RunError: A process cannot be started, or the directory is not one of a repeat.
         OutputError: The directory cannot be written.
     """
     with prepared_directory(plan.directory):
-        return _repeat(plan, observer)
+        local = LocalExecutor(
+            slots=plan.jobs, folder_kind=plan.folder_kind, directory=plan.directory
+        )
+        return _repeat(plan, Runner(plan, observer, local if executor is None else executor))
 
 
-def _repeat(plan: Plan, observer: Observer) -> Repeated:
+def _repeat(plan: Plan, runner: Runner) -> Repeated:
     """Do it in a directory that is this repeat's."""
-    runner = Runner(plan, observer)
     settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
     settings += [CONTROL, *([BARE] if plan.bare else [])]
     runner.run([_watched(plan, setting) for setting in settings])

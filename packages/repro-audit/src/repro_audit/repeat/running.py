@@ -1,16 +1,14 @@
-"""Run a plan's script in clean processes, one or several at a time."""
+"""Have a plan's script run in clean processes, one or several at a time."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from repro_audit.audit import RunSummary
 from repro_audit.errors import ManifestError, ReproAuditError
@@ -18,9 +16,8 @@ from repro_audit.manifest import Manifest
 from repro_audit.recording.launcher import how_it_ended, python_command, settle
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment, variables_set
-from repro_audit.repeat.folders import FILES, LOG, MANIFEST, snapshot, working_directory
-from repro_audit.repeat.launching import Ended, launch
-from repro_audit.repeat.loading import machine_busy
+from repro_audit.repeat.executors import Ended, Executor, PreparedRun
+from repro_audit.repeat.folders import FILES, LOG, MANIFEST
 from repro_audit.repeat.plan import Plan, Setting
 from repro_audit.repeat.shared_files import Used, read_used
 from repro_audit.trace import Trace, find_trace
@@ -96,16 +93,14 @@ class Done:
 
 
 class Runner:
-    """Runs settings of a plan, at most as many at a time as it says."""
+    """Runs settings of a plan, at most as many at a time as its executor executes."""
 
-    def __init__(self, plan: Plan, observer: Observer) -> None:
+    def __init__(self, plan: Plan, observer: Observer, executor: Executor[Any]) -> None:
         self._plan = plan
         self._observer = observer
+        self._executor = executor
         self._stop = threading.Event()
-        self._slots: SimpleQueue[int] = SimpleQueue()
-        for slot in range(plan.jobs):
-            self._slots.put(slot)
-        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._jobs: list[Any] = []
         self._order: list[str] = []
         self._began = time.time()
         self.done: list[Done] = []
@@ -143,62 +138,36 @@ class Runner:
             return sorted(ran, key=lambda done: settings.index(done.setting))
 
         self._order += [setting.name for setting in settings]
-        with ThreadPoolExecutor(self._plan.jobs) as workers:
+        with ThreadPoolExecutor(self._executor.slots) as workers:
             futures: list[Future[Done | None]] = [workers.submit(one, item) for item in settings]
             try:
                 ran = [done for future in futures if (done := future.result()) is not None]
             except BaseException:
                 # Ends the processes: the workers must not outlive them.
                 self._stop.set()
+                for job in list(self._jobs):
+                    self._executor.cancel(job)
                 raise
         self.done.sort(key=lambda done: self._order.index(done.name))
         return ran
 
     def _run(self, setting: Setting) -> Done:
-        """Start one run and wait for it."""
-        plan = self._plan
-        own = (plan.directory / setting.name).resolve()
+        """Have one run executed, and read what it leaves."""
+        own = (self._plan.directory / setting.name).resolve()
         own.mkdir()
-        fields = {"trace": plan.trace, **setting.request}
         files = own / FILES
-        request = Request(
-            manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
-        )
-        target = list(plan.target)
-        if not plan.module:
-            target[0] = str(Path(target[0]).resolve()) if self._moves(setting) else target[0]
         self._observer.begins(setting.name, self._expected(setting))
-        slot = self._slots.get()
-        try:
-            with (
-                working_directory(
-                    plan.folder_kind,
-                    plan.directory,
-                    elsewhere=setting.elsewhere,
-                ) as folder,
-                machine_busy(on=setting.load) as load,
-            ):
-                before = {} if self._moves(setting) else snapshot(folder, plan.directory)
-                ended = launch(
-                    python_command(target, module=plan.module),
-                    environment=self._environment(setting, request),
-                    folder=folder,
-                    log=own / LOG,
-                    timeout_s=plan.timeout_s,
-                    tick=lambda seconds: self._observer.elapsed(setting.name, seconds),
-                    stop=self._stop,
-                    cores=self._cores_of(slot),
-                    aside=[str(folder / path) for path in setting.aside],
-                    needed=() if plan.module else target[:1],
-                )
-                load_s = load()
-                after = {} if self._moves(setting) else snapshot(folder, plan.directory)
-        finally:
-            self._slots.put(slot)
-        left = [path for path in after if after[path] != before.get(path)]
-        used = read_used(files, left, plan.directory, self._began)
+        job = self._executor.submit(self._prepared(setting, own, files))
+        self._jobs.append(job)
+        if self._stop.is_set():
+            self._executor.cancel(job)
+        ended = self._executor.follow(
+            job, lambda seconds: self._observer.elapsed(setting.name, seconds)
+        )
+        evidence = self._executor.fetch(job)
+        used = read_used(files, evidence.left, self._plan.directory, self._began)
         files.unlink(missing_ok=True)  # it names files of the whole machine
-        manifest, problem = _read(own / MANIFEST, setting, ended, plan.timeout_s)
+        manifest, problem = _read(own / MANIFEST, setting, ended, self._plan.timeout_s)
         self._observer.ended(setting.name, ended, manifest)
         return Done(
             setting=setting,
@@ -207,24 +176,37 @@ class Runner:
             manifest=manifest,
             problem=problem,
             used=used,
-            load_s=load_s,
+            load_s=evidence.load_s,
         )
 
-    def _moves(self, setting: Setting) -> bool:
-        """Whether a run starts in another folder than this one."""
-        return setting.elsewhere or self._plan.folder_kind != "here"
+    def _prepared(self, setting: Setting, own: Path, files: Path) -> PreparedRun:
+        """Return a run of one setting, ready to start.
 
-    def _environment(self, setting: Setting, request: Request) -> dict[str, str]:
-        changes = {**variables_set(self._plan), **setting.environment}
-        return clean_environment(request, self._plan.pass_environment, changes)
-
-    def _cores_of(self, slot: int) -> list[int] | None:
-        """Return the cores of one of the runs at a time: its own, so that none disturbs another."""
-        if self._plan.jobs == 1 or not self._cores:
-            return None
-        size = max(1, len(self._cores) // self._plan.jobs)
-        first = slot * size % len(self._cores)
-        return self._cores[first : first + size]
+        Args:
+            setting: How it differs from the others.
+            own: Folder of its evidence.
+            files: Takes the names of the files that it reads.
+        """
+        plan = self._plan
+        fields = {"trace": plan.trace, **setting.request}
+        request = Request(
+            manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
+        )
+        target = list(plan.target)
+        if not plan.module and (setting.elsewhere or plan.folder_kind != "here"):
+            target[0] = str(Path(target[0]).resolve())
+        changes = {**variables_set(plan), **setting.environment}
+        return PreparedRun(
+            name=setting.name,
+            command=python_command(target, module=plan.module),
+            environment=clean_environment(request, plan.pass_environment, changes),
+            evidence=own,
+            elsewhere=setting.elsewhere,
+            load=setting.load,
+            aside=setting.aside,
+            needed=() if plan.module else target[:1],
+            timeout_s=plan.timeout_s,
+        )
 
     def _expected(self, setting: Setting) -> float | None:
         """Guess how long a run takes: as the last one; a control run, one epoch of it."""
