@@ -1,6 +1,7 @@
 """What can be run: `nox --list` names it, `nox -s NAME` does it."""
 
 import json
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -72,8 +73,10 @@ def tests(session: nox.Session) -> None:
     # The module of that folder is for Python to import as it starts, and for nobody else.
     doctests = "--doctest-modules", "--ignore-glob=/*/recording/startup/*"
     session.run("pytest", "--quiet", *doctests, "--pyargs", "repro_audit", "digits")
-    # Each file on one worker: what its tests share is trained once.
-    shared = "--numprocesses=logical", "--maxprocesses=8", "--dist=loadfile"
+    # Each file on one worker: what its tests share is trained once. One worker more than cores:
+    # much of a test is waiting.
+    workers = str(min((os.cpu_count() or 1) + 1, 8))
+    shared = "--numprocesses", workers, "--dist=loadfile", "--no-loadscope-reorder"
     session.run("pytest", *shared, *session.posargs)
 
 

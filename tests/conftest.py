@@ -82,6 +82,16 @@ def contradicted(table: Table) -> Callable[[str, Iterable[Path]], list[str]]:
     return audited
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left alone with one."""
+
+    def minutes(item: pytest.Item) -> int:
+        mark = item.get_closest_marker("minutes")
+        return 0 if mark is None else int(mark.args[0])
+
+    items.sort(key=minutes, reverse=True)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the tables of a worker on to the process that prints."""
     output = getattr(session.config, "workeroutput", None)

@@ -18,6 +18,8 @@ from papers import add, bomb, changed, drawn, packed_structure, packed_table, pl
 
 from repro_audit.publish.attachments import unpack
 
+pytestmark = pytest.mark.minutes(3)
+
 MANIFEST = EXAMPLES / "threads-2.json"
 GIB = 2**30
 

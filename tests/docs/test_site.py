@@ -30,6 +30,8 @@ from repro_audit.compare.kinds import KINDS
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit_schemas import NAMES, schema
 
+pytestmark = pytest.mark.minutes(2)
+
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 SECONDS = 300

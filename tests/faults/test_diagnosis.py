@@ -16,7 +16,7 @@ from repro_audit import audit, load
 from repro_audit.compare import Cause, Comparison
 from repro_audit.trace import find_trace
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(4)]
 
 NAMED_FIRST = 13
 CANDIDATES = 3

@@ -14,6 +14,8 @@ import pytest
 from manifests import ROOT
 from papers import drawn, pictures
 
+pytestmark = pytest.mark.minutes(2)
+
 LEFT = shutil.ignore_patterns(".git", ".nox", ".venv", "build", ".*_cache", "__pycache__")
 PAPER = r"""\documentclass{article}
 \begin{document}

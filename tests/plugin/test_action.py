@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+pytestmark = pytest.mark.minutes(2)
+
 ACTION = Path(__file__).parents[2] / "action.yml"
 # As GitHub's runner starts a step whose shell is bash.
 BASH = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]

@@ -19,6 +19,8 @@ import pytest
 from repro_audit.pytest_plugin import AssertRepeats
 from repro_audit.repeat import Plan
 
+pytestmark = pytest.mark.minutes(3)
+
 Session = Callable[..., pytest.RunResult]
 TEST = """
 def test_training_repeats(assert_repeats):

@@ -10,7 +10,7 @@ import pytest
 import repro_audit
 from repro_audit.trace import Rows, find_trace
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import repro_audit
 from repro_audit.trace import Rows, find_trace
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(7)]
 
 MODELS = re.findall(
     r'^@model\("([^"]+)"\)\ndef (\w+)',

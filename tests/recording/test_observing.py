@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
 CASES = re.findall(
     r"^@case\ndef (\w+)",

@@ -12,7 +12,7 @@ import pytest
 import repro_audit
 from repro_audit.manifest import Manifest
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
 SCRIPT = "pipelines.py"
 SEVERAL_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1

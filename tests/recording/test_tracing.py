@@ -12,7 +12,7 @@ import pytest
 import repro_audit
 from repro_audit.trace import Probe, Rows, Trace, find_trace
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
 SCRIPT = (Path(__file__).parent / "scripts/recording_cases.py").read_text(encoding="utf-8")
 CASES = re.findall(r"^@case\ndef (\w+)", SCRIPT, re.MULTILINE)

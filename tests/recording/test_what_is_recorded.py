@@ -11,7 +11,7 @@ import repro_audit
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
 PUBLISHED = {
     "RandomNormal": 0.000790853810030967,

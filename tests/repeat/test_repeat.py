@@ -16,6 +16,8 @@ import pytest
 
 import repro_audit
 
+pytestmark = pytest.mark.minutes(2)
+
 
 def audit_of(folder: Path) -> Any:
     return json.loads((folder / "out/audit.json").read_text(encoding="utf-8"))

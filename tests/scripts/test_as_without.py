@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.minutes(2)
+
 SEES = {
     "its arguments": "import sys; print(sys.argv, sys.orig_argv)",
     "its name and file": "print(__name__, __file__, __package__, __spec__, __cached__, __doc__)",

@@ -24,7 +24,7 @@ from repro_audit.recording.launcher import recording_environment
 from repro_audit.recording.request import Request
 from repro_audit.trace import find_trace
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(5)]
 
 CASES = Path(__file__).parent / "cases"
 SEED = 7

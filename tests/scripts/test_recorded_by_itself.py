@@ -12,7 +12,7 @@ import pytest
 
 import repro_audit
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
 SCRIPT = """
 import json, os, sys

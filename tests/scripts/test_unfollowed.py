@@ -17,7 +17,7 @@ from repro_audit.manifest import Manifest
 from repro_audit.recording.launcher import recording_environment
 from repro_audit.recording.request import Request
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
 SCRIPT = Path(__file__).parent / "unfollowed.py"
 WITHOUT_AN_OPTIMIZER = "trained without an optimizer of Keras 3"

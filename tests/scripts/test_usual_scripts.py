@@ -16,7 +16,7 @@ from forking import Server
 import repro_audit
 from repro_audit.manifest import Manifest
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
 
 class Case(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
 FINAL_WEIGHTS = """
 import contextlib, hashlib, sys
