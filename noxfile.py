@@ -204,7 +204,8 @@ def summary_lines() -> Iterator[str]:
         yield (
             f"{path.parent.name:<12}  {audit['verdict']:<12}  "
             f"{len(runs)} runs, {runs[0]['steps']} steps  "
-            f"control: {'caught' if control else 'NOT CAUGHT'}  evidence: {audit['evidence']}"
+            f"positive control: {'caught' if control else 'NOT CAUGHT'}  "
+            f"evidence: {audit['evidence']}"
         )
 
 

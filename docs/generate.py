@@ -42,7 +42,7 @@ error.""",
     "schema": """\
 `[*]` stands for each element of an array, `.*` for each value of an object whose names are free.
 `repro-audit schema {name}` prints the schema that this page is made from.""",
-    "manifest-2": """\
+    "manifest": """\
 `repro-audit record` and `repro_audit.record` write one manifest a run, JSON in UTF-8. A header says
 what the run is and what is missing. Then come three parts: outcomes must match, conditions explain
 a mismatch, and information is never compared.
@@ -52,11 +52,11 @@ strings: every number survives bit for bit. The digest is the SHA-256 of the can
 (RFC 8785) of all else. It detects damage, not fabrication.
 
 Every field below is in every manifest that this release writes. Manifests of earlier and of later
-releases are read as well: [the format](format.md) says how.""",
-    "audit-1": """\
+releases are read as well: [the format](../format.md) says how.""",
+    "audit": """\
 `repro-audit FILE… --format json` writes an audit, and `repro-audit repeat` leaves one as
 `audit.json`. It holds all that the other formats show. Every field is in every file.""",
-    "checklist-1": """\
+    "checklist": """\
 `repro-audit checklist --for NAME FILE --format json` writes a checklist as one manifest answers
 it.""",
 }
@@ -124,7 +124,7 @@ def schema_page(name: str) -> str:
     document = schema(name)
     parts = [
         f"# {name.rpartition('-')[0].capitalize()}",
-        INTRODUCTIONS[name],
+        INTRODUCTIONS[name.rpartition("-")[0]],
         INTRODUCTIONS["schema"].format(name=name),
         *_sections(document, document, "$", 1),
     ]

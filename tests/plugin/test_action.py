@@ -192,7 +192,7 @@ def test_training_that_repeats_passes_and_training_that_is_not_seeded_fails(
         assert step.exit_code == code, step.log
         assert step.outputs == {"verdict": verdict, "exit-code": str(code)}
         assert step.summary.startswith(f"## repro-audit: {verdict}\n")
-    assert "Control run: caught" in seeded.summary
+    assert "Positive control: caught" in seeded.summary
     assert "**Where:** initial weights" in unseeded.summary
     assert "set_random_seed" in unseeded.summary
     assert (tmp_path / "unseeded/repro-audit/run-2/manifest.json").exists()

@@ -69,7 +69,7 @@ def loaded(code: str) -> set[str]:
 
 @pytest.mark.keras
 def test_a_script_that_repeats_passes(session: Session, trained: Path) -> None:
-    """The audit is returned: identical, by two runs and a control run that was caught."""
+    """The audit is returned: identical, by two runs and a positive control that was caught."""
     done = session(
         "def test_it(assert_repeats):\n"
         f"    audit = assert_repeats({str(trained)!r}, 'seeded', jobs=2)\n"
@@ -199,7 +199,7 @@ def test_a_call_takes_the_defaults_of_a_plan() -> None:
     }
     fields = dataclasses.fields(Plan)
     defaults = {field.name: field.default for field in fields}
-    experiments = {"vary", "singly", "suspicion", "spread"}
+    experiments = {"vary", "one_at_a_time", "suspicion", "spread"}
     assert options == {
         name: value
         for name, value in defaults.items()

@@ -145,15 +145,15 @@ def test_a_directory_with_foreign_files_is_refused(
 def test_files_that_a_run_leaves_for_the_next_are_reported(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:
-    """Shared state is named in the audit and the report; without any, neither says so."""
+    """A file shared between runs is named in audit and report; without any, neither says so."""
     done = repeat("-d", "out", stand_in, example, "leave", cwd=tmp_path)
     assert done.returncode == 0
-    (file,) = audit_of(tmp_path)["shared_state"]
+    (file,) = audit_of(tmp_path)["shared_files"]
     assert file == {"path": "left-behind.txt", "left_by": "run-1", "read_by": []}
     assert "left-behind.txt" in done.stdout
     (tmp_path / "left-behind.txt").unlink()
     assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
-    assert audit_of(tmp_path)["shared_state"] == []
+    assert audit_of(tmp_path)["shared_files"] == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_runs_start_in_the_folder_that_was_asked_for(
         said = json.loads((tmp_path / f"out/{run}/said.json").read_text(encoding="utf-8"))
         assert said["here"] == sorted({*seen, "left-behind.txt"})
     assert (tmp_path / "left-behind.txt").exists() is (kind == "here")
-    left = [file["path"] for file in audit_of(tmp_path)["shared_state"]]
+    left = [file["path"] for file in audit_of(tmp_path)["shared_files"]]
     assert left == (["left-behind.txt"] if kind == "here" else [])
 
 

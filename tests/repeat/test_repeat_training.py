@@ -98,7 +98,7 @@ def test_two_runs_at_a_time_have_the_bits_of_one(repeated: Any) -> None:
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "rnn_dropout", "seeded"])
 def test_a_controlled_trainer_repeats(repeated: Any, name: str) -> None:
-    """Exit 0: identical, and the control run was caught."""
+    """Exit 0: identical, and the positive control was caught."""
     done, folder = repeated[name]
     assert done.returncode == 0, done.stderr
     said = audit_of(folder)
@@ -118,7 +118,7 @@ def test_a_controlled_trainer_repeats(repeated: Any, name: str) -> None:
     ],
 )
 def test_two_runs_leave_traces_of_the_same_bytes(repeated: Any, name: str, seen: str) -> None:
-    """And the control run, in which one bit was flipped, leaves another beginning."""
+    """And the positive control, in which one bit was flipped, leaves another beginning."""
     _, folder = repeated[name]
     first, second, control = (
         (folder / f"out/{run}/manifest.trace").read_bytes() for run in ("run-1", "run-2", "control")
@@ -131,7 +131,7 @@ def test_two_runs_leave_traces_of_the_same_bytes(repeated: Any, name: str, seen:
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "seeded"])
 def test_the_manifests_that_are_left_can_be_audited_again(repeated: Any, name: str) -> None:
-    """What repeat said follows from the files alone, and a control run is no evidence."""
+    """What repeat said follows from the files alone, and a positive control is no evidence."""
     _, folder = repeated[name]
     runs = {
         run: repro_audit.load(folder / f"out/{run}/manifest.json")
@@ -140,9 +140,12 @@ def test_the_manifests_that_are_left_can_be_audited_again(repeated: Any, name: s
     assert repro_audit.compare(runs["run-1"], runs["run-2"]).verdict == "identical"
     assert repro_audit.compare(runs["run-1"], runs["control"]).verdict != "identical"
     assert runs["run-1"].run_id != runs["run-2"].run_id
-    assert (runs["run-1"].control_run, runs["control"].control_run is None) == (None, False)
-    assert runs["control"].control_run is not None
-    assert runs["control"].control_run.step == 1
+    assert (runs["run-1"].positive_control, runs["control"].positive_control is None) == (
+        None,
+        False,
+    )
+    assert runs["control"].positive_control is not None
+    assert runs["control"].positive_control.step == 1
 
 
 def test_the_control_run_stops_after_its_first_epoch(repeated: Any) -> None:
@@ -185,7 +188,7 @@ def test_runs_that_read_what_another_left_are_no_evidence(
     """An unseeded script that begins from the first run's weights is not passed as identical."""
     said = refused(repeated, f"checkpoint {how}")
     assert said["reason"].startswith(f"run-2 read {file}, which run-1 left")
-    (shared,) = (item for item in said["shared_state"] if item["path"] == file)
+    (shared,) = (item for item in said["shared_files"] if item["path"] == file)
     assert shared == {"path": file, "left_by": "run-1", "read_by": ["run-2", "control"]}
 
 
@@ -195,7 +198,7 @@ def test_a_file_that_each_run_writes_before_it_reads_it_is_harmless(repeated: An
     assert done.returncode == 0, done.stderr
     said = audit_of(folder)
     assert said["verdict"] == "identical"
-    assert said["shared_state"] == [{"path": "begin.weights.h5", "left_by": "run-1", "read_by": []}]
+    assert said["shared_files"] == [{"path": "begin.weights.h5", "left_by": "run-1", "read_by": []}]
     assert "None of them was seen" in done.stdout
 
 
@@ -224,7 +227,7 @@ def test_what_a_run_makes_itself_is_no_shared_state(repeated: Any) -> None:
     assert done.returncode == 0, done.stderr
     said = audit_of(folder)
     assert said["verdict"] == "identical"
-    assert {file["path"]: file["read_by"] for file in said["shared_state"]} == {
+    assert {file["path"]: file["read_by"] for file in said["shared_files"]} == {
         "results.npz": [],
         "staged.npy": [],
     }

@@ -86,7 +86,7 @@ def test_a_cache_that_was_there_before_the_first_run_is_data_like_any_other(
     """The negative: what no run has made is shared by all, and stays as it is."""
     cache.write_text("data", encoding="utf-8")
     done, said = caching("descriptor")
-    assert (done.returncode, said["shared_state"]) == (0, [])
+    assert (done.returncode, said["shared_files"]) == (0, [])
 
 
 @pytest.mark.parametrize("way", ["descriptor", "read by a program"])

@@ -16,7 +16,7 @@ APP = ("-m", "mnist_cnn", "--epochs", "1", "--data")
 SOME = "threads", "op-determinism", "jit", "hash-seed"
 WAYS = {
     "grouped": ("--vary", "all"),
-    "singly": ("--vary", ",".join(SOME), "--singly"),
+    "one at a time": ("--vary", ",".join(SOME), "--one-at-a-time"),
     "spread": ("--spread", "2"),
 }
 
@@ -50,7 +50,7 @@ def found(said: Any) -> dict[str, str]:
     """Return the factors that change a run, and why only in company, if so."""
     return {
         item["name"]: item["reason"]
-        for item in said["envelope"]["factors"]
+        for item in said["sensitivity"]["factors"]
         if item["verdict"] == "changes the run"
     }
 
@@ -59,19 +59,19 @@ def test_in_groups_the_same_factors_are_found_as_one_at_a_time(varied: Any) -> N
     """In fewer runs; what acts only in company no run of one factor can show."""
     done, grouped = varied["grouped"]
     assert done.returncode == 0, done.stderr
-    _, singly = varied["singly"]
+    _, one_by_one = varied["one at a time"]
     alone = {name for name, reason in found(grouped).items() if not reason}
-    assert alone & set(SOME) == set(found(singly))
+    assert alone & set(SOME) == set(found(one_by_one))
     assert "threads" in alone
-    runs = grouped["envelope"]["runs"]
-    assert runs < len(grouped["envelope"]["factors"])
+    runs = grouped["sensitivity"]["runs"]
+    assert runs < len(grouped["sensitivity"]["factors"])
     assert f"{runs} runs beyond the repeat" in done.stdout
 
 
 def test_what_was_not_in_force_is_not_cleared(varied: Any) -> None:
     """Every factor without effect shows two states; the others say why they show none."""
-    for way in ("grouped", "singly"):
-        for item in varied[way][1]["envelope"]["factors"]:
+    for way in ("grouped", "one at a time"):
+        for item in varied[way][1]["sensitivity"]["factors"]:
             if item["verdict"] == "not varied":
                 assert item["reason"]
                 assert item["actual"] is None
@@ -82,13 +82,13 @@ def test_what_was_not_in_force_is_not_cleared(varied: Any) -> None:
 
 def test_op_determinism_hides_xla_and_is_said_to(varied: Any) -> None:
     """One at a time XLA is refused; together with the others it changes the run."""
-    _, singly = varied["singly"]
-    (jit,) = (item for item in singly["envelope"]["factors"] if item["name"] == "jit")
+    _, one_by_one = varied["one at a time"]
+    (jit,) = (item for item in one_by_one["sensitivity"]["factors"] if item["name"] == "jit")
     assert jit["verdict"] == "not varied"
     assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
     _, grouped = varied["grouped"]
     assert found(grouped)["jit"].startswith("seen only together with")
-    assert grouped["envelope"]["complete"] is True
+    assert grouped["sensitivity"]["complete"] is True
 
 
 def test_other_seeds_scatter_beside_a_verdict_that_is_identical(varied: Any) -> None:

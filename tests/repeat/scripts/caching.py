@@ -103,5 +103,7 @@ digests = outcomes.digests._replace(epochs=(digest,), trace=None, history=None)
 outcomes = outcomes._replace(fits=(first,), digests=digests, trace=None)
 manifest = manifest._replace(outcomes=outcomes, information=took)
 if request["flip"]:
-    manifest = manifest._replace(control_run=Flip(step=1, model=0, position=0, element=0, bit=11))
+    manifest = manifest._replace(
+        positive_control=Flip(step=1, model=0, position=0, element=0, bit=11)
+    )
 write(manifest, request["manifest"])

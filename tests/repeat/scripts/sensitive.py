@@ -33,7 +33,8 @@ state = {
     "op-determinism": op_determinism,
     "jit": bool(request["jit"]) and not op_determinism,
     # As hash("a set of strings") is, which one process cannot change.
-    "hash-seed": "0x" + hashlib.sha256(variables["PYTHONHASHSEED"].encode()).hexdigest()[:16],
+    "hash-seed": "0x"
+    + hashlib.sha256(variables.get("PYTHONHASHSEED", "").encode()).hexdigest()[:16],
     "file-order": {None: None, False: "system", True: "reversed"}[request["reverse_folders"]],
     "timezone": variables.get("TZ", "UTC"),
     "locale": variables.get("LC_ALL", "C.UTF-8"),
@@ -96,5 +97,7 @@ digests = outcomes.digests._replace(epochs=(digest,), trace=None, history=None)
 outcomes = outcomes._replace(fits=(first,), digests=digests, trace=None)
 manifest = manifest._replace(outcomes=outcomes)
 if request["flip"]:
-    manifest = manifest._replace(control_run=Flip(step=1, model=0, position=0, element=0, bit=11))
+    manifest = manifest._replace(
+        positive_control=Flip(step=1, model=0, position=0, element=0, bit=11)
+    )
 write(manifest, request["manifest"])

@@ -39,7 +39,9 @@ if request["flip"] or "other" in wishes:
     )
     manifest = manifest._replace(outcomes=outcomes)
 if request["flip"]:
-    manifest = manifest._replace(control_run=Flip(step=1, model=0, position=0, element=0, bit=11))
+    manifest = manifest._replace(
+        positive_control=Flip(step=1, model=0, position=0, element=0, bit=11)
+    )
 if "untrained" in wishes:
     manifest = manifest._replace(outcomes=Outcomes())
 if "leave" in wishes:

@@ -1,4 +1,4 @@
-"""Prove that a Keras training run repeats, check it, and find where two runs part and why.
+"""Prove that a Keras training run repeats, check it, and find where two runs diverge and why.
 
 >>> import repro_audit
 >>> manifest = repro_audit.load("examples/threads-2.json")  # doctest: +SKIP

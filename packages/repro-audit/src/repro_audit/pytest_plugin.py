@@ -61,7 +61,7 @@ class AssertRepeats:
         ignore_metrics: Sequence[str] = (),
         require: str = "weights",
         accept_partial: bool = False,
-        bare: bool = False,
+        check_recording: bool = False,
         jobs: int = 1,
     ) -> Audit:
         """Run a script again and again, and return the audit where the runs are the same.
@@ -84,7 +84,7 @@ class AssertRepeats:
             require: The least evidence: ``history``, ``weights`` or ``trace``.
             accept_partial: Whether agreement may rest on the part of the training that was
                 followed, where something was trained that was not.
-            bare: Whether to make one more run without any recording.
+            check_recording: Whether to make one more run without any recording.
             jobs: Runs at a time, each on cores of its own.
         """
         from repro_audit.audit import exit_code
@@ -104,7 +104,7 @@ class AssertRepeats:
             working_directory=cwd,
             pass_environment=_several(pass_env),
             trace=trace,
-            bare=bare,
+            check_recording=check_recording,
             jobs=jobs,
             rtol=rtol,
             atol=atol,

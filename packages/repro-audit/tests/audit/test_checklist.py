@@ -208,9 +208,9 @@ def test_a_run_that_is_not_complete_answers_nothing_about_outcomes(name, status)
 
 def test_a_control_run_answers_nothing_about_outcomes():
     flip = {"step": 1, "model": 0, "position": 0, "element": 0, "bit": 12}
-    item = items(changed(real(), {"control_run": flip}), "icml")["5.5"]
-    assert (item.status, item.paths) == (NONE, ("$.control_run",))
-    assert "control run" in item.left
+    item = items(changed(real(), {"positive_control": flip}), "icml")["5.5"]
+    assert (item.status, item.paths) == (NONE, ("$.positive_control",))
+    assert "positive control" in item.left
 
 
 def test_what_a_failed_run_was_controlled_with_is_still_recorded():

@@ -190,7 +190,7 @@ def test_what_decides_the_exit_code_is_said_first(render, printed, status, word)
 def test_an_audit_with_claims_is_valid_by_its_schema():
     claims = {"loss": "2.28", "lost": "1", "accuracy": (0.5,), "val_loss": float("nan")}
     result = json.loads(render_json(audit(record(document()), claims=claims)))
-    validator = jsonschema.Draft202012Validator(schema("audit-1"))
+    validator = jsonschema.Draft202012Validator(schema("audit-2"))
     validator.validate(result)
     result["claims"][0]["verdict"] = "close"
     assert not validator.is_valid(result)

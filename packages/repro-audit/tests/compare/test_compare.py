@@ -82,7 +82,7 @@ def test_their_traces_name_the_step_the_tensors_and_the_distance():
     assert (result.first_difference.kind, result.first_difference.step) == ("step", 1)
     assert result.trace.step.columns[0].name == "sequential/conv2d/kernel"
     assert result.trace.step.equal == ("batch", "random", "loss")
-    assert "never differs" in result.reason
+    assert "identical throughout" in result.reason
     assert result.trace.distances[0].median_ulps == 1
     assert result.causes[0].kind == "threads"
     assert "as other rounding is" in result.causes[0].reason
@@ -366,7 +366,7 @@ def test_a_resumed_run_is_compared_from_its_first_epoch_on():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"control_run": {"step": 1, "model": 0, "position": 0, "element": 0, "bit": 12}},
+        {"positive_control": {"step": 1, "model": 0, "position": 0, "element": 0, "bit": 12}},
         {"status": "running"},
         {"status": "failed"},
         {"outcomes/fits": []},

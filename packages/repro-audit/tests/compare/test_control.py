@@ -7,7 +7,7 @@ RUN = record(document())
 
 
 def control(changes):
-    return record(changed(rerun(control_run=FLIP), changes))
+    return record(changed(rerun(positive_control=FLIP), changes))
 
 
 AFTER = {"outcomes/fits/0/epochs/0": OTHER_DIGEST}

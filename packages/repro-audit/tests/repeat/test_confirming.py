@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from manifests import NAMES, changed, document, record, rerun
 
-from repro_audit.audit import Audit, Envelope, Factor, audit
+from repro_audit.audit import Audit, Factor, Sensitivity, audit
 from repro_audit.errors import RunError
 from repro_audit.repeat.confirming import confirm, suspicion
 
@@ -18,7 +18,7 @@ def suspected():
 
 def result(verdict="changes the run", where=None):
     factor = Factor("threads", verdict, "2", "1", "vary-threads", "", where)
-    return Audit("identical", "", "trace", (), envelope=Envelope((factor,), 1, None, ""))
+    return Audit("identical", "", "trace", (), sensitivity=Sensitivity((factor,), 1, None, ""))
 
 
 def test_the_first_cause_of_the_examples_is_the_thread_count():

@@ -46,7 +46,7 @@ def vary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def verdicts(said: Any) -> dict[str, str]:
-    return {item["name"]: item["verdict"] for item in said["envelope"]["factors"]}
+    return {item["name"]: item["verdict"] for item in said["sensitivity"]["factors"]}
 
 
 def found(said: Any) -> set[str]:
@@ -59,8 +59,8 @@ def test_a_run_that_nothing_changes_takes_one_more(vary: Any) -> None:
     assert code == 0
     assert verdicts(said) == dict.fromkeys(ALL, "no effect seen")
     assert [run["name"] for run in said["runs"]] == ["run-1", "run-2", "control", "vary-all"]
-    assert said["envelope"]["runs"] == 1
-    for item in said["envelope"]["factors"]:
+    assert said["sensitivity"]["runs"] == 1
+    for item in said["sensitivity"]["factors"]:
         assert item["expected"] != item["actual"], item["name"]
 
 
@@ -70,9 +70,9 @@ def test_the_one_factor_that_changes_a_run_is_found(vary: Any, name: str) -> Non
     code, said, _ = vary(name)
     assert code == 0
     assert found(said) == {name}
-    assert said["envelope"]["complete"] is True
-    assert said["envelope"]["runs"] < len(ALL)
-    (factor,) = (item for item in said["envelope"]["factors"] if item["name"] == name)
+    assert said["sensitivity"]["complete"] is True
+    assert said["sensitivity"]["runs"] < len(ALL)
+    (factor,) = (item for item in said["sensitivity"]["factors"] if item["name"] == name)
     assert "epoch 1" in factor["first_difference"]
     assert factor["run"] == f"vary-{name}"
 
@@ -81,17 +81,17 @@ def test_in_groups_the_same_factors_are_found_as_one_at_a_time(vary: Any) -> Non
     """Whatever the groups hold; the runs are fewer."""
     sensitivities = "threads,isa,file-order,locale"
     _, grouped, _ = vary(sensitivities)
-    _, singly, _ = vary(sensitivities, singly=True)
-    assert found(grouped) == found(singly) == set(sensitivities.split(","))
+    _, one_by_one, _ = vary(sensitivities, one_at_a_time=True)
+    assert found(grouped) == found(one_by_one) == set(sensitivities.split(","))
     # And one in which nothing is varied, since something was found.
-    assert singly["envelope"]["runs"] == len(ALL) + 1
+    assert one_by_one["sensitivity"]["runs"] == len(ALL) + 1
 
 
 def test_a_factor_that_another_hides_is_found_in_company(vary: Any) -> None:
     """XLA, which op determinism refuses: the run of all others is not that of all."""
     _, said, text = vary("threads,op-determinism,jit:op-determinism")
     assert found(said) == {"threads", "op-determinism", "jit"}
-    (jit,) = (item for item in said["envelope"]["factors"] if item["name"] == "jit")
+    (jit,) = (item for item in said["sensitivity"]["factors"] if item["name"] == "jit")
     assert jit["reason"] == "seen only together with threads, op-determinism"
     assert jit["run"] == "vary-conditional"
     assert "Together those found give the bits" in text
@@ -101,7 +101,7 @@ def test_alone_it_is_not_varied_and_what_hides_it_is_said(vary: Any) -> None:
     """What was not in force is not cleared."""
     _, said, text = vary("jit:op-determinism", factors=["jit"])
     assert verdicts(said) == {"jit": "not varied"}
-    (jit,) = said["envelope"]["factors"]
+    (jit,) = said["sensitivity"]["factors"]
     assert jit["hidden_by"] == ["op determinism refuses XLA: vary both"]
     assert "may be hidden: op determinism refuses XLA" in text
 
@@ -109,10 +109,10 @@ def test_alone_it_is_not_varied_and_what_hides_it_is_said(vary: Any) -> None:
 def test_a_factor_that_the_script_pins_is_not_varied(vary: Any) -> None:
     """No run is made for it."""
     _, said, _ = vary("pins", factors=["threads"])
-    (threads,) = said["envelope"]["factors"]
+    (threads,) = said["sensitivity"]["factors"]
     assert (threads["verdict"], threads["run"]) == ("not varied", None)
     assert threads["reason"] == "the script pins 2 itself"
-    assert said["envelope"]["runs"] == 0
+    assert said["sensitivity"]["runs"] == 0
 
 
 def test_a_factor_under_which_the_script_fails_is_not_varied(vary: Any) -> None:
@@ -120,11 +120,11 @@ def test_a_factor_under_which_the_script_fails_is_not_varied(vary: Any) -> None:
     code, said, _ = vary("fails:cwd,onednn")
     assert code == 0
     assert found(said) == {"onednn"}
-    (cwd,) = (item for item in said["envelope"]["factors"] if item["name"] == "cwd")
+    (cwd,) = (item for item in said["sensitivity"]["factors"] if item["name"] == "cwd")
     assert cwd["verdict"] == "not varied"
     assert cwd["reason"] == "the run fails under it: vary-cwd ended with exit code 1"
     assert verdicts(said)["locale"] == "no effect seen"
-    assert said["envelope"]["complete"] is None
+    assert said["sensitivity"]["complete"] is None
 
 
 def test_a_run_that_differs_by_itself_now_and_then_blames_no_factor(vary: Any) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_differs_by_itself_now_and_then_blames_no_factor(vary: Any) -
     code, said, text = vary("late", factors=["timezone", "locale"])
     assert code == 0
     assert found(said) == set()
-    for item in said["envelope"]["factors"]:
+    for item in said["sensitivity"]["factors"]:
         assert item["reason"].startswith("the run differs by itself")
     assert said["runs"][-1]["name"] == "vary-nothing"
     assert "a race, perhaps" in text

@@ -1,4 +1,4 @@
-"""How an envelope, a spread and a confirmation are shown."""
+"""How the sensitivity, a spread and a confirmation are shown."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from manifests import changed, document, parted, record, rerun
 
 from repro_audit.audit import (
     Confirmation,
-    Envelope,
     Factor,
-    Observation,
+    RecordingCheck,
+    Sensitivity,
     SharedFile,
     Spread,
     SpreadMetric,
@@ -39,8 +39,8 @@ def shown(**extra):
 
 
 EVERYTHING = shown(
-    observer=Observation("none", "the same state"),
-    envelope=Envelope((CHANGES, HIDDEN), runs=3, complete=True, text=""),
+    recording_check=RecordingCheck("no", "the same state"),
+    sensitivity=Sensitivity((CHANGES, HIDDEN), runs=3, complete=True, text=""),
     spread=Spread(
         (812, None, 2**60),
         (
@@ -50,22 +50,22 @@ EVERYTHING = shown(
         "",
     ),
     confirmation=Confirmation("thread count", "threads", None, HOSTILE),
-    shared_state=(SharedFile(HOSTILE, "run-1", ("run-2",)),),
+    shared_files=(SharedFile(HOSTILE, "run-1", ("run-2",)),),
 )
 
 
 def test_json_is_valid_by_its_schema():
-    validator = jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY)
+    validator = jsonschema.Draft202012Validator(schema("audit-2"), registry=REGISTRY)
     value = json.loads(render_json(EVERYTHING))
     validator.validate(value)
-    value["envelope"]["factors"][0]["verdict"] = "perhaps"
+    value["sensitivity"]["factors"][0]["verdict"] = "perhaps"
     assert not validator.is_valid(value), "the negative"
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_of_a_page_is_wider_than_it_should_be(width):
-    text = render_text(shown(envelope=EVERYTHING.envelope), MANIFESTS, width=width)
-    lines = text.split("Envelope: ")[1].splitlines()[1:]
+    text = render_text(shown(sensitivity=EVERYTHING.sensitivity), MANIFESTS, width=width)
+    lines = text.split("Sensitivity: ")[1].splitlines()[1:]
     assert all(len(line) <= width for line in lines)
     together = " → ".join(STATES)
     beside = f"changes the run  {together}"
@@ -84,11 +84,11 @@ def test_what_a_stranger_wrote_is_shown_and_steers_nothing(render):
 @pytest.mark.parametrize("render", [render_text, render_markdown])
 def test_every_experiment_is_on_the_page(render):
     page = render(EVERYTHING, MANIFESTS)
-    for word in ("nvelope", "changes the run", "not varied", "op determinism", "pread", "812"):
+    for word in ("ensitivity", "changes the run", "not varied", "op determinism", "pread", "812"):
         assert word in page
     assert "1.0000, nan" in page
     bare = render(shown(), MANIFESTS)
-    assert "nvelope" not in bare
+    assert "ensitivity" not in bare
     assert "pread" not in bare
 
 

@@ -138,7 +138,10 @@ def test_a_thousand_epochs_and_ten_runs_stay_small():
         ("identical", ["every compared outcome", "No recorded condition differs"]),
         ("inconclusive", ["inconclusive", "failed"]),
         ("ten", ["3 groups of identical outcomes", "Each run against"]),
-        ("everything", ["Envelope", "Spread", "Shared state", "Experiment", "not decided"]),
+        (
+            "everything",
+            ["Sensitivity", "Spread", "Files shared between runs", "Experiment", "not decided"],
+        ),
     ],
 )
 def test_a_page_says_what_its_audit_says(name, said):

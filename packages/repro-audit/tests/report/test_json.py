@@ -8,7 +8,7 @@ from repro_audit.audit import audit
 from repro_audit.report.json import render_json
 from repro_audit_schemas import REGISTRY, schema
 
-VALIDATOR = jsonschema.Draft202012Validator(schema("audit-1"), registry=REGISTRY)
+VALIDATOR = jsonschema.Draft202012Validator(schema("audit-2"), registry=REGISTRY)
 CHANGES = {
     "nothing": {},
     "initial weights": {"outcomes/initial_weights/0/0/digest": OTHER_DIGEST},

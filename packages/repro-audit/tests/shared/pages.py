@@ -7,10 +7,10 @@ from manifests import EXAMPLES, changed, document, parted, record, rerun, run_id
 from repro_audit.audit import (
     Audit,
     Confirmation,
-    Envelope,
     Factor,
-    Observation,
+    RecordingCheck,
     RunSummary,
+    Sensitivity,
     SharedFile,
     Spread,
     SpreadMetric,
@@ -77,9 +77,9 @@ def everything(text: str) -> Page:
     result = result._replace(
         control=Control(caught=True, before="match", after="differ", text=text),
         runs=(RunSummary("run-1", 0, "complete", 63),),
-        shared_state=(SharedFile(text, "run-1", ("run-2",)),),
-        observer=Observation("none", text),
-        envelope=Envelope(factors, runs=3, complete=True, text=text),
+        shared_files=(SharedFile(text, "run-1", ("run-2",)),),
+        recording_check=RecordingCheck("no", text),
+        sensitivity=Sensitivity(factors, runs=3, complete=True, text=text),
         spread=spread,
         confirmation=Confirmation(text, "threads", None, text),
     )

@@ -227,7 +227,7 @@ TABLE = {
     "RA502": (missing("$.outcomes.final_state"), missing("$.conditions.seeds.numpy")),
     "RA503": ({"outcomes/fits/0/epochs/0": None}, {"outcomes/initial_weights": [None]}),
     "RA504": (missing("$.conditions.packages"), missing("$.conditions.packages.requirements")),
-    "RA505": ({"control_run": FLIP}, {"control_run": None}),
+    "RA505": ({"positive_control": FLIP}, {"positive_control": None}),
     "RA506": (missing("$.rank", UNRECORDED), missing("$.rank")),
     "RA507": (missing("$.later", NOT_UNDERSTOOD), missing("$.later", UNRECORDED)),
     "RA601": (

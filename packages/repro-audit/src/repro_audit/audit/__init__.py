@@ -5,12 +5,12 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 """
 
 from repro_audit.audit.claims import Claim, claims_verdict, load_claims
-from repro_audit.audit.experiments import Confirmation, Envelope, Factor, Spread, SpreadMetric
+from repro_audit.audit.experiments import Confirmation, Factor, Sensitivity, Spread, SpreadMetric
 from repro_audit.audit.judging import (
     Audit,
     AuditedManifest,
     Control,
-    Observation,
+    RecordingCheck,
     RunSummary,
     SharedFile,
     audit,
@@ -24,12 +24,12 @@ __all__ = [
     "Claim",
     "Confirmation",
     "Control",
-    "Envelope",
     "Factor",
     "Finding",
-    "Observation",
+    "RecordingCheck",
     "Rule",
     "RunSummary",
+    "Sensitivity",
     "SharedFile",
     "Spread",
     "SpreadMetric",

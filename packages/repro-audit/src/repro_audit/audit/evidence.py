@@ -95,15 +95,18 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
 @rule(
     "RA505",
     "warning",
-    "this is a control run",
+    "this is a positive control",
     why="One bit of it was flipped on purpose: it is evidence of the audit, never of the run.",
     remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",
     source="repro-audit: an audit proves that it can fail",
 )
-def control_run(manifest: Manifest) -> Iterator[Seen]:
+def positive_control(manifest: Manifest) -> Iterator[Seen]:
     """The manifest says that a bit was flipped."""
-    if manifest.control_run is not None:
-        yield Seen(f"One bit was flipped after step {manifest.control_run.step}.", "$.control_run")
+    if manifest.positive_control is not None:
+        yield Seen(
+            f"One bit was flipped after step {manifest.positive_control.step}.",
+            "$.positive_control",
+        )
 
 
 @rule(

@@ -1,10 +1,10 @@
-"""What experiments beside a repeat showed: its envelope, its spread and a confirmation."""
+"""What experiments beside a repeat showed: its sensitivity, its spread and a confirmation."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Confirmation", "Envelope", "Factor", "Spread", "SpreadMetric"]
+__all__ = ["Confirmation", "Factor", "Sensitivity", "Spread", "SpreadMetric"]
 
 
 class Factor(NamedTuple):
@@ -17,7 +17,7 @@ class Factor(NamedTuple):
         actual: What was in force of it where it was varied; None where it was not.
         run: The run that decided; None where none was made.
         reason: Why it was not varied, or what it needs to have its effect; else empty.
-        first_difference: Where the varied run parts from the ordinary ones.
+        first_difference: Where the varied run diverges from the ordinary ones.
         first_distance: How far the weights are apart when they first are seen to differ, over
             their norm.
         last_distance: The same at the end.
@@ -36,7 +36,7 @@ class Factor(NamedTuple):
     hidden_by: tuple[str, ...] = ()
 
 
-class Envelope(NamedTuple):
+class Sensitivity(NamedTuple):
     """Under which conditions a run repeats.
 
     Attributes:

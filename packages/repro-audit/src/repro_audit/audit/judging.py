@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
-from repro_audit.audit.experiments import Confirmation, Envelope, Spread
+from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
@@ -20,14 +20,14 @@ __all__ = [
     "Audit",
     "AuditedManifest",
     "Control",
-    "Observation",
+    "RecordingCheck",
     "RunSummary",
     "SharedFile",
     "audit",
     "exit_code",
 ]
 
-SCHEMA = "repro-audit/audit-1"
+SCHEMA = "repro-audit/audit-2"
 
 _EXIT_CODES = {
     "controlled": 0,
@@ -71,7 +71,7 @@ class AuditedManifest(NamedTuple):
 
 
 class Control(NamedTuple):
-    """What the control run of a `repeat` showed."""
+    """What the positive control of a `repeat` showed."""
 
     caught: bool
     before: str
@@ -79,15 +79,15 @@ class Control(NamedTuple):
     text: str
 
 
-class Observation(NamedTuple):
+class RecordingCheck(NamedTuple):
     """Whether recording changes the run, as a run without any shows.
 
     Attributes:
-        effect: ``none``, ``changes the run`` or ``not decided``.
+        changes: ``no``, ``yes`` or ``not decided``.
         text: The same in a sentence.
     """
 
-    effect: str
+    changes: str
     text: str
 
 
@@ -109,7 +109,7 @@ class RunSummary(NamedTuple):
     """One process that `repeat` started.
 
     Attributes:
-        name: ``run-1`` and so on, ``control`` or ``bare``.
+        name: ``run-1`` and so on, ``control`` or ``unrecorded``.
         exit_code: Its exit code; negative for a signal.
         status: Status of its manifest, or ``no manifest``.
         steps: Training steps it recorded.
@@ -131,11 +131,11 @@ class Audit(NamedTuple):
         manifests: Each manifest on its own.
         comparisons: Each later manifest against the first.
         groups: Positions of manifests with identical outcomes, together.
-        control: What the control run showed, after a `repeat`.
+        control: What the positive control showed, after a `repeat`.
         runs: The processes started, after a `repeat`.
-        shared_state: Files that one run left where the next could read them, after a `repeat`.
-        observer: Whether recording changes the run, after a ``repeat --bare``.
-        envelope: Which conditions change the run, after a ``repeat --vary``.
+        shared_files: Files that one run left where the next could read them, after a `repeat`.
+        recording_check: Whether recording changes the run, after a ``repeat --check-recording``.
+        sensitivity: Which conditions change the run, after a ``repeat --vary``.
         spread: How far other seeds take it, after a ``repeat --spread``.
         confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
         claims: Numbers somebody published, checked against each run.
@@ -151,9 +151,9 @@ class Audit(NamedTuple):
     groups: tuple[tuple[int, ...], ...] = ()
     control: Control | None = None
     runs: tuple[RunSummary, ...] = ()
-    shared_state: tuple[SharedFile, ...] = ()
-    observer: Observation | None = None
-    envelope: Envelope | None = None
+    shared_files: tuple[SharedFile, ...] = ()
+    recording_check: RecordingCheck | None = None
+    sensitivity: Sensitivity | None = None
     spread: Spread | None = None
     confirmation: Confirmation | None = None
     claims: tuple[Claim, ...] = ()
@@ -298,8 +298,11 @@ def _judge(
         verdict, reason = "inconclusive", f"the evidence contradicts itself: {contradictions[0]}"
     elif not manifest.complete:
         verdict, reason = "inconclusive", f"the run is not complete: it is {manifest.status}"
-    elif manifest.control_run is not None:
-        verdict, reason = "inconclusive", "this is a control run: one bit was flipped on purpose"
+    elif manifest.positive_control is not None:
+        verdict, reason = (
+            "inconclusive",
+            "this is a positive control: one bit was flipped on purpose",
+        )
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
         reason = f"not all training was recorded; {printable(manifest.unfollowed)}"

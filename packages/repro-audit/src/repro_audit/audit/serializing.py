@@ -1,4 +1,4 @@
-"""An audit as the bytes of its file, as the schema ``audit-1`` says."""
+"""An audit as the bytes of its file, as the schema ``audit-2`` says."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def with_standing_causes(
 
 
 def _where(comparison: Comparison) -> str:
-    """Return in which kind of column the runs part."""
+    """Return in which kind of column the runs diverge."""
     first, trace = comparison.first_difference, comparison.trace
     if first is not None and first.kind == "initial weights":
         return "start"

@@ -50,7 +50,7 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="repro-audit", message="%(prog)s %(version)s")
 def group() -> None:
-    """Prove that a Keras training run repeats; find where two runs part, and why.
+    """Prove that a Keras training run repeats; find where two runs diverge, and why.
 
     \b
     Exit codes: 0 controlled, identical or close; 1 uncontrolled or divergent;

@@ -69,7 +69,9 @@ __all__ = ["command"]
 )
 @trace_option
 @click.option(
-    "--bare", is_flag=True, help="Also run without recording: it must end in the same weights."
+    "--check-recording",
+    is_flag=True,
+    help="Also run without recording: it must end in the same weights.",
 )
 @click.option(
     "--jobs",
@@ -84,7 +86,9 @@ __all__ = ["command"]
     help="Vary these conditions once the runs were identical; list explains them.",
 )
 @click.option(
-    "--singly", is_flag=True, help="Vary each factor in a run of its own, however many that takes."
+    "--one-at-a-time",
+    is_flag=True,
+    help="Vary each factor in a run of its own, however many that takes.",
 )
 @click.option(
     "--confirm",

@@ -1,6 +1,6 @@
 """Compare manifests: verdict, first difference among outcomes, ranked causes. No I/O.
 
-Two questions are answered apart. *Where* do the runs part: the first difference among their
+Two questions are answered apart. *Where* do the runs diverge: the first difference among their
 outcomes, in the order in which a run makes them. *Why*: the conditions that differ, ranked.
 """
 

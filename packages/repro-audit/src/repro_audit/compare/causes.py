@@ -1,6 +1,6 @@
 """Rank what may explain the first difference: certain, likely or possible; and what cannot.
 
-A condition that differs is a cause only if it can act where the runs part. ``certain`` is kept
+A condition that differs is a cause only if it can act where the runs diverge. ``certain`` is kept
 for what must change the run there: other drawn seeds where the initial weights differ, other
 content of the training data where the batches do. What can do so, and does nothing else, is
 ``likely``; what may be a coincidence is ``possible``; what the evidence speaks against is
@@ -97,7 +97,7 @@ def diagnose(
         expected: The run compared with.
         actual: The run compared.
         differences: Conditions that differ.
-        first: Where the runs part.
+        first: Where the runs diverge.
         trace: What their traces show, where both were read.
     """
     symptom = read_symptom(expected, actual, first, trace)

@@ -229,7 +229,7 @@ class TraceComparison(NamedTuple):
 
 
 class FirstDifference(NamedTuple):
-    """Where two runs part, in the order in which a run makes its outcomes.
+    """Where two runs diverge, in the order in which a run makes its outcomes.
 
     Attributes:
         kind: ``initial weights``, ``step``, ``trace``, ``epoch weights``, ``steps``,
@@ -304,7 +304,7 @@ class Comparison(NamedTuple):
         reason: The verdict in a sentence.
         evidence: The weaker evidence of the two.
         fields: Each kind of outcome.
-        first_difference: Where they part.
+        first_difference: Where they diverge.
         metrics: Metrics that differ.
         ignored_metrics: Metrics that were not compared, as asked.
         causes: Conditions that may explain it, the best first.

@@ -1,4 +1,4 @@
-"""Judge a control run: one bit was flipped in it, and the evidence must show that."""
+"""Judge a positive control: one bit was flipped in it, and the evidence must show that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ControlVerdict", "judge_control"]
 
 
 class ControlVerdict(NamedTuple):
-    """What a control run showed.
+    """What a positive control showed.
 
     Attributes:
         caught: Whether the evidence matched before the flip and differed after it.
@@ -36,25 +36,25 @@ def judge_control(
     control: Manifest | None,
     traces: tuple[Trace | None, Trace | None] = (None, None),
 ) -> ControlVerdict:
-    """Compare a control run with an ordinary run of the same script.
+    """Compare a positive control with an ordinary run of the same script.
 
     Args:
         run: The ordinary run; None where it left no manifest.
-        control: The control run; None where it left no manifest.
+        control: The positive control; None where it left no manifest.
         traces: Their traces, where they left any.
 
     Raises:
         TraceError: A trace is damaged, or not its manifest's.
     """
     if run is None or control is None:
-        return _not_caught("missing", "missing", "the control run left no manifest")
-    if control.control_run is None:
+        return _not_caught("missing", "missing", "the positive control left no manifest")
+    if control.positive_control is None:
         return _not_caught("missing", "missing", "no bit was flipped: no training step was seen")
     before = _initial_weights(run.outcomes, control.outcomes)
     after = _compare(_first_epoch(run), _first_epoch(control))
     if before == "match" and after == "differ":
-        flip = control.control_run
-        # A step of the fit and one of its epoch are the same: a control run ends with its first.
+        flip = control.positive_control
+        # A step of the fit and one of its epoch are the same: it ends with its first epoch.
         step = _first_step(run, *traces)
         if step is not None and step.step <= flip.step:
             return _not_caught("differ", after, f"step {step.step} differs before the flip")
@@ -89,7 +89,7 @@ def _initial_weights(run: Outcomes, control: Outcomes) -> str:
     count = len(control.initial_weights)
     if not 0 < count < len(run.initial_weights):
         return _compare(run.digests.initial_weights, control.digests.initial_weights)
-    # A control run ends with its first epoch: models that are made later are none of it.
+    # A positive control ends with its first epoch: models that are made later are none of it.
     expected = run.initial_weights[:count]
     if None in expected or None in control.initial_weights:
         return "missing"

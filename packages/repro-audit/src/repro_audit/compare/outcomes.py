@@ -28,7 +28,7 @@ def compare_outcomes(
     ignored: Sequence[str],
     trace: TraceComparison | None = None,
 ) -> tuple[tuple[FieldVerdict, ...], FirstDifference | None]:
-    """Return the verdict on each kind of outcome, and where the runs part first.
+    """Return the verdict on each kind of outcome, and where the runs diverge first.
 
     Args:
         expected: The run compared with.

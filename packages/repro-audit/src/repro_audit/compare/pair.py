@@ -42,7 +42,7 @@ def compare(
     positions: tuple[int, int] = (0, 1),
     traces: tuple[Trace | None, Trace | None] = (None, None),
 ) -> Comparison:
-    """Compare two runs: is every outcome the same, where do they part first, and why.
+    """Compare two runs: is every outcome the same, where is the first difference, and why.
 
     Args:
         expected: The run compared with; `rtol` scales its values.
@@ -72,7 +72,7 @@ def compare(
     if obstacle is None:
         fields, first = compare_outcomes(expected, actual, ignore_metrics, trace)
     elif trace is not None:
-        # What a killed run left can still tell where it parted.
+        # What a killed run left can still tell where it diverged.
         ((field, first),) = compare_steps(expected, actual, trace, ignore_metrics)
         fields = (field,)
     tolerant = rtol is not None or atol is not None
@@ -97,7 +97,8 @@ def compare(
         )
     else:
         while_others = _while_metrics_agree(expected, actual, first, trace, ignore_metrics)
-        verdict, reason = "divergent", f"they part first in {first.text}{while_others}"
+        at = "at" if first.kind == "step" else "in"
+        verdict, reason = "divergent", f"first difference {at} {first.text}{while_others}"
     differences = (
         condition_differences(expected, actual) if obstacle is None or first is not None else ()
     )
@@ -148,7 +149,7 @@ def _read_traces(
 
 def _comparable(expected: Manifest, actual: Manifest) -> bool:
     """Whether the traces of two runs say something about each other."""
-    ordinary = expected.control_run is None and actual.control_run is None
+    ordinary = expected.positive_control is None and actual.positive_control is None
     return ordinary and expected.run_id != actual.run_id and traces_comparable(expected, actual)
 
 
@@ -202,8 +203,8 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
             "compare the same rank of two runs"
         )
     for name, manifest in (("expected", expected), ("actual", actual)):
-        if manifest.control_run is not None:
-            return f"the {name} run is a control run: one bit was flipped in it on purpose"
+        if manifest.positive_control is not None:
+            return f"the {name} run is a positive control: one bit was flipped in it on purpose"
         if not manifest.complete:
             return f"the {name} run is not complete: its status is {manifest.status}"
         if manifest.evidence == "none":
@@ -230,16 +231,16 @@ def _while_metrics_agree(
     trace: TraceComparison | None,
     ignored: Sequence[str],
 ) -> str:
-    """Say which metrics agree where the runs part: what hides it."""
+    """Say which metrics agree where the runs diverge: what hides it."""
     if first.kind == "step" and trace is not None and trace.step is not None:
         if "loss" not in trace.step.equal:
             return ""
         later = [item for item in trace.partings if item.column.kind == "loss"]
         if not later:
-            return ", while the running loss never differs"
+            return ", while the running loss is identical throughout"
         until = step_name(later[0].fit, later[0].epoch, later[0].step)
         until += "" if trace.step.stride == 1 else ", where steps are traced"
-        return f", while {printable(later[0].column.name)} agrees to the last bit until {until}"
+        return f", while {printable(later[0].column.name)} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""
     mine = expected.outcomes.fits[first.fit].history
@@ -256,7 +257,7 @@ def _while_metrics_agree(
     agreeing = " and ".join(
         filter(None, [", ".join(map(printable, names[:-1])), *map(printable, names[-1:])])
     )
-    return f", while {agreeing} still agree to the last bit" if agreeing else ""
+    return f", while {agreeing} are still identical" if agreeing else ""
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> str:

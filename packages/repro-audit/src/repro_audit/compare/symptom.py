@@ -53,7 +53,7 @@ def read_symptom(
     Args:
         expected: The run compared with.
         actual: The run compared.
-        first: Where the runs part.
+        first: Where the runs diverge.
         trace: What their traces show, where both were read.
     """
     resumed = resumed_at(expected, actual)

@@ -33,7 +33,7 @@ class Missing(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """The bit that a control run flipped on purpose."""
+    """The bit that a positive control flipped on purpose."""
 
     step: int
     model: int
@@ -149,7 +149,7 @@ class Manifest(NamedTuple):
     status: str
     recorder: str
     schema: str = SCHEMA
-    control_run: Flip | None = None
+    positive_control: Flip | None = None
     rank: Rank | None = None
     trace: TraceSetting | None = None
     missing: tuple[Missing, ...] = ()

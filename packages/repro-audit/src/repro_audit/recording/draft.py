@@ -170,7 +170,7 @@ class Draft:
             run_id=self.run_id,
             status=self.status,
             recorder=f"repro-audit {version('repro-audit')}",
-            control_run=self.flip,
+            positive_control=self.flip,
             rank=self.rank,
             trace=self.trace,
             missing=tuple(

@@ -62,7 +62,7 @@ class FitRecorder:
 
     @guarded("$.outcomes.fits")
     def batch_ended(self, batch: int, steps: int | None) -> None:
-        """Count the steps, and flip the bit of a control run after the first."""
+        """Count the steps, and flip the bit of a positive control after the first."""
         in_epoch = batch + 1 if steps is None else min(batch + 1, steps)
         self.draft.steps = self.draft.steps_before_epoch + in_epoch
         self._recorder.read_optimizers(self._model)
@@ -153,7 +153,7 @@ class FitRecorder:
         self._recorder.epoch_took(now - self._epoch_began)
         self._epoch_began = now
 
-    @guarded("$.control_run")
+    @guarded("$.positive_control")
     def _flip_if_requested(self) -> None:
         if self._recorder.flip_wanted:
             position, element, bit = self._recorder.backend.flip_bit(self._model)

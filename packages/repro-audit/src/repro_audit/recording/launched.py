@@ -32,7 +32,7 @@ def install() -> None:
         atexit.register(_report, process.files, Path(request.files))
     process.files.install(process.patches)
     Variations(request).install(process.patches)
-    if request.bare:
+    if request.unrecorded:
         process.unrecorded = Unrecorded(request)
         process.unrecorded.install()
     else:

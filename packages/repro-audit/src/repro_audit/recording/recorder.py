@@ -312,7 +312,7 @@ class Recorder:
         self._draft.epoch_durations_s.append(round(seconds, 3))
 
     def epoch_taken(self) -> None:
-        """Write the manifest, and end a control run that has shown what it can."""
+        """Write the manifest, and end a positive control that has shown what it can."""
         self.write()
         epochs = sum(len(fit.epochs) for fit in self._draft.fits)
         if self._request is not None and epochs == self._request.stop_after_epoch:

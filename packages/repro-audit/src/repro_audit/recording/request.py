@@ -1,7 +1,7 @@
 """What a process that started this one asks of its recording, by ``REPRO_AUDIT_RUN``.
 
 One environment variable carries a JSON object, so that the command lines of a run, of its
-repetition and of the control run are equal.
+repetition and of the positive control are equal.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Request:
 
     Attributes:
         manifest: Where the manifest goes, whatever the script says.
-        flip: Whether to flip one bit after the first step, as a control run does.
+        flip: Whether to flip one bit after the first step, as a positive control does.
         stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
         trace: Which steps are traced, ``none`` for none; None is whatever the script says.
-        bare: Whether to record nothing but the state that each model ends with.
+        unrecorded: Whether to record nothing but the state that each model ends with.
         seed_shift: Added to every seed that the script sets.
         op_determinism: Turns op determinism on or off, whatever the script says.
         jit: Turns XLA compilation on or off, whatever the script says.
@@ -41,7 +41,7 @@ class Request:
     flip: bool = False
     stop_after_epoch: int | None = None
     trace: str | int | None = None
-    bare: bool = False
+    unrecorded: bool = False
     seed_shift: int = 0
     op_determinism: bool | None = None
     jit: bool | None = None

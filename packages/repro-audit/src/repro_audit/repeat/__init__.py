@@ -5,6 +5,14 @@ from repro_audit.repeat.factors import FACTORS
 from repro_audit.repeat.folders import WORKING_DIRECTORIES
 from repro_audit.repeat.plan import Plan
 from repro_audit.repeat.repeating import Repeated, repeat
-from repro_audit.repeat.running import Observer
+from repro_audit.repeat.running import ProgressReporter
 
-__all__ = ["FACTORS", "WORKING_DIRECTORIES", "Observer", "Plan", "Repeated", "repeat", "suspicion"]
+__all__ = [
+    "FACTORS",
+    "WORKING_DIRECTORIES",
+    "Plan",
+    "ProgressReporter",
+    "Repeated",
+    "repeat",
+    "suspicion",
+]

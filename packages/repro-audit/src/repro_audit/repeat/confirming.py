@@ -22,7 +22,7 @@ class Suspicion(NamedTuple):
     Attributes:
         cause: Title of the cause.
         factor: The factor that it is varied by.
-        where: Where the two runs part.
+        where: Where the two runs diverge.
         models: Digests of the configuration of the models of the first of them.
     """
 
@@ -81,8 +81,8 @@ def confirm(suspected: Suspicion, run: Manifest | None, result: Audit) -> Confir
     decided, text = None, f"the plain runs are {result.verdict}, so nothing was varied"
     if run is not None and _models(run) != suspected.models:
         text = "this run trains another model than the two given, and says nothing of them"
-    elif result.envelope is not None:
-        (factor,) = (item for item in result.envelope.factors if item.name == suspected.factor)
+    elif result.sensitivity is not None:
+        (factor,) = (item for item in result.sensitivity.factors if item.name == suspected.factor)
         states = f"{factor.expected} → {factor.actual}"
         if factor.verdict == "changes the run":
             same = factor.first_difference == suspected.where
@@ -91,7 +91,7 @@ def confirm(suspected: Suspicion, run: Manifest | None, result: Audit) -> Confir
             text += f"{factor.first_difference}; " + (
                 "so do the two given"
                 if same
-                else f"the two given part at {suspected.where}: it may be another difference"
+                else f"the two given diverge at {suspected.where}: it may be another difference"
             )
         elif factor.verdict == "no effect seen":
             decided = False

@@ -29,7 +29,7 @@ AUDIT, REPORT, MANIFEST, LOG = "audit.json", "report.html", "manifest.json", "lo
 FILES = "files.json"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
-    r"run-\d+|control|bare|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
+    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
 )
 _NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
 _MOST_FILES = 1_000_000

@@ -1,17 +1,17 @@
-"""Judge the runs of a repeat: among themselves, by the control run and by the bare one."""
+"""Judge a repeat: its runs among themselves, its positive control, its unrecorded run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro_audit.audit import Audit, Control, Observation, audit
+from repro_audit.audit import Audit, Control, RecordingCheck, audit
 from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
 from repro_audit.errors import printable
 from repro_audit.repeat.environment import variables_set
 from repro_audit.repeat.folders import MANIFEST
 from repro_audit.repeat.output import compare_output
-from repro_audit.repeat.plan import BARE, CONTROL, Plan
+from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan
 from repro_audit.repeat.running import Done
 from repro_audit.repeat.shared_files import Used, shared_files
 from repro_audit.wording import counted
@@ -47,7 +47,7 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     used = [(run.name, run.used or Used()) for run in done]
     result = result._replace(
         runs=tuple(run.summary() for run in done),
-        shared_state=shared_files(used),
+        shared_files=shared_files(used),
         set_by_repeat=_set_by_repeat(plan),
         watched=_watched(done),
     )
@@ -57,14 +57,14 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     others = {run.name: run for run in done}
     if CONTROL.name in others:
         result = _with_control(result, ordinary[0], others[CONTROL.name])
-    if BARE.name in others:
-        result = _with_observer(result, ordinary[0], others[BARE.name])
-    result = _with_shared_state(result, [run.name for run in ordinary])
+    if UNRECORDED.name in others:
+        result = _with_recording_check(result, ordinary[0], others[UNRECORDED.name])
+    result = _with_shared_files(result, [run.name for run in ordinary])
     return _with_output(plan, result, ordinary)
 
 
 def _with_control(result: Audit, run: Done, control: Done) -> Audit:
-    """Add what the control run showed; agreement that it does not vouch for is none."""
+    """Add what the positive control showed; agreement that it does not vouch for is none."""
     verdict = judge_control(
         run.manifest,
         control.manifest,
@@ -76,38 +76,38 @@ def _with_control(result: Audit, run: Done, control: Done) -> Audit:
         ),
     )
     # A difference that was seen proves that the audit can see one; only agreement needs the
-    # control run to vouch for it.
+    # positive control to vouch for it.
     if not verdict.caught and result.verdict in GOOD:
         reason = f"the control was not caught: {verdict.text}"
         return result._replace(verdict="inconclusive", reason=reason)
     return result
 
 
-def _with_observer(result: Audit, run: Done, bare: Done) -> Audit:
-    """Add whether recording changes the run: the bare one must end in the same state."""
+def _with_recording_check(result: Audit, run: Done, unrecorded: Done) -> Audit:
+    """Add whether recording changes the run: the unrecorded one must end in the same state."""
     expected, actual = (
         None if item.manifest is None else item.manifest.outcomes.digests.final_state
-        for item in (run, bare)
+        for item in (run, unrecorded)
     )
     if expected is None or actual is None:
-        observation = Observation("not decided", "the final state of one of the runs is missing")
+        check = RecordingCheck("not decided", "the final state of one of the runs is missing")
     elif expected == actual:
-        observation = Observation("none", "a run without any recording ends in the same state")
+        check = RecordingCheck("no", "a run without any recording ends in the same state")
     elif result.verdict == "identical":
         text = "a run without any recording ends in another state"
-        observation = Observation("changes the run", text)
+        check = RecordingCheck("yes", text)
         result = result._replace(
             verdict="inconclusive", reason=f"recording changes the run: {text}"
         )
     else:
         text = "the recorded runs differ among themselves"
-        observation = Observation("not decided", text)
-    return result._replace(observer=observation)
+        check = RecordingCheck("not decided", text)
+    return result._replace(recording_check=check)
 
 
-def _with_shared_state(result: Audit, ordinary: Sequence[str]) -> Audit:
+def _with_shared_files(result: Audit, ordinary: Sequence[str]) -> Audit:
     """Let runs that read what another has left be no evidence of each other."""
-    for file in result.shared_state:
+    for file in result.shared_files:
         readers = [name for name in file.read_by if name in ordinary]
         if readers:
             how = f"{file.left_by} left" if file.left_by else "changed after the first run began"

@@ -9,7 +9,7 @@ from typing import Any
 
 from repro_audit.repeat.confirming import Suspicion
 
-__all__ = ["BARE", "CONTROL", "Plan", "Setting"]
+__all__ = ["CONTROL", "UNRECORDED", "Plan", "Setting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class Plan:
         pass_environment: Further environment variables to pass on.
         trace: Which steps are traced, as `repro_audit.record` takes it, or ``none``; None is
             whatever the script says.
-        bare: Whether to make one more run without any recording.
+        check_recording: Whether to make one more run without any recording.
         jobs: Runs at a time.
         vary: Names of the factors to vary once the runs were identical.
-        singly: Whether each of them gets a run of its own, whatever that costs.
+        one_at_a_time: Whether each of them gets a run of its own, whatever that costs.
         suspicion: What is put to the test by varying it.
         spread: Further seeds to train with.
         rtol: Relative tolerance of history values.
@@ -48,10 +48,10 @@ class Plan:
     working_directory: str = "here"
     pass_environment: Sequence[str] = ()
     trace: str | int | None = None
-    bare: bool = False
+    check_recording: bool = False
     jobs: int = 1
     vary: Sequence[str] = ()
-    singly: bool = False
+    one_at_a_time: bool = False
     suspicion: Suspicion | None = None
     spread: int = 0
     rtol: float | None = None
@@ -92,5 +92,5 @@ class Setting:
 CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})
 """The run in which one bit is flipped, and which ends when that must have been seen."""
 
-BARE = Setting(name="bare", request={"bare": True})
+UNRECORDED = Setting(name="unrecorded", request={"unrecorded": True})
 """The run of which nothing is recorded but the state it ends with."""

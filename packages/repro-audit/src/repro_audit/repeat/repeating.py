@@ -1,4 +1,4 @@
-"""Repeat a run: N clean processes and a control run, audited together."""
+"""Repeat a run: N clean processes and a positive control, audited together."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from repro_audit.repeat.executors import Executor, LocalExecutor
 from repro_audit.repeat.factors import combine, watching
 from repro_audit.repeat.folders import AUDIT, log_tail, prepared_directory
 from repro_audit.repeat.judging import GOOD, judge, with_apart
-from repro_audit.repeat.plan import BARE, CONTROL, Plan, Setting
-from repro_audit.repeat.running import Observer, Runner
+from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
+from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.spreading import spread
 from repro_audit.repeat.varying import vary
 
@@ -37,7 +37,9 @@ class Repeated:
     log_tail: tuple[str, ...] = ()
 
 
-def repeat(plan: Plan, observer: Observer, executor: Executor[Any] | None = None) -> Repeated:
+def repeat(
+    plan: Plan, progress: ProgressReporter, executor: Executor[Any] | None = None
+) -> Repeated:
     """Run a script in clean processes, then once with a flipped bit, and audit it all.
 
     Runs stop at the first that fails; what has ended is kept. ``audit.json`` is written beside
@@ -45,7 +47,7 @@ def repeat(plan: Plan, observer: Observer, executor: Executor[Any] | None = None
 
     Args:
         plan: What to repeat, and how.
-        observer: Is told how far it has come.
+        progress: Is told how far it has come.
         executor: Executes the runs; None is this machine.
 
     Raises:
@@ -56,13 +58,13 @@ def repeat(plan: Plan, observer: Observer, executor: Executor[Any] | None = None
         local = LocalExecutor(
             slots=plan.jobs, folder_kind=plan.folder_kind, directory=plan.directory
         )
-        return _repeat(plan, Runner(plan, observer, local if executor is None else executor))
+        return _repeat(plan, Runner(plan, progress, local if executor is None else executor))
 
 
 def _repeat(plan: Plan, runner: Runner) -> Repeated:
     """Do it in a directory that is this repeat's."""
     settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
-    settings += [CONTROL, *([BARE] if plan.bare else [])]
+    settings += [CONTROL, *([UNRECORDED] if plan.check_recording else [])]
     runner.run([_watched(plan, setting) for setting in settings])
     result = judge(plan, runner.done)
     # Whatever comes of the rest, this much is known.
@@ -91,7 +93,7 @@ def _experiments(plan: Plan, runner: Runner, result: Audit) -> Audit:
     """Make the experiments that were asked for on runs that agree, and add what they showed."""
     run = runner.done[0]
     if plan.vary and result.verdict == "identical":
-        result = result._replace(envelope=vary(plan, runner, run))
+        result = result._replace(sensitivity=vary(plan, runner, run))
     if plan.suspicion is not None:
         result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result))
     if plan.spread and result.verdict in GOOD:

@@ -23,10 +23,10 @@ from repro_audit.repeat.shared_files import Used, read_used
 from repro_audit.trace import Trace, find_trace
 from repro_audit.wording import counted
 
-__all__ = ["Done", "Observer", "Runner"]
+__all__ = ["Done", "ProgressReporter", "Runner"]
 
 
-class Observer(Protocol):
+class ProgressReporter(Protocol):
     """Is told how far a repeat has come; by several runs at a time where several run."""
 
     def begins(self, name: str, expected_s: float | None) -> None:
@@ -95,9 +95,9 @@ class Done:
 class Runner:
     """Runs settings of a plan, at most as many at a time as its executor executes."""
 
-    def __init__(self, plan: Plan, observer: Observer, executor: Executor[Any]) -> None:
+    def __init__(self, plan: Plan, progress: ProgressReporter, executor: Executor[Any]) -> None:
         self._plan = plan
-        self._observer = observer
+        self._progress = progress
         self._executor = executor
         self._stop = threading.Event()
         self._jobs: list[Any] = []
@@ -156,19 +156,19 @@ class Runner:
         own = (self._plan.directory / setting.name).resolve()
         own.mkdir()
         files = own / FILES
-        self._observer.begins(setting.name, self._expected(setting))
+        self._progress.begins(setting.name, self._expected(setting))
         job = self._executor.submit(self._prepared(setting, own, files))
         self._jobs.append(job)
         if self._stop.is_set():
             self._executor.cancel(job)
         ended = self._executor.follow(
-            job, lambda seconds: self._observer.elapsed(setting.name, seconds)
+            job, lambda seconds: self._progress.elapsed(setting.name, seconds)
         )
         evidence = self._executor.fetch(job)
         used = read_used(files, evidence.left, self._plan.directory, self._began)
         files.unlink(missing_ok=True)  # it names files of the whole machine
         manifest, problem = _read(own / MANIFEST, setting, ended, self._plan.timeout_s)
-        self._observer.ended(setting.name, ended, manifest)
+        self._progress.ended(setting.name, ended, manifest)
         return Done(
             setting=setting,
             folder=own,
@@ -209,7 +209,7 @@ class Runner:
         )
 
     def _expected(self, setting: Setting) -> float | None:
-        """Guess how long a run takes: as the last one; a control run, one epoch of it."""
+        """Guess how long a run takes: as the last one; a positive control, one epoch of it."""
         before = next((item for item in reversed(self.done) if item.problem is None), None)
         if before is None:
             return None
@@ -237,7 +237,7 @@ def _read(
         return manifest, f"{name} {how_it_ended(ended.exit_code)}"
     if unreadable is not None:
         return None, unreadable
-    trained = manifest is not None and (manifest.has_outcomes or setting.request.get("bare"))
+    trained = manifest is not None and (manifest.has_outcomes or setting.request.get("unrecorded"))
     if trained:
         return manifest, None
     seen = f"{name}: no training seen"

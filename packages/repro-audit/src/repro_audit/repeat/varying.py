@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repro_audit.audit import Envelope
 from repro_audit.audit import Factor as Result
+from repro_audit.audit import Sensitivity
 from repro_audit.compare import Comparison, compare
 from repro_audit.repeat.factors import Factor, combine, factor_named, watching
 from repro_audit.repeat.plan import Plan, Setting
@@ -45,7 +45,7 @@ class _Experiment:
         return self.comparison is not None and self.comparison.verdict == "identical"
 
 
-def vary(plan: Plan, runner: Runner, base: Done) -> Envelope:
+def vary(plan: Plan, runner: Runner, base: Done) -> Sensitivity:
     """Vary the factors of a plan and say which of them change the run.
 
     Args:
@@ -53,7 +53,7 @@ def vary(plan: Plan, runner: Runner, base: Done) -> Envelope:
         runner: Makes the runs.
         base: An ordinary run, which others were identical to.
     """
-    return _Search(plan, runner, base).envelope()
+    return _Search(plan, runner, base).sensitivity()
 
 
 class _Search:
@@ -75,11 +75,11 @@ class _Search:
             else:
                 self._settings[name] = setting
 
-    def envelope(self) -> Envelope:
+    def sensitivity(self) -> Sensitivity:
         """Make the experiments and return what they showed."""
         names = list(self._settings)
         complete, text = None, ""
-        if self._plan.singly or len(names) <= 2:
+        if self._plan.one_at_a_time or len(names) <= 2:
             self._one_by_one(names)
         else:
             complete, text = self._by_groups(names)
@@ -90,7 +90,7 @@ class _Search:
                 reason = "the run differs by itself: in a later run in which nothing was varied"
                 self._results[name] = self._not_varied(name, None, reason)
             complete, text = None, "The run does not repeat, only not every time: a race, perhaps."
-        return Envelope(
+        return Sensitivity(
             factors=tuple(self._results[name] for name in self._plan.vary),
             runs=self._count,
             complete=complete,

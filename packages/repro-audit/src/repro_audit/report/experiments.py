@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from repro_audit.audit import Audit, Envelope, Factor, Spread, SpreadMetric
+from repro_audit.audit import Audit, Factor, Sensitivity, Spread, SpreadMetric
 from repro_audit.compare import Comparison
 from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
@@ -14,8 +14,8 @@ from repro_audit.wording import counted
 __all__ = [
     "confirming",
     "distances",
-    "envelope_facts",
     "factor_states",
+    "sensitivity_facts",
     "spread_line",
     "spread_summary",
 ]
@@ -55,13 +55,15 @@ def distances(factor: Factor) -> str:
     )
 
 
-def envelope_facts(envelope: Envelope) -> Iterator[str]:
+def sensitivity_facts(sensitivity: Sensitivity) -> Iterator[str]:
     """Yield what there is to say of all factors together."""
-    factors, runs = counted(len(envelope.factors), "factor"), counted(envelope.runs, "run")
+    factors, runs = counted(len(sensitivity.factors), "factor"), counted(sensitivity.runs, "run")
     yield f"{factors}, {runs} beyond the repeat."
-    if envelope.text:
-        yield envelope.text
-    elif envelope.complete and any(item.verdict == "changes the run" for item in envelope.factors):
+    if sensitivity.text:
+        yield sensitivity.text
+    elif sensitivity.complete and any(
+        item.verdict == "changes the run" for item in sensitivity.factors
+    ):
         yield "Together those found give the bits of the run in which everything was varied."
 
 

@@ -57,7 +57,7 @@ def render_html(result: Audit, manifests: Sequence[Manifest]) -> str:
 
 
 def _alike(comparisons: Iterable[Comparison]) -> list[list[Comparison]]:
-    """Put comparisons together that part at the same place and for the same reasons."""
+    """Put comparisons together that diverge at the same place and for the same reasons."""
     found: dict[Any, list[Comparison]] = {}
     for item in comparisons:
         causes = tuple((cause.certainty, cause.title) for cause in item.causes)

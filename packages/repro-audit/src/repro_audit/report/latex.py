@@ -15,7 +15,7 @@ from repro_audit.audit import Audit
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, final_metrics
 from repro_audit.manifest.conditions import Conditions
-from repro_audit.report.experiments import envelope_facts, spread_line
+from repro_audit.report.experiments import sensitivity_facts, spread_line
 from repro_audit.report.summary import (
     COMPARED,
     claims_summary,
@@ -132,10 +132,10 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."
-    if result.observer is not None:
-        yield "Observer", f"{escape(result.observer.text)}."
-    if result.envelope is not None:
-        yield "Envelope", " ".join(_envelope(result))
+    if result.recording_check is not None:
+        yield "Recording", f"{escape(result.recording_check.text)}."
+    if result.sensitivity is not None:
+        yield "Sensitivity", " ".join(_sensitivity(result))
     if result.spread is not None and result.spread.metrics:
         values = (
             f"{escape(item.name)} {escape(spread_line(item))}" for item in result.spread.metrics
@@ -143,15 +143,15 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
         yield "Spread", f"Over {len(result.spread.seeds)} seeds: {'; '.join(values)}."
 
 
-def _envelope(result: Audit) -> Iterator[str]:
-    envelope = result.envelope
-    if envelope is None:
+def _sensitivity(result: Audit) -> Iterator[str]:
+    sensitivity = result.sensitivity
+    if sensitivity is None:
         return
     for verdict in ("changes the run", "no effect seen", "not varied"):
-        names = [factor.name for factor in envelope.factors if factor.verdict == verdict]
+        names = [factor.name for factor in sensitivity.factors if factor.verdict == verdict]
         if names:
             yield f"{verdict.capitalize()}: {escape(', '.join(names))}."
-    for fact in envelope_facts(envelope):
+    for fact in sensitivity_facts(sensitivity):
         yield escape(fact)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from repro_audit.audit import Audit, Envelope, Spread
+from repro_audit.audit import Audit, Sensitivity, Spread
 from repro_audit.compare import Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
@@ -13,8 +13,8 @@ from repro_audit.report.escaping import code_span, plain
 from repro_audit.report.experiments import (
     confirming,
     distances,
-    envelope_facts,
     factor_states,
+    sensitivity_facts,
     spread_line,
     spread_summary,
 )
@@ -28,7 +28,7 @@ from repro_audit.report.summary import (
     evidence_of,
     headline,
     number,
-    shared_state_read,
+    shared_files_read,
     summarize,
 )
 
@@ -82,33 +82,34 @@ def _experiments(result: Audit) -> list[str]:
     lines: list[str] = []
     if result.control is not None:
         caught = "caught" if result.control.caught else "**not caught**"
-        lines += ["", f"Control run: {caught}: {plain(result.control.text)}."]
-    if result.observer is not None:
-        lines += ["", f"Observer: {result.observer.effect}: {plain(result.observer.text)}."]
+        lines += ["", f"Positive control: {caught}: {plain(result.control.text)}."]
+    if result.recording_check is not None:
+        check = result.recording_check
+        lines += ["", f"Recording changes the run: {check.changes}: {plain(check.text)}."]
     if result.confirmation is not None:
         word = {True: "confirmed", False: "not confirmed", None: "not decided"}
         confirmation = result.confirmation
         lines += ["", f"Cause {word[confirmation.confirmed]}: {plain(confirmation.text)}"]
-    if result.envelope is not None:
-        lines += ["", *_envelope(result.envelope)]
+    if result.sensitivity is not None:
+        lines += ["", *_sensitivity(result.sensitivity)]
     if result.spread is not None:
         lines += ["", *_spread(result.spread)]
-    if result.shared_state:
-        names = ", ".join(code_span(file.path) for file in result.shared_state[:5])
+    if result.shared_files:
+        names = ", ".join(code_span(file.path) for file in result.shared_files[:5])
         left = f"one run left files where the next could read them: {names}."
-        lines += ["", f"Shared state: {left} {plain(shared_state_read(result))}"]
+        lines += ["", f"Files shared between runs: {left} {plain(shared_files_read(result))}"]
     return lines
 
 
-def _envelope(envelope: Envelope) -> Iterator[str]:
+def _sensitivity(sensitivity: Sensitivity) -> Iterator[str]:
     """Show which conditions change the run."""
-    yield from ("### Envelope", "", "| factor | | in force | |", "|---|---|---|---|")
-    for factor in envelope.factors:
+    yield from ("### Sensitivity", "", "| factor | | in force | |", "|---|---|---|---|")
+    for factor in sensitivity.factors:
         hidden = (f"may be hidden: {text}" for text in factor.hidden_by)
         notes = (factor.reason, factor.first_difference, distances(factor), *hidden)
         said = "; ".join(plain(text) for text in notes if text)
         yield f"| {factor.name} | {factor.verdict} | {plain(factor_states(factor))} | {said} |"
-    yield from ("", " ".join(map(plain, envelope_facts(envelope))))
+    yield from ("", " ".join(map(plain, sensitivity_facts(sensitivity))))
 
 
 def _spread(spread: Spread) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How two runs part: how the distance of their weights grows, and what differs since when."""
+"""How two runs diverge: how the distance of their weights grows, and what differs since when."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
         return facts
     equal = [_KINDS[kind] for kind in step.equal]
     if equal:
-        facts.append(("equal there", ", ".join(equal)))
+        facts.append(("identical", ", ".join(equal)))
     for kind, word in _KINDS.items():
         columns = [column for column in step.columns if column.kind == kind]
         if columns:
@@ -44,7 +44,7 @@ def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
     if trace.batches == "reordered":
         facts.append(("batches", "those of this epoch are the same in another order"))
     if "loss" in step.equal:
-        facts.append(("meanwhile", _meanwhile(trace)))
+        facts.append(("loss", _loss(trace)))
     apart = next((item for item in trace.distances if item.differing), None)
     if apart is not None:
         facts.append(("distance", _distance(apart)))
@@ -94,14 +94,14 @@ def _columns(columns: Sequence[ColumnDifference]) -> str:
     return listed(names, _MOST_NAMES)
 
 
-def _meanwhile(trace: TraceComparison) -> str:
+def _loss(trace: TraceComparison) -> str:
     """Say how long the metrics hide the difference."""
     later = [item for item in trace.partings if item.column.kind == "loss"]
     if not later:
-        return "the running loss and metrics never show it"
+        return "running loss and metrics are identical throughout"
     first = later[0]
     return (
-        f"the {printable(first.column.name)} hides it: it agrees to the last bit until "
+        f"{printable(first.column.name)} is identical until "
         f"step {first.step:,} of epoch {first.epoch:,}"
     )
 

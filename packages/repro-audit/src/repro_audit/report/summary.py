@@ -22,7 +22,7 @@ __all__ = [
     "evidence_of",
     "headline",
     "number",
-    "shared_state_read",
+    "shared_files_read",
     "summarize",
 ]
 
@@ -132,12 +132,12 @@ def claims_summary(result: Audit) -> str:
     return "the claim holds" if held == count == 1 else f"{held} of {count:,} claims hold{each}"
 
 
-def shared_state_read(result: Audit) -> str:
+def shared_files_read(result: Audit) -> str:
     """Say which files that one run left another has read."""
     read = [
         f"{printable(file.path)} was left by {file.left_by or 'something that was not seen'} and "
         f"read by {', '.join(file.read_by)}"
-        for file in result.shared_state
+        for file in result.shared_files
         if file.read_by
     ]
     if not read:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro_audit.audit import Audit, AuditedManifest, Confirmation, Envelope, Finding, Spread
+from repro_audit.audit import Audit, AuditedManifest, Confirmation, Finding, Sensitivity, Spread
 from repro_audit.compare import Cause, Comparison, TraceComparison
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.experiments import (
     confirming,
     distances,
-    envelope_facts,
     factor_states,
+    sensitivity_facts,
     spread_line,
     spread_summary,
 )
@@ -31,7 +31,7 @@ from repro_audit.report.summary import (
     evidence_of,
     headline,
     number,
-    shared_state_read,
+    shared_files_read,
     summarize,
 )
 from repro_audit.wording import counted
@@ -79,27 +79,27 @@ def _experiments(page: Page, result: Audit) -> None:
     if result.control is not None:
         page.blank()
         caught = result.control.caught
-        word = f"control: {'caught' if caught else 'not caught'}"
+        word = f"positive control: {'caught' if caught else 'not caught'}"
         page.verdict("match" if caught else "missing", "", word=word)
         page.prose(result.control.text, indent=2)
-    if result.observer is not None:
+    if result.recording_check is not None:
         page.blank()
-        page.line(("bold", "observer: "), ("", result.observer.effect))
-        page.prose(result.observer.text, indent=2)
+        page.line(("bold", "recording changes the run: "), ("", result.recording_check.changes))
+        page.prose(result.recording_check.text, indent=2)
     if result.confirmation is not None:
         _confirmation(page, result.confirmation)
-    if result.envelope is not None:
-        _envelope(page, result.envelope)
+    if result.sensitivity is not None:
+        _sensitivity(page, result.sensitivity)
     if result.spread is not None:
         _spread(page, result.spread)
-    if result.shared_state:
+    if result.shared_files:
         page.blank()
-        files = ", ".join(printable(file.path) for file in result.shared_state[:5])
-        page.line(("warning", "warning"), ("", "  shared state between the runs"))
+        files = ", ".join(printable(file.path) for file in result.shared_files[:5])
+        page.line(("warning", "warning"), ("", "  files shared between runs"))
         page.prose(
             f"One run left files where the next could read them: {files}"
-            + (", …" if len(result.shared_state) > 5 else "")
-            + f". {shared_state_read(result)} "
+            + (", …" if len(result.shared_files) > 5 else "")
+            + f". {shared_files_read(result)} "
             "Use --cwd empty or --cwd copy to keep the runs apart.",
             indent=2,
         )
@@ -131,12 +131,12 @@ def _confirmation(page: Page, confirmation: Confirmation) -> None:
     page.prose(printable(confirmation.text), indent=2)
 
 
-def _envelope(page: Page, envelope: Envelope) -> None:
+def _sensitivity(page: Page, sensitivity: Sensitivity) -> None:
     """Show which conditions change the run."""
     page.blank()
-    page.line(("bold", "Envelope: "), ("", next(facts := envelope_facts(envelope))))
-    width = max(len(factor.name) for factor in envelope.factors)
-    for factor in envelope.factors:
+    page.line(("bold", "Sensitivity: "), ("", next(facts := sensitivity_facts(sensitivity))))
+    width = max(len(factor.name) for factor in sensitivity.factors)
+    for factor in sensitivity.factors:
         head = f"  {factor.name:<{width}}  "
         states = factor_states(factor)
         beside = len(head) + 17 + len(states) <= page.width

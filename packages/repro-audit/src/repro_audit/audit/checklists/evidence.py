@@ -71,9 +71,9 @@ class Form(NamedTuple):
 
 def barred(manifest: Manifest) -> Statement | None:
     """Return why the outcomes of a run answer nothing, or None where they do."""
-    if manifest.control_run is not None:
-        text = "this is a control run, in which one bit was flipped on purpose"
-        return Statement(text, ("$.control_run",))
+    if manifest.positive_control is not None:
+        text = "this is a positive control, in which one bit was flipped on purpose"
+        return Statement(text, ("$.positive_control",))
     if not manifest.complete:
         return Statement(f"the run is not complete: it is {manifest.status}", ("$.status",))
     return None

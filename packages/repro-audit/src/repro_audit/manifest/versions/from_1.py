@@ -1,7 +1,8 @@
 """From ``manifest-1`` to ``manifest-2``.
 
 What TensorFlow alone has moved below ``conditions.determinism.backend``. The strategy of a run
-became one of each model, and the files that a run read are no part of a manifest any more.
+became one of each model, and the files that a run read are no part of a manifest any more. The
+field ``control_run`` is called ``positive_control``.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def upgrade(document: dict[str, Any]) -> dict[str, Any]:
     """
     new = copy.deepcopy(document)
     new["schema"] = "repro-audit/manifest-2"
+    new["positive_control"] = new.pop("control_run")
     new["information"].pop("files_read", None)
     determinism = new["conditions"]["determinism"]
     if determinism is not None:
