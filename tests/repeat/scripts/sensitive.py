@@ -25,6 +25,12 @@ example, factors = sys.argv[1], sys.argv[2].split(",")
 request = json.loads(os.environ["REPRO_AUDIT_RUN"])
 variables = os.environ
 
+
+def digest_of(text):
+    """Return a number that stands for a text, in hexadecimal."""
+    return "0x" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 op_determinism = request["op_determinism"] is not False
 state = {
     "threads": int(variables.get("TF_NUM_INTRAOP_THREADS", "2")) if "pins" not in factors else 2,

@@ -174,9 +174,10 @@ def _decides_more(wanted: Mapping[str, str], given: Mapping[str, str]) -> bool:
         [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if not _begins(path)]
         for variables in (wanted, given)
     ]
-    # Functions that seed are replaced as their modules are imported.
-    shifted = json.loads(wanted.get("REPRO_AUDIT_RUN", "{}")).get("seed_shift")
-    return bool(shifted) or ours != theirs or paths[0] != paths[1]
+    # What these replace is replaced as its module is imported.
+    asked = json.loads(wanted.get("REPRO_AUDIT_RUN", "{}"))
+    replaced = bool(asked.get("seed_shift")) or asked.get("op_determinism") is False
+    return replaced or ours != theirs or paths[0] != paths[1]
 
 
 def _begins(path: str) -> bool:
