@@ -1,4 +1,7 @@
-"""Write the pages that follow from the code: all rules, the fields of each file, each command."""
+"""Write the pages that follow from the code: all rules, the fields of each file, each command.
+
+The picture of the architecture follows from `architecture.txt`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from drawing import draw
 
 from repro_audit.audit import Rule, all_rules
 from repro_audit.cli.entry import group
@@ -61,6 +65,8 @@ releases are read as well: [the format](../format.md) says how.""",
 it.""",
 }
 
+PICTURE = Path(__file__).with_name("architecture.txt")
+
 # A part with more fields than this gets a section of its own; else it stands within its parent's.
 _MANY = 5
 _DEEPEST = 3
@@ -77,8 +83,10 @@ def write_pages(folder: Path) -> None:
     # The last version of each file.
     pages |= {name.rpartition("-")[0]: schema_page(name) for name in sorted(NAMES)}
     folder.mkdir(exist_ok=True)
-    for name, text in pages.items():
-        path = folder / f"{name}.md"
+    files = {f"{name}.md": text for name, text in pages.items()}
+    files["architecture.svg"] = draw(PICTURE.read_text(encoding="utf-8"))
+    for name, text in files.items():
+        path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
