@@ -8,8 +8,9 @@ import click
 
 from repro_audit.audit import audit, exit_code, load_claims
 from repro_audit.cli.inputs import opened
-from repro_audit.cli.options import FORMATS, comparison_options, deliver, output_options
+from repro_audit.cli.options import comparison_options, deliver, output_options
 from repro_audit.cli.output import check_output
+from repro_audit.report.formats import RENDERERS
 
 __all__ = ["command"]
 
@@ -22,7 +23,7 @@ __all__ = ["command"]
     help="Check published numbers: a JSON object of metrics and values as printed.",
 )
 @comparison_options
-@output_options(*FORMATS)
+@output_options(*RENDERERS)
 def command(
     files: tuple[str, ...],
     claims: str | None,

@@ -14,9 +14,9 @@ import click
 from repro_audit.audit import Audit
 from repro_audit.cli.output import write_output
 from repro_audit.manifest import Manifest
+from repro_audit.report.formats import RENDERERS, Style
 
 __all__ = [
-    "FORMATS",
     "LAUNCHING",
     "comparison_options",
     "deliver",
@@ -28,9 +28,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FORMATS = ("text", "json", "markdown", "html", "latex")
-"""What an audit can be written as."""
 
 _PIPED_COLUMNS = 100
 
@@ -185,25 +182,5 @@ def deliver(
     Raises:
         OutputError: The file cannot be written; an old one stays.
     """
-    if form == "json":
-        from repro_audit.report.json import render_json
-
-        text = render_json(result)
-    elif form == "markdown":
-        from repro_audit.report.markdown import render_markdown
-
-        text = render_markdown(result, manifests)
-    elif form == "html":
-        from repro_audit.report.html import render_html
-
-        text = render_html(result, manifests)
-    elif form == "latex":
-        from repro_audit.report.latex import render_latex
-
-        text = render_latex(result, manifests)
-    else:
-        from repro_audit.report.text import render_text
-
-        columns, colored = text_style(output, color)
-        text = render_text(result, manifests, width=columns, color=colored)
-    write_output(text, output)
+    style = Style(*text_style(output, color))
+    write_output(RENDERERS[form](result, manifests, style), output)

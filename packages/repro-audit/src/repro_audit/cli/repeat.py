@@ -13,7 +13,6 @@ import click
 from repro_audit.audit import audit, exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import (
-    FORMATS,
     LAUNCHING,
     comparison_options,
     deliver,
@@ -26,6 +25,7 @@ from repro_audit.cli.output import check_output, write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import MissingExtraError, RunError, printable
 from repro_audit.manifest import load
+from repro_audit.report.formats import RENDERERS
 
 if TYPE_CHECKING:
     from repro_audit.repeat import Repeated
@@ -105,7 +105,7 @@ __all__ = ["command"]
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
-@output_options(*FORMATS)
+@output_options(*RENDERERS)
 @target_argument
 def command(
     target: tuple[str, ...],
