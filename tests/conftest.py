@@ -21,6 +21,11 @@ Table = Callable[..., list[Row]]
 TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option by which the reports of `tests/golden` are renewed."""
+    parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Return the process that has imported Keras, and starts scripts in children of its own."""

@@ -1,0 +1,70 @@
+"""What an audit looks like in every format, as files that a reviewer can read and diff.
+
+``pytest tests/golden --update-goldens`` renews them: what changed is then seen in the diff of the
+commit. Charts and styles are left out of the HTML, which other tests look at.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from manifests import ROOT, changed, document, record, rerun
+from pages import PAGES
+
+import repro_audit
+from repro_audit.audit import audit
+from repro_audit.report.formats import RENDERERS, Style
+
+HERE = Path(__file__).parent
+ENDINGS = {"text": "txt", "json": "json", "markdown": "md", "html": "html", "latex": "tex"}
+OLDEST = ROOT / "tests/compat/manifest-1/01-55fa6fc"
+
+
+def contradicted():
+    """Return the audit of two runs, one of which says more steps than its trace has."""
+    value = changed(rerun(), {"outcomes/fits/0/steps": 64})
+    runs = [record(document()), record(value)]
+    return audit(*runs, names=["one.json", "other.json"]), runs
+
+
+def oldest():
+    """Return the audit of the two runs that the first state of the format holds."""
+    runs = [repro_audit.load(OLDEST / f"threads-{count}.json") for count in (2, 1)]
+    return audit(*runs, names=["threads-2.json", "threads-1.json"]), runs
+
+
+AUDITS = {**PAGES, "contradicted": contradicted, "oldest": oldest}
+
+
+def shown(name, form):
+    """Return an audit in a format."""
+    text = RENDERERS[form](*AUDITS[name](), Style())
+    if form == "html":
+        text = re.sub(r"<style>.*?</style>", "<style/>", text, flags=re.DOTALL)
+        text = re.sub(r"<svg.*?</svg>", "<svg/>", text, flags=re.DOTALL)
+    return text
+
+
+@pytest.mark.parametrize("form", RENDERERS)
+@pytest.mark.parametrize("name", AUDITS)
+def test_an_audit_looks_as_it_did(name, form, pytestconfig):
+    golden = HERE / name / f"report.{ENDINGS[form]}"
+    if pytestconfig.getoption("--update-goldens"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(shown(name, form), encoding="utf-8")
+    assert shown(name, form) == golden.read_text(encoding="utf-8")
+
+
+def test_a_line_more_in_any_format_would_be_seen():
+    for form, ending in ENDINGS.items():
+        golden = (HERE / "single" / f"report.{ending}").read_text(encoding="utf-8")
+        assert len(golden) > 100
+        assert shown("single", form) != f"{golden}one more\n"
+
+
+def test_every_format_has_its_golden_reports_and_no_other_file_is_there():
+    expected = {HERE / name / f"report.{ending}" for name in AUDITS for ending in ENDINGS.values()}
+    assert set(HERE.glob("*/report.*")) == expected
+    assert set(ENDINGS) == set(RENDERERS)
