@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 
 import pytest
-from manifests import ROOT, changed, document, record, rerun
+from manifests import EXAMPLES, OTHER_DIGEST, ROOT, changed, document, record, rerun
 from pages import PAGES
 
 import repro_audit
 from repro_audit.audit import audit
 from repro_audit.report.formats import RENDERERS, Style
+from repro_audit.trace import find_trace
 
 HERE = Path(__file__).parent
 ENDINGS = {"text": "txt", "json": "json", "markdown": "md", "html": "html", "latex": "tex"}
@@ -35,7 +36,18 @@ def oldest():
     return audit(*runs, names=["threads-2.json", "threads-1.json"]), runs
 
 
-AUDITS = {**PAGES, "contradicted": contradicted, "oldest": oldest}
+def ruled_out():
+    """Return the audit of the examples, had they been given other data, which the trace excludes."""
+    other = {
+        f"conditions/data/train/{name}": OTHER_DIGEST for name in ("digest", "unordered_digest")
+    }
+    runs = [record(document("threads-2")), record(changed(document("threads-1"), other))]
+    names = ["threads-2.json", "threads-1.json"]
+    traces = [find_trace(EXAMPLES / name, run) for name, run in zip(names, runs, strict=True)]
+    return audit(*runs, names=names, traces=traces), runs
+
+
+AUDITS = {**PAGES, "ruled_out": ruled_out, "contradicted": contradicted, "oldest": oldest}
 
 
 def shown(name, form):

@@ -7,6 +7,7 @@ from repro_audit.compare import compare
 from repro_audit.compare.causes import diagnose
 from repro_audit.compare.comparison import (
     ColumnDifference,
+    Distance,
     FirstDifference,
     OrderDifference,
     StepDifference,
@@ -239,3 +240,50 @@ def test_where_only_one_step_in_some_was_traced_the_first_is_not_claimed():
     assert field.detail == "by step 17 of epoch 1, of which one step in 16 is traced"
     ((field, _),) = compare_steps(record(document()), record(other), traced(column("weight")), ())
     assert field.detail == "from step 5 of epoch 1 on"
+
+
+# How far apart the weights are, as a part of one training step.
+
+
+def apart(ratio):
+    """Return what traces show of weights that are first apart by so much of one step."""
+    near, later = (
+        Distance(0, 1, step, 100, 9, relative, 1, 9, size)
+        for step, relative, size in ((5, ratio * 0.01, None), (8, 1.0, 0.01))
+    )
+    return traced(column("weight"))._replace(distances=(near, later))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "certainty", "said"),
+    [
+        (2e-6, "likely", "as other rounding is"),
+        (9e-4, "likely", "as other rounding is"),
+        (1.1e-3, "likely", "sums are split"),
+        (0.029, "likely", "sums are split"),
+        (0.031, "possible", "rounding is smaller"),
+        (0.5, "possible", "rounding is smaller"),
+    ],
+)
+def test_what_only_rounds_is_likely_where_the_distance_is_one_of_rounding(ratio, certainty, said):
+    """Measured on a CNN: rounding begins at 2e-6 of a step, another random stream at 0.1."""
+    causes, _ = diagnosed(THREADS, apart(ratio))
+    assert causes["threads"].certainty == certainty
+    assert said in causes["threads"].reason
+
+
+@pytest.mark.parametrize(("ratio", "certainty"), [(9e-4, "possible"), (1.1e-3, "likely")])
+def test_another_learning_rate_is_not_likely_where_the_distance_is_one_of_rounding(
+    ratio, certainty
+):
+    causes, _ = diagnosed(LEARNING_RATE, apart(ratio))
+    assert causes["optimizer"].certainty == certainty
+
+
+def test_xla_comes_before_what_only_rounds():
+    """It rounds otherwise, and draws other random numbers: it explains any distance."""
+    jit = {"conditions/determinism/execution/0/jit": True}
+    for ratio in (2e-6, 0.5):
+        causes, _ = diagnosed(jit | THREADS, apart(ratio))
+        assert next(iter(causes)) == "jit"
+        assert causes["jit"].certainty == "likely"

@@ -80,7 +80,7 @@ class _Judgement(NamedTuple):
 
     certainty: str
     reason: str = ""
-    fit: int = 0
+    rank: int = 0
     """Among causes of one certainty, the higher comes first."""
 
 
@@ -112,7 +112,7 @@ def diagnose(
     found.sort(
         key=lambda item: (
             _CERTAINTIES.index(item[1].certainty),
-            -item[0].fit,
+            -item[0].rank,
             GROUPS.index(item[1].group),
         )
     )
@@ -206,11 +206,11 @@ def _judge(case: _Case, kind: Kind) -> _Judgement:
 def _at_start(case: _Case, kind: Kind) -> _Judgement:
     """Judge where the initial weights differ: nothing was trained yet."""
     if kind.name in _SEEDS and case.differs(kind, DRAWN_SEED):
-        return _Judgement("certain", fit=2)
+        return _Judgement("certain", rank=2)
     strength = case.strength(kind)
     if strength == "seeds" or kind.name == "numeric_packages":
-        return _Judgement("likely", fit=strength == "seeds")
-    return _Judgement("possible", fit=strength == "bits")
+        return _Judgement("likely", rank=strength == "seeds")
+    return _Judgement("possible", rank=strength == "bits")
 
 
 def _in_batch(case: _Case, kind: Kind) -> _Judgement:
@@ -224,7 +224,7 @@ def _in_batch(case: _Case, kind: Kind) -> _Judgement:
             other.acts_on == "batch" for other in case.kinds if other is not kind
         )
         trained_on = case.differs(kind, _TRAINED_ON)
-        return _Judgement("certain" if trained_on and not rival else "likely", fit=3)
+        return _Judgement("certain" if trained_on and not rival else "likely", rank=3)
     if kind.name == "hash_seed":
         if symptom.labels_only:
             return _Judgement(
@@ -232,7 +232,7 @@ def _in_batch(case: _Case, kind: Kind) -> _Judgement:
             )
         return _Judgement("likely" if not case.has("data", "sample_order") else "possible")
     if kind.acts_on == "batch" or (strength == "seeds" and kind.name != "model"):
-        return _Judgement("likely", fit=2)
+        return _Judgement("likely", rank=2)
     if kind.name == "code":
         return _Judgement("possible")
     if strength in {"inputs", "seeds"}:
@@ -243,7 +243,7 @@ def _in_batch(case: _Case, kind: Kind) -> _Judgement:
     )
     if strength == "bits" and explained:
         return _excluded("the batches differ already, before anything is computed from them")
-    return _Judgement("possible", fit=strength == "bits")
+    return _Judgement("possible", rank=strength == "bits")
 
 
 def _in_random_state(case: _Case, kind: Kind) -> _Judgement:
@@ -268,16 +268,16 @@ def _in_computation(case: _Case, kind: Kind) -> _Judgement:
     if kind.name == "optimizer":
         if symptom.where == "loss":
             return _excluded("the loss differs first, and is computed before the update")
-        return _Judgement("likely" if symptom.size != "rounding" else "possible", fit=3)
+        return _Judgement("likely" if symptom.size != "rounding" else "possible", rank=3)
     if kind.name in {"model", "loss", "training"}:
         if case.other_keras():
             return _Judgement("possible", "another Keras may write the same config differently")
-        return _Judgement("likely" if symptom.size != "rounding" else "possible", fit=2)
+        return _Judgement("likely" if symptom.size != "rounding" else "possible", rank=2)
     if kind.name in {"jit", "numeric_packages"}:
-        return _Judgement("likely", fit=2)
+        return _Judgement("likely", rank=2)
     if strength == "bits":
         return _by_rounding(symptom)
-    return _Judgement("likely" if strength == "seeds" else "possible", fit=strength == "inputs")
+    return _Judgement("likely" if strength == "seeds" else "possible", rank=strength == "inputs")
 
 
 def _by_rounding(symptom: Symptom) -> _Judgement:
@@ -286,7 +286,7 @@ def _by_rounding(symptom: Symptom) -> _Judgement:
         return _Judgement("possible", f"though {_size_text(symptom)}: rounding is smaller")
     if symptom.size == "rounding":
         return _Judgement("likely", f"{_size_text(symptom)}, as other rounding is", 1)
-    return _Judgement("likely", fit=1)
+    return _Judgement("likely", rank=1)
 
 
 def _in_outcome(case: _Case, kind: Kind) -> _Judgement:
@@ -352,7 +352,7 @@ def _resumed(case: _Case) -> list[tuple[_Judgement, Cause]]:
         return []
     kind = kind_named("resume")
     begun_anew = symptom.where == "random" and not case.has(*_SEEDS)
-    judgement = _Judgement("certain" if begun_anew else "likely", fit=9)
+    judgement = _Judgement("certain" if begun_anew else "likely", rank=9)
     cause = Cause(
         kind=kind.name,
         group=kind.group,
