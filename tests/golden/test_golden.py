@@ -37,7 +37,7 @@ def oldest():
 
 
 def ruled_out():
-    """Return the audit of the examples, had they been given other data, which the trace excludes."""
+    """Return the audit of the examples, had other data been recorded: the trace excludes it."""
     other = {
         f"conditions/data/train/{name}": OTHER_DIGEST for name in ("digest", "unordered_digest")
     }

@@ -223,6 +223,8 @@ def _rounded(value: float) -> str:
 
     >>> _rounded(0.34700000286), _rounded(2.5e-07), _rounded(-0.0)
     ('0.3470', '2.50e-07', '0.0000')
+    >>> _rounded(0.001), _rounded(0.00099)
+    ('0.0010', '9.90e-04')
     """
     plain = value == 0 or 1e-3 <= abs(value) < 1e7
     return f"{value + 0.0:.4f}" if plain else f"{value:.2e}"
