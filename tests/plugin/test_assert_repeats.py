@@ -131,7 +131,9 @@ def test_a_script_that_trains_nothing_fails(
     """No evidence is no agreement; the same script passes where it leaves some."""
     done = session(call(stand_in, example, "nothing"))
     done.assert_outcomes(failed=1)
-    done.stdout.fnmatch_lines(["*stand_in.py was not shown to repeat: *run-1: no training seen"])
+    done.stdout.fnmatch_lines(
+        ["*stand_in.py was not shown to repeat: *run-1: no training detected"]
+    )
     session(call(stand_in, example)).assert_outcomes(passed=1)
 
 

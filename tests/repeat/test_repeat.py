@@ -68,8 +68,8 @@ def test_three_runs_are_three_runs_and_a_control(
 @pytest.mark.parametrize(
     ("wish", "reason"),
     [
-        ("nothing", "run-1: no training seen"),
-        ("untrained", "run-1: no training seen"),
+        ("nothing", "run-1: no training detected"),
+        ("untrained", "run-1: no training detected"),
         ("exit3", "run-1 ended with exit code 3"),
         ("raise", "run-1 ended with exit code 1"),
     ],

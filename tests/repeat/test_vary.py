@@ -96,7 +96,7 @@ def test_what_is_no_factor_is_refused_with_the_names(
     done = repeat("--vary", "threads,nonsense", stand_in, example, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert "'nonsense' is no factor" in line
+    assert "Unknown factor 'nonsense'" in line
     assert all(name in line for name in FACTORS)
     assert list(tmp_path.iterdir()) == []
 

@@ -119,7 +119,7 @@ def test_a_script_sees_what_it_sees_without(both: Any, what: str) -> None:
     assert (under.output, under.errors) == (before.output, before.errors)
     assert (before.code, before.said) == (0, "")
     assert under.code == 2
-    assert under.said.startswith("repro-audit: script.py: no training seen.")
+    assert under.said.startswith("repro-audit: script.py: no training detected.")
 
 
 def test_a_recorder_that_a_script_could_see_would_be_found(both: Any) -> None:
@@ -227,7 +227,7 @@ def test_a_script_ends_as_it_ends_without(both: Any, end: str, code: int) -> Non
     assert (before.code, under.code) == (code, code)
     assert (under.output, under.errors) == (before.output, before.errors)
     assert under.said.startswith("repro-audit: script.py ")
-    assert under.said.endswith("; no training seen.\n")
+    assert under.said.endswith("; no training detected.\n")
     assert under.said.count("\n") == 1
 
 
@@ -317,7 +317,7 @@ def test_an_interrupt_reaches_the_script_as_keyboardinterrupt(waiting: Any) -> N
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert (output, process.returncode) == ("interrupted 1\n", 7)
-    assert errors == "repro-audit: script.py ended with exit code 7; no training seen.\n"
+    assert errors == "repro-audit: script.py ended with exit code 7; no training detected.\n"
 
 
 def test_an_interrupt_of_a_terminal_comes_once(waiting: Any) -> None:
@@ -364,7 +364,7 @@ def test_a_signal_that_a_script_leaves_alone_ends_it(waiting: Any) -> None:
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=30)
     assert (output, process.returncode) == ("", 143)
-    how = "was ended by signal 15 (SIGTERM); no training seen."
+    how = "was killed by signal 15 (SIGTERM); no training detected."
     assert errors == f"repro-audit: script.py {how}\n"
     deadline = time.monotonic() + 10
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:

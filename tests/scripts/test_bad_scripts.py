@@ -14,11 +14,11 @@ import repro_audit
 
 NEVER = "print('nothing to learn here')\n"
 SEEN = (
-    "Seen are fit, evaluate, train_on_batch and loops that call optimizer.apply or "
+    "Recorded are fit, evaluate, train_on_batch and loops that call optimizer.apply or "
     "apply_gradients of a keras.Model, in the process that was started."
 )
 BAD = {
-    "never trains": (NEVER, 2, "script.py: no training seen. " + SEEN),
+    "never trains": (NEVER, 2, "script.py: no training detected. " + SEEN),
     "raises": ("raise ValueError('too high')", 1, "script.py ended with exit code 1"),
     "exits": ("import sys; sys.exit(3)", 3, "script.py ended with exit code 3"),
     "is no Python": ("def broken(:", 1, "script.py ended with exit code 1"),
@@ -26,7 +26,7 @@ BAD = {
     "is killed": (
         "import os; os.kill(os.getpid(), 9)",
         137,
-        "script.py was ended by signal 9 (SIGKILL), as the system does when memory runs out",
+        "script.py was killed by signal 9 (SIGKILL), as the system does when memory runs out",
     ),
 }
 KILLED = """
@@ -71,7 +71,7 @@ def test_a_bad_script_is_told_of_in_one_line(record: Any, folder: Path, kind: st
     before = contents(folder)
     done = record("script.py", cwd=folder)
     assert done.code == code
-    expected = line if line.endswith(".") else f"{line}; no training seen."
+    expected = line if line.endswith(".") else f"{line}; no training detected."
     assert done.said == f"repro-audit: {expected}\n"
     assert "repro_audit" not in done.errors
     assert contents(folder) == before
@@ -115,7 +115,9 @@ def test_a_module_that_is_missing_is_named(record: Any, repeat: Any, tmp_path: P
     done = record("-m", "absent_module", cwd=tmp_path)
     assert done.code == 1
     assert done.errors.endswith(": No module named absent_module\n")
-    assert done.said == ("repro-audit: absent_module ended with exit code 1; no training seen.\n")
+    assert done.said == (
+        "repro-audit: absent_module ended with exit code 1; no training detected.\n"
+    )
     done = repeat("-q", "-d", "out", "-m", "absent_module", cwd=tmp_path)
     assert done.code == 2
     assert done.errors.endswith(": No module named absent_module\n")
@@ -153,7 +155,7 @@ def test_a_command_that_names_no_target_is_told_what_may_be_one(
     done = record(*words, cwd=tmp_path)
     assert (done.code, done.output, done.errors) == (2, "", "")
     assert done.said == (
-        "repro-audit: There is nothing to run: give a script, or a module behind -m.\n"
+        "repro-audit: There is nothing to run: give a script, or a module after -m.\n"
     )
 
 
@@ -214,7 +216,7 @@ def test_a_reader_that_goes_away_is_the_affair_of_the_script(
     assert "BrokenPipeError" in errors
     assert (under, said) == (
         code,
-        f"{errors}repro-audit: script.py ended with exit code {code}; no training seen.\n",
+        f"{errors}repro-audit: script.py ended with exit code {code}; no training detected.\n",
     )
 
 
@@ -226,7 +228,7 @@ def test_a_script_that_is_killed_in_training_leaves_a_manifest_that_says_so(
     (folder / "script.py").write_text(KILLED, encoding="utf-8")
     older = repro_audit.load(folder / "manifest.json").run_id
     done = record("script.py", cwd=folder)
-    how = "was ended by signal 9 (SIGKILL), as the system does when memory runs out"
+    how = "was killed by signal 9 (SIGKILL), as the system does when memory runs out"
     assert done.code == 137
     assert done.said.splitlines()[0] == f"repro-audit: script.py {how}."
     assert "manifest.json: failed: 1 fit, 1 step" in done.said

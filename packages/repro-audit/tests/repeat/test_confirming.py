@@ -68,5 +68,5 @@ def test_a_cause_that_no_factor_varies_is_said_to_be_none():
             "outcomes/initial_weights/0/0/digest": "sha256:" + "1" * 64,
         },
     )
-    with pytest.raises(RunError, match="is none that --confirm can vary"):
+    with pytest.raises(RunError, match="cannot be varied by --confirm"):
         suspicion(EXPECTED, audit(EXPECTED, record(other)))

@@ -109,8 +109,8 @@ def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
     "info",
     "every epoch has the same order",
     why=(
-        "With a seed set, Keras on TensorFlow shuffles arrays by one permutation, which begins "
-        "anew with each epoch and each fit: batches are always the same."
+        "With a seed set, Keras on TensorFlow shuffles arrays in the same order every epoch, in "
+        "each fit: batches are always the same."
     ),
     remedy=(
         "dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(32); "

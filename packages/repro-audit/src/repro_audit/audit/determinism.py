@@ -37,7 +37,7 @@ def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
 @rule(
     "RA202",
     "error",
-    "op determinism came late",
+    "op determinism was enabled too late",
     why=(
         "Functions traced before keep the operations they were traced with, and existing data "
         "sets stay as they are: half the run is deterministic."

@@ -35,11 +35,11 @@ def command(
 ) -> int:
     """Audit one manifest; compare several with the first.
 
-    A Keras history.json may stand for a manifest; its evidence is `history`. The file - is
-    standard input. In a PDF, every manifest that `attach` put there is read.
+    A Keras history.json can be used in place of a manifest; its evidence is `history`. The file
+    - is standard input. In a PDF, every manifest that `attach` put there is read.
 
     Claims such as {"accuracy": "96.30%"} are checked to the last digit printed, and decide the
-    exit code in place of findings; a history.json may stand for them, too.
+    exit code in place of findings; a history.json can be used in place of them, too.
 
     \b
     Examples:

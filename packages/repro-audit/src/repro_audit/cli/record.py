@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _WHAT_IS_SEEN = (
-    "Seen are fit, evaluate, train_on_batch and loops that call optimizer.apply or "
+    "Recorded are fit, evaluate, train_on_batch and loops that call optimizer.apply or "
     "apply_gradients of a keras.Model, in the process that was started."
 )
 
@@ -80,12 +80,12 @@ def command(
     elsewhere = manifest is not None and manifest.unfollowed
     seen = manifest is not None and (manifest.has_outcomes or elsewhere)
     if code:
-        _say(f"{name} {how_it_ended(code)}" + ("." if seen else "; no training seen."))
+        _say(f"{name} {how_it_ended(code)}" + ("." if seen else "; no training detected."))
     elif not seen and family.computing:
         where = counted(family.computing, "child process")
         _say(f"{name}: {where} computed with TensorFlow, which cannot be followed; no manifest.")
     elif not seen:
-        _say(f"{name}: no training seen. {_WHAT_IS_SEEN}")
+        _say(f"{name}: no training detected. {_WHAT_IS_SEEN}")
         return 2
     if manifest is not None and seen and not quiet:
         shown = printable(str(output))

@@ -234,7 +234,7 @@ def _factors(value: str | None) -> list[str]:
     """Return the names that --vary asks for, in the order of the factors.
 
     Raises:
-        click.BadParameter: One of them is no factor.
+        click.BadParameter: One of them is unknown.
     """
     if value is None:
         return []
@@ -245,7 +245,7 @@ def _factors(value: str | None) -> list[str]:
     unknown = [name for name in asked if name not in names]
     if unknown:
         message = (
-            f"{printable(unknown[0])!r} is no factor. "
+            f"Unknown factor {printable(unknown[0])!r}. "
             f"Expected list, all, or some of {', '.join(names)}."
         )
         raise click.BadParameter(message, param_hint="--vary")

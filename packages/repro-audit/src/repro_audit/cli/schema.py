@@ -26,6 +26,6 @@ def command(name: str | None) -> int:
     elif name in NAMES:
         write_output(text(name), "-")
     else:
-        message = f"There is no schema {shown(name)}. Expected one of {', '.join(NAMES)}."
+        message = f"Unknown schema {shown(name)}. Expected one of {', '.join(NAMES)}."
         raise SchemaError(message)
     return 0

@@ -224,7 +224,7 @@ KINDS = (
     Kind(
         "racing_op",
         "determinism",
-        "operations that race",
+        "racing operations",
         "bits",
         "their threads add in whatever order they come, op determinism or not",
         (r"determinism\.backend\.models\[\d+\]\.racing_ops",),

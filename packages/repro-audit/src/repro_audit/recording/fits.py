@@ -96,7 +96,7 @@ class FitRecorder:
 
     @guarded("$.conditions.determinism.execution")
     def traced(self, model: Any, graph: Any) -> None:
-        """Look for operations that race in a step that was traced."""
+        """Look for racing operations in a step that was traced."""
         self._recorder.step_traced(model, graph)
 
     def wants(self) -> bool:

@@ -71,7 +71,7 @@ def check_target(target: Sequence[str], *, module: bool) -> None:
             Python can say.
     """
     if not target:
-        message = "There is nothing to run: give a script, or a module behind -m."
+        message = "There is nothing to run: give a script, or a module after -m."
         raise RunError(message)
     try:
         Path.cwd()
@@ -145,7 +145,7 @@ def how_it_ended(exit_code: int) -> str:
         exit_code: Its exit code; negative for a signal.
 
     >>> how_it_ended(3), how_it_ended(-15)
-    ('ended with exit code 3', 'was ended by signal 15 (SIGTERM)')
+    ('ended with exit code 3', 'was killed by signal 15 (SIGTERM)')
     """
     if exit_code >= 0:
         return f"ended with exit code {exit_code}"
@@ -154,7 +154,7 @@ def how_it_ended(exit_code: int) -> str:
     except ValueError:
         name = ""
     memory = ", as the system does when memory runs out" if exit_code == -_SIGKILL else ""
-    return f"was ended by signal {-exit_code}{name}{memory}"
+    return f"was killed by signal {-exit_code}{name}{memory}"
 
 
 def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:

@@ -279,7 +279,7 @@ class Recorder:
 
     @guarded("$.conditions.determinism.backend.models")
     def step_traced(self, model: Any, graph: Any) -> None:
-        """Look for operations that race in a step that was traced."""
+        """Look for racing operations in a step that was traced."""
         self._conditions.step_traced(self._models.seen(model).index, self.backend.racing_ops(graph))
 
     @guarded("$.conditions.training")

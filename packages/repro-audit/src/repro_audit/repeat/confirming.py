@@ -53,7 +53,7 @@ def suspicion(expected: Manifest, compared: Audit) -> Suspicion:
     factor = kind_named(cause.kind).factor
     if not factor:
         message = (
-            f"The first cause, {cause.title}, is none that --confirm can vary. Change it in the "
+            f"The first cause, {cause.title}, cannot be varied by --confirm. Change it in the "
             "script, and compare with repro-audit what comes of it."
         )
         raise RunError(message)

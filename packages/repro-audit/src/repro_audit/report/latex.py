@@ -128,7 +128,7 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
             f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"
             for judged in result.manifests
         ]
-        yield "Each run by itself", f"{listed(alone, _MOST_LISTED, '; ')}."
+        yield "Individual verdicts", f"{listed(alone, _MOST_LISTED, '; ')}."
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."
