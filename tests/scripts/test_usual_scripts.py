@@ -97,7 +97,7 @@ def runs(
         how: Any = {"cwd": folder, "python": sys.executable if case.fresh else server.python}
         return Runs(
             bare=bare(*case.words, **how),
-            ours=repeat("-q", "--bare", "-d", "out", *case.words, **how)
+            ours=repeat("-q", "--check-recording", "-d", "out", *case.words, **how)
             if case.repeated
             else record("-o", "m.json", *case.words, **how),
             folder=folder,
@@ -186,9 +186,9 @@ def test_a_seeded_script_repeats(runs: dict[str, Runs], name: str) -> None:
     said = run.audit
     assert said["verdict"] == "identical"
     assert said["control"]["caught"] is True
-    assert said["observer"]["effect"] == "none"
+    assert said["recording_check"]["changes"] == "no"
     assert said["evidence"] == "trace"
-    assert [item["name"] for item in said["runs"]] == ["run-1", "run-2", "control", "bare"]
+    assert [item["name"] for item in said["runs"]] == ["run-1", "run-2", "control", "unrecorded"]
 
 
 @pytest.mark.parametrize("name", REPEATED)
@@ -197,7 +197,7 @@ def test_every_repeated_run_ends_in_the_weights_of_the_bare_script(
 ) -> None:
     """What the script itself says of its weights is the same in four processes."""
     run = runs[name]
-    logs = [run.log(item) for item in ("run-1", "run-2", "bare")]
+    logs = [run.log(item) for item in ("run-1", "run-2", "unrecorded")]
     assert {weights(log) for log in logs} == {weights(run.bare.output)}
 
 
