@@ -85,7 +85,7 @@ def test_a_bad_script_does_not_repeat(repeat: Any, tmp_path: Path, kind: str) ->
     (tmp_path / "script.py").write_text(first + text, encoding="utf-8")
     done = repeat("-q", "-d", "out", "script.py", cwd=tmp_path)
     assert done.code == 2
-    reason = line.replace("script.py", "run-1").partition(". Seen")[0]
+    reason = line.replace("script.py", "run-1").partition(". Recorded")[0]
     said = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
     assert (said["verdict"], said["reason"]) == ("inconclusive", reason)
     assert [run["name"] for run in said["runs"]] == ["run-1"]
