@@ -89,7 +89,7 @@ def test_a_script_that_is_not_seeded_fails_with_where_and_why(
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(
         [
-            "*trained.py does not repeat: divergent: they part first in initial weights: *",
+            "*trained.py does not repeat: divergent: first difference in initial weights: *",
             "Where: initial weights: 2 of 4 tensors, first sequential/dense/kernel",
             "Why, certain: Python's random is not seeded: *",
             "  a layer without a seed draws one from Python's random *",
