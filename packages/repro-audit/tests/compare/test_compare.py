@@ -18,7 +18,9 @@ from manifests import (
 
 import repro_audit
 from repro_audit.compare import compare, group
+from repro_audit.compare.groups import unrecorded_of_fits
 from repro_audit.manifest import parse
+from repro_audit.manifest.records import UNRECORDED
 from repro_audit.trace import find_trace
 
 BASE = record(document())
@@ -398,6 +400,13 @@ def test_the_same_rank_of_two_runs_is_compared():
     assert compare(ranked(0), ranked(0, DIGEST, run_id=run_id(0))).verdict == "inconclusive"
     again = record({**rerun(), "rank": {"number": 0, "size": 2, "group": DIGEST}})
     assert compare(ranked(0), again).verdict == "identical"
+
+
+def test_a_field_that_a_manifest_holds_counts_whatever_it_says_is_missing():
+    said = {"path": "$.outcomes.fits[*].ended", "reason": UNRECORDED}
+    for ended, left_out in ((None, {"ended"}), (False, set()), (True, set())):
+        manifest = record(changed(document(), {"outcomes/fits/0/ended": ended, "missing": [said]}))
+        assert unrecorded_of_fits([manifest]) == left_out
 
 
 def test_a_copy_under_another_id_is_one_run_given_twice():

@@ -245,7 +245,7 @@ def audit(
         if item.contradiction is not None:
             verdict, reason = (
                 "inconclusive",
-                f"{item.name} contradicts itself: {item.contradiction}",
+                f"{item.name} contradicts itself: {item.contradiction.removesuffix('.')}",
             )
             break
     return Audit(
@@ -293,7 +293,8 @@ def _judge(
         trace.verify()
     findings = check(manifest, rows)
     errors = [finding for finding in findings if finding.severity == "error"]
-    contradictions = [finding.seen for finding in findings if finding.contradicts]
+    # A reason goes on, in parentheses or with a full stop.
+    contradictions = [item.seen.removesuffix(".") for item in findings if item.contradicts]
     if contradictions:
         verdict, reason = "inconclusive", f"the evidence contradicts itself: {contradictions[0]}"
     elif not manifest.complete:

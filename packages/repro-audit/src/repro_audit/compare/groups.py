@@ -30,14 +30,23 @@ def group(
 
 
 def unrecorded_of_fits(manifests: Iterable[Manifest]) -> frozenset[str]:
-    """Return the fields of a fit that the release of one of the runs did not record."""
+    """Return the fields of a fit that the release of one of the runs did not record.
+
+    What a manifest holds is never among them, whatever it says is missing.
+    """
     begin = "$.outcomes.fits[*]."
     return frozenset(
-        item.path.removeprefix(begin)
+        field
         for manifest in manifests
-        for item in manifest.missing
-        if item.reason == UNRECORDED and item.path.startswith(begin)
+        for path, reason in manifest.missing
+        if reason == UNRECORDED and path.startswith(begin)
+        if not _holds(manifest, field := path.removeprefix(begin))
     )
+
+
+def _holds(manifest: Manifest, field: str) -> bool:
+    """Whether any fit of a run has a field."""
+    return any(getattr(fit, field, None) not in (None, ()) for fit in manifest.outcomes.fits)
 
 
 def outcome_digest(

@@ -17,8 +17,8 @@ from repro_audit.files import read_bounded
 from repro_audit.manifest.fields import fill_absent, take_unknown
 from repro_audit.manifest.records import (
     NOT_UNDERSTOOD,
-    SCHEMA,
     UNRECORDED,
+    VERSION,
     FitOutcome,
     Manifest,
     Outcomes,
@@ -90,7 +90,7 @@ def _understood(document: dict[str, Any], version: str) -> dict[str, Any]:
 
     unknown = take_unknown(document, schema(version))
     document = upgraded(document)
-    absent = fill_absent(document, schema(SCHEMA.removeprefix("repro-audit/")))
+    absent = fill_absent(document, schema(VERSION))
     document["missing"] += [
         {"path": path, "reason": reason}
         for paths, reason in ((absent, UNRECORDED), (unknown, NOT_UNDERSTOOD))

@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 from repro_audit.manifest.conditions import Conditions
 
-SCHEMA = "repro-audit/manifest-2"
+VERSION = "manifest-2"
+"""Name of the schema of what is written."""
+
+SCHEMA = f"repro-audit/{VERSION}"
+"""What the field ``schema`` of a manifest says."""
 
 UNFOLLOWED = "$.outcomes.fits"
 """JSONPath in `missing` where something was trained that is not among the fits."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from repro_audit.canonical import digest_json
 from repro_audit.errors import OutputError, printable
 from repro_audit.files import replace_file
-from repro_audit.manifest.records import SCHEMA, Manifest
+from repro_audit.manifest.records import VERSION, Manifest
 from repro_audit.manifest.structure import unstructure
 from repro_audit.manifest.validation import validate
 
@@ -28,9 +28,7 @@ def serialize(manifest: Manifest) -> bytes:
     document = unstructure(manifest)
     del document["digest"]
     document["digest"] = digest_json(document)
-    validate(
-        document, "the manifest to be written", SCHEMA.removeprefix("repro-audit/"), strict=True
-    )
+    validate(document, "the manifest to be written", VERSION, strict=True)
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
