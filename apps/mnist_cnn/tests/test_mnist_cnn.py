@@ -118,7 +118,7 @@ def test_model_is_that_of_the_example() -> None:
     ]
     assert model.input_shape == (None, 32, 32, 1)
     assert model.count_params() == 21_578
-    assert model.optimizer.name == "adam"
+    assert type(model.optimizer).__name__ == "Adam"  # Keras numbers the names in one process
     assert model.loss == "sparse_categorical_crossentropy"
     assert model.jit_compile is False
 
