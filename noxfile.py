@@ -71,7 +71,7 @@ def tests(session: nox.Session) -> None:
     check_types(session)
     check_schemas(session)
     # The module of that folder is for Python to import as it starts, and for nobody else.
-    doctests = "--doctest-modules", "--ignore-glob=/*/recording/startup/*"
+    doctests = "--doctest-modules", "--ignore-glob=/*/recording/process/startup/*"
     session.run("pytest", "--quiet", *doctests, "--pyargs", "repro_audit", "digits")
     # Each file on one worker: what its tests share is trained once. One worker more than cores:
     # much of a test is waiting.

@@ -105,7 +105,7 @@ def test_a_hook_that_changed_a_call_would_be_seen(runs: list[Run]) -> None:
 @pytest.fixture(scope="module")
 def children(start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Train in children of every kind, bare and recorded."""
-    from repro_audit.recording.launcher import recording_environment
+    from repro_audit.recording.process.launcher import recording_environment
     from repro_audit.recording.request import Request
 
     ends = {}

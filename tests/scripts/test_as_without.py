@@ -164,8 +164,8 @@ def test_another_sitecustomize_is_run_in_its_turn(
         "import os, sys\n"
         "print(getattr(sys.modules.get('sitecustomize'), '__file__', None))\n"
         "print(sys.path, os.environ['PYTHONPATH'])\n"
-        "if 'repro_audit.recording.process' in sys.modules:\n"
-        "    from repro_audit.recording.process import process\n"
+        "if 'repro_audit.recording.process.current' in sys.modules:\n"
+        "    from repro_audit.recording.process.current import process\n"
         "    print('recorded', process.automatic is not None, file=sys.stderr)\n",
         encoding="utf-8",
     )

@@ -20,7 +20,7 @@ from processes import plain_environment
 import repro_audit
 from repro_audit.audit import Audit
 from repro_audit.manifest import Manifest
-from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
 from repro_audit.trace import find_trace
 

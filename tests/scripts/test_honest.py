@@ -11,7 +11,7 @@ from forking import Server
 from processes import plain_environment
 
 import repro_audit
-from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
 
 pytestmark = pytest.mark.keras

@@ -14,7 +14,7 @@ from processes import plain_environment
 
 import repro_audit
 from repro_audit.manifest import Manifest
-from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
 
 SEEDS = """

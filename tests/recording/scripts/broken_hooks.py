@@ -24,12 +24,13 @@ from tensorflow.python.framework import config, random_seed
 from tensorflow.python.training import py_checkpoint_reader
 
 from repro_audit.manifest import load
-from repro_audit.recording import files, launched, steps
-from repro_audit.recording.automatic import AutomaticRecording
-from repro_audit.recording.fits import FitRecorder
-from repro_audit.recording.patching import Call, Patches, Watch, Watcher
-from repro_audit.recording.recorder import Recorder
+from repro_audit.recording.backends.patching import Call, Patches, Watch, Watcher
+from repro_audit.recording.backends.tensorflow import steps
+from repro_audit.recording.process import files, launched
+from repro_audit.recording.process.automatic import AutomaticRecording
 from repro_audit.recording.request import VARIABLE, Request
+from repro_audit.recording.session.fits import FitRecorder
+from repro_audit.recording.session.recorder import Recorder
 
 EXIT_CODE = 7
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")

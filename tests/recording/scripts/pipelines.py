@@ -547,7 +547,8 @@ def sums() -> dict[str, int]:
 
 def watch_reading() -> None:
     """Take the time of everything that is read of data, and of each search of a step."""
-    from repro_audit.recording import conditions, tensorflow
+    from repro_audit.recording.backends.tensorflow import backend
+    from repro_audit.recording.session import conditions
 
     def timed(function: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -562,7 +563,7 @@ def watch_reading() -> None:
     for owner, name in (
         (conditions.ConditionReader, "dataset"),
         (conditions.ConditionReader, "_generators"),
-        (tensorflow.TensorFlow, "racing_ops"),
+        (backend.TensorFlow, "racing_ops"),
     ):
         setattr(owner, name, timed(getattr(owner, name)))
 

@@ -45,8 +45,8 @@ def test_a_file_that_is_older_counts_once_it_is_read(tmp_path, way):
         os.utime(tmp_path / name, (OLD, OLD))
     script = (
         "import os, shutil, sqlite3, sys, time\n"
-        "from repro_audit.recording.files import Files\n"
-        "from repro_audit.recording.patching import Patches\n"
+        "from repro_audit.recording.process.files import Files\n"
+        "from repro_audit.recording.backends.patching import Patches\n"
         "time.sleep(0.05)\n"
         "files = Files(reverse=None)\n"
         f"files.install(Patches(print))\n{code}\nprint(list(files.read))"
@@ -88,8 +88,8 @@ def test_of_what_is_written_elsewhere_only_what_the_run_made_or_changed_is_left(
     time.sleep(0.05)
     script = (
         "import os, pathlib, sys, tempfile, time\n"
-        "from repro_audit.recording.files import Files\n"
-        "from repro_audit.recording.patching import Patches\n"
+        "from repro_audit.recording.process.files import Files\n"
+        "from repro_audit.recording.backends.patching import Patches\n"
         "files = Files(reverse=None, since=float(sys.argv[2])); place = sys.argv[1]\n"
         f"files.install(Patches(print))\n{code}\nfiles.report(pathlib.Path(sys.argv[3]))"
     )

@@ -182,7 +182,7 @@ def _decides_more(wanted: Mapping[str, str], given: Mapping[str, str]) -> bool:
 
 def _begins(path: str) -> bool:
     """Whether it is empty, or the folder with which a recording begins: a child sees to that."""
-    return not path or path.endswith(os.path.join("recording", "startup"))  # noqa: PTH118 - light
+    return not path or path.endswith(os.path.join("process", "startup"))  # noqa: PTH118 - light
 
 
 def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int:
@@ -204,7 +204,7 @@ def serve(address: str) -> None:
     import keras  # noqa: F401 - what children find imported
     import tensorflow as tf  # noqa: F401 - as above
 
-    from repro_audit.recording import launched  # noqa: F401 - as above
+    from repro_audit.recording.process import launched  # noqa: F401 - as above
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     with socket.socket(socket.AF_UNIX) as listening:
@@ -329,8 +329,8 @@ def watched(environment: Mapping[str, str]) -> None:
     import runpy
     import types
 
-    from repro_audit.recording import launcher
-    from repro_audit.recording.process import process
+    from repro_audit.recording.process import launcher
+    from repro_audit.recording.process.current import process
     from repro_audit.recording.request import VARIABLE
 
     if VARIABLE not in environment:

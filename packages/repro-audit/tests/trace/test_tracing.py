@@ -11,7 +11,7 @@ from traces import BATCH, LOSS, flat, sha256
 
 from repro_audit.capture.backend import StateTensor
 from repro_audit.errors import CaptureError, OutputError
-from repro_audit.recording.tracing import Tracer, check_setting, describe, stride_for
+from repro_audit.recording.session.tracing import Tracer, check_setting, describe, stride_for
 from repro_audit.trace import Trace, fingerprint, probe_positions
 
 np = pytest.importorskip("numpy")

@@ -4,6 +4,6 @@ A capture function reads and never sets. What it cannot read it hands to `Missed
 JSONPath of the field and the reason.
 """
 
-from repro_audit.capture.backend import Backend, Missed, StateTensor
+from repro_audit.capture.backend import Missed, StateTensor
 
-__all__ = ["Backend", "Missed", "StateTensor"]
+__all__ = ["Missed", "StateTensor"]

@@ -13,7 +13,7 @@ from repro_audit.capture.privacy import scrub
 from repro_audit.manifest.conditions import Accelerator, Cpu, Environment, Python
 
 if TYPE_CHECKING:
-    from repro_audit.capture.backend import Backend, Missed
+    from repro_audit.capture.backend import Facts, Missed
 
 __all__ = ["VARIABLES", "capture_environment", "environment_variables"]
 
@@ -55,7 +55,7 @@ def environment_variables() -> dict[str, str]:
 
 
 def capture_environment(
-    backend: Backend, variables: dict[str, str], devices: Sequence[str] | None, missed: Missed
+    backend: Facts, variables: dict[str, str], devices: Sequence[str] | None, missed: Missed
 ) -> Environment:
     """Read what the run stands on.
 

@@ -8,7 +8,7 @@ from repro_audit.canonical import digest_array
 from repro_audit.manifest.conditions import InitializerSample
 
 if TYPE_CHECKING:
-    from repro_audit.capture.backend import Backend
+    from repro_audit.capture.backend import Initializers
 
 __all__ = ["BUILTIN", "SEED", "SHAPES", "capture_builtin_initializers"]
 
@@ -30,7 +30,7 @@ BUILTIN = (
 """Keras's built-in initializers that draw random numbers."""
 
 
-def capture_builtin_initializers(backend: Backend) -> tuple[InitializerSample, ...]:
+def capture_builtin_initializers(backend: Initializers) -> tuple[InitializerSample, ...]:
     """Sample each built-in initializer at a seed of its own, so no shared generator moves.
 
     The backend must be in use already: sampling would initialise it, and settings that the

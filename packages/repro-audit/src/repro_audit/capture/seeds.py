@@ -11,7 +11,7 @@ from repro_audit.canonical import digest_bytes
 from repro_audit.manifest.conditions import BackendGenerator, Generator, HashSeed, Seeds
 
 if TYPE_CHECKING:
-    from repro_audit.capture.backend import Backend
+    from repro_audit.capture.backend import Facts
 
 __all__ = ["capture_seeds"]
 
@@ -19,7 +19,7 @@ _NUMPY_SEEDS = 2**32
 
 
 def capture_seeds(
-    backend: Backend, variables: Mapping[str, str], controlled_seed: int | None
+    backend: Facts, variables: Mapping[str, str], controlled_seed: int | None
 ) -> Seeds:
     """Read the seeds and the shared generators' states. Draws nothing.
 

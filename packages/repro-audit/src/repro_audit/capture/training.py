@@ -10,7 +10,7 @@ from repro_audit.canonical import digest_json, encode
 from repro_audit.manifest.conditions import FitArguments, TrainedModel
 
 if TYPE_CHECKING:
-    from repro_audit.capture.backend import Backend, Missed
+    from repro_audit.capture.backend import Configs, Missed
 
 __all__ = ["capture_fit", "capture_model", "plain"]
 
@@ -18,7 +18,7 @@ _NOT_CONDITIONS = {"self", "verbose", "callbacks"}
 """Arguments of fit that change no bit of the run, or are recorded apart."""
 
 
-def capture_model(backend: Backend, model: Any, index: int, missed: Missed) -> TrainedModel:
+def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> TrainedModel:
     """Read a model's configuration.
 
     Args:

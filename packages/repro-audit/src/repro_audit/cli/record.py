@@ -57,7 +57,7 @@ def command(
       repro-audit record -o run.json -m mypackage.train
     """
     from repro_audit.manifest.writing import check_replaceable
-    from repro_audit.recording.launcher import (
+    from repro_audit.recording.process.launcher import (
         check_target,
         how_it_ended,
         python_command,

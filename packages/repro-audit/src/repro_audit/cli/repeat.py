@@ -138,7 +138,7 @@ def command(
     """
     if vary == "list":
         return _list_factors()
-    from repro_audit.recording.launcher import check_target
+    from repro_audit.recording.process.launcher import check_target
     from repro_audit.repeat import Plan, repeat
 
     check_target(target, module=module)

@@ -7,8 +7,9 @@ import sys
 from dataclasses import dataclass
 
 from repro_audit.errors import CaptureError
+from repro_audit.recording.process.current import process
 
-__all__ = ["Controlled", "InForce", "control", "controlled"]
+__all__ = ["InForce", "control"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +29,6 @@ class InForce:
     intra_op_threads: int
     inter_op_threads: int
     hash_seed: str | None
-
-
-@dataclass(kw_only=True)
-class Controlled:
-    """What `control` did in this process, for the recording that follows."""
-
-    seed: int | None = None
-    op_determinism: str | None = None
-    functions_traced_before: int | None = None
-
-
-controlled = Controlled()
 
 
 def control(*, seed: int, op_determinism: bool = True, threads: int | None = None) -> InForce:
@@ -64,45 +53,26 @@ def control(*, seed: int, op_determinism: bool = True, threads: int | None = Non
     Example:
         >>> repro_audit.control(seed=812, threads=2)  # doctest: +SKIP
     """
-    from repro_audit.recording.tensorflow import TensorFlow
-
     if threads is not None and threads < 1:
         message = f"Expected threads to be 1 or more, received {threads}."
         raise CaptureError(message)
-    backend = TensorFlow()
-    keras = backend.keras
-    import tensorflow as tf
-
+    backend, controlled = process.backend(), process.controlled
     if threads is not None:
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
-        except RuntimeError as error:
-            message = (
-                f"Expected to set {threads} threads before TensorFlow's first operation, but one "
-                f"has run ({error}). Call repro_audit.control before anything else."
-            )
-            raise CaptureError(message) from error
-    if op_determinism and not backend.op_determinism():
-        controlled.op_determinism = "later" if backend.in_use() else "before_first_op"
-        controlled.functions_traced_before = backend.functions_traced()
-        tf.config.experimental.enable_op_determinism()
+        backend.set_threads(threads)
+    if op_determinism:
+        backend.turn_op_determinism_on(controlled)
     # First: where a launcher observes the call, it asks who set the seed.
     controlled.seed = seed
-    keras.utils.set_random_seed(seed)
+    backend.set_seed(seed)
     in_use = backend.in_use()
     # Before its first operation TensorFlow's getters would list, and so initialise, the GPUs.
     intra_op, inter_op = backend.threads_requested() if in_use or threads is not None else (0, 0)
     return InForce(
         seed=seed,
-        op_determinism=_state(on=backend.op_determinism()),
+        op_determinism=(controlled.op_determinism or "unknown")
+        if backend.op_determinism()
+        else "off",
         intra_op_threads=intra_op,
         inter_op_threads=inter_op,
         hash_seed=os.environ.get("PYTHONHASHSEED") if not sys.flags.ignore_environment else None,
     )
-
-
-def _state(*, on: bool) -> str:
-    if not on:
-        return "off"
-    return controlled.op_determinism or "unknown"

@@ -16,16 +16,17 @@ from repro_audit.files import PathLock
 from repro_audit.manifest import Manifest, load
 from repro_audit.manifest.writing import check_replaceable
 from repro_audit.recording.generators import unmoved_generators
-from repro_audit.recording.process import process
+from repro_audit.recording.process.current import process
+from repro_audit.recording.process.supervisor.descendants import Descendants
 from repro_audit.recording.request import Request
-from repro_audit.recording.tracing import Tracer, TraceSettings, check_setting
+from repro_audit.recording.session.tracing import Tracer, TraceSettings, check_setting
 from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
-    from repro_audit.recording.inputs import Inputs
-    from repro_audit.recording.recorder import Recorder
-    from repro_audit.recording.unrecorded import Unrecorded
+    from repro_audit.recording.process.unrecorded import Unrecorded
+    from repro_audit.recording.session.inputs import Inputs
+    from repro_audit.recording.session.recorder import Recorder
 
 __all__ = ["Run", "record"]
 
@@ -124,8 +125,7 @@ class Run:
             # Whatever is imported may draw, and what is imported here is not imported later.
             import xxhash  # noqa: F401 - used where data and steps are read
 
-            from repro_audit.recording.recorder import Recorder
-            from repro_audit.recording.tensorflow import TensorFlow, import_keras
+            from repro_audit.recording.session.recorder import Recorder
 
             self.path, self._lock = self._take_path(request)
             undo.callback(self._lock.release)
@@ -133,8 +133,7 @@ class Run:
             check_replaceable(self.path)
             if request is not None:
                 setting = request.trace_setting(setting)
-            backend = TensorFlow(process.updates.optimizers)
-            import_keras()
+            backend = process.backend()
             tracer = None if setting is None else Tracer(trace_path(self.path), setting)
             if tracer is not None:
                 undo.callback(tracer.discard)
@@ -143,10 +142,12 @@ class Run:
                 self.path,
                 request,
                 tracer,
+                controlled=process.controlled,
                 seeds=self._seeds,
                 inputs=self._inputs,
-                files=process.files,
+                file_order=process.file_order,
                 restored=process.restoring.known,
+                children=Descendants(os.getpid()) if request is None else None,
             )
             recorder.begin(self._arguments, self._outputs)
             undo.pop_all()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from repro_audit.capture.determinism import usable_cores
-from repro_audit.recording.launcher import recording_environment
+from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
 from repro_audit.repeat.plan import Plan
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import repro_audit.recording
+import repro_audit.recording.process
 from repro_audit.errors import RunError, printable
 from repro_audit.repeat.executors.base import Ended
 
@@ -26,7 +26,7 @@ ASIDE_SUFFIX = ".repro-audit-aside"
 _POLL_S = 0.1
 _GRACE_S = 30.0
 _LOG_BYTES = 64 * 2**20
-_SUPERVISOR = Path(repro_audit.recording.__file__).with_name("supervisor")
+_SUPERVISOR = Path(repro_audit.recording.process.__file__).with_name("supervisor")
 
 
 class SupervisedProcess:

@@ -1,0 +1,426 @@
+"""What recording asks of a framework, and what it tells whoever records.
+
+A backend is a package beside this file. It offers `Names`, which imports no framework, and a
+`Backend`, made once the framework has been imported; `select` alone knows which there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from repro_audit.capture.backend import Configs, Facts, Held, Initializers, StateTensor
+from repro_audit.manifest.conditions import (
+    DatasetOptions,
+    Execution,
+    RandomSource,
+    Stage,
+    TensorFlowDeterminism,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from repro_audit.recording.backends.patching import Patches
+    from repro_audit.recording.backends.turn import Turn
+    from repro_audit.recording.backends.updates import Updates
+    from repro_audit.trace import Column
+
+__all__ = [
+    "Backend",
+    "Controlled",
+    "Data",
+    "FitObserver",
+    "Framework",
+    "LoopObserver",
+    "ModelObserver",
+    "Models",
+    "Names",
+    "Notes",
+    "Settings",
+    "StepObserver",
+    "Steps",
+    "Switches",
+    "TrainingObserver",
+    "TrainingWatch",
+]
+
+Place = tuple[str, str]
+"""A module, and the name of a function in it or ``Class.method``."""
+
+
+class Controlled:
+    """What `repro_audit.control` did in this process, for the recording that follows.
+
+    Attributes:
+        seed: The seed that it set.
+        op_determinism: ``before_first_op`` or ``later``, where it was turned on.
+        functions_traced_before: Functions that had been traced by then.
+    """
+
+    def __init__(self) -> None:
+        self.seed: int | None = None
+        self.op_determinism: str | None = None
+        self.functions_traced_before: int | None = None
+
+
+# What a backend answers.
+
+
+class Models(Configs, Initializers, Protocol):
+    """Models, their state and what updates them. Nothing is drawn, and only `flip_bit` sets."""
+
+    def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
+        """Return how the steps of `model` are executed."""
+
+    def limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments of a fit that a setting of the framework caps, as it caps them."""
+
+    def optimizers(self, model: Any) -> Sequence[Any]:
+        """Return the optimizers that update a model, the first first."""
+
+    def metric_dtypes(self, model: Any) -> Mapping[str, str]:
+        """Return the dtype in which each metric of `model` is accumulated."""
+
+    def is_built(self, model: Any) -> bool:
+        """Return whether every layer has its weights."""
+
+    def key(self, variable: Any) -> int:
+        """Return what tells a variable from others as long as it lives."""
+
+    def keys(self, model: Any) -> set[int]:
+        """Return what tells the variables of a model."""
+
+    def trainable_keys(self, model: Any) -> set[int]:
+        """Return what tells the trainable variables of a model; none where it cannot say."""
+
+    def weights(self, model: Any) -> list[StateTensor]:
+        """Return the variables of a built model, in its own order."""
+
+    def state(self, model: Any) -> list[StateTensor]:
+        """Return the variables of a built model and then of its optimizers, in their own order."""
+
+    def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
+        """Return kind, layer and role of each tensor that `state` returns, reading none."""
+
+    def flip_bit(self, model: Any) -> tuple[int, int, int]:
+        """Flip one mid-mantissa bit of the largest weight; return position, element and bit."""
+
+
+class Data(Protocol):
+    """What was given to a fit as data: read, never iterated."""
+
+    def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
+        """Return what was given to a fit as data, but for what its code and stages hold.
+
+        None where there is nothing to read: no data, or arrays to validate on.
+        """
+
+    def data_code(self, kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
+        """Return the random sources of the Python code of data, and NumPy generators in it."""
+
+    def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+        """Return the stages of a pipeline, the source first, and NumPy generators in them."""
+
+
+class Steps(Protocol):
+    """Training steps, seen from outside."""
+
+    def observe_steps(
+        self, model: Any, observer: StepObserver, patches: Patches
+    ) -> AbstractContextManager[str | None]:
+        """Tell `observer` of every training step of `model` until the block ends.
+
+        Args:
+            model: The model.
+            observer: Is told.
+            patches: Keeps what is put in the place of the model's own.
+
+        Returns:
+            A context that gives None, or why steps cannot be seen.
+        """
+
+    def loop_step(
+        self, model: Any, batch: Any, loss: Any
+    ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
+        """Return what one step of a hand-written loop was made of.
+
+        Args:
+            model: The model, after its update.
+            batch: The batch, a structure of tensors or arrays; None where it is not known.
+            loss: The step's loss; None where it is not known.
+
+        Returns:
+            Columns of batch and loss, and arrays: theirs, then those of the state.
+        """
+
+    def runs_now(self) -> bool:
+        """Return whether what is called now runs now, and becomes no part of a graph."""
+
+    def unseen(self) -> AbstractContextManager[Any]:
+        """Return a context in which what is read is no part of a graph or of a gradient."""
+
+    def is_first_replica(self) -> bool:
+        """Return whether this thread stands for all replicas of a step."""
+
+    def updates_made(self, optimizer: Any) -> int | None:
+        """Return how many updates an optimizer was asked for; None where that cannot be read."""
+
+
+class Switches(Protocol):
+    """What a backend alone has of the condition `determinism`, over one recording.
+
+    It names itself what it cannot read.
+    """
+
+    def begin(self) -> None:
+        """Read what later code could change."""
+
+    def model_found(self, model: Any, index: int) -> None:
+        """Read what decides the bits of the steps of a model."""
+
+    def step_traced(self, index: int, graph: Any) -> None:
+        """Look through a step of a model that was traced."""
+
+    def training_begins(self) -> None:
+        """Read what training fixes."""
+
+    def record(self) -> TensorFlowDeterminism | None:
+        """Return them all; the backend must be in use. None for a backend that has none.
+
+        Raises:
+            Exception: They cannot be read.
+        """
+
+
+class Settings(Protocol):
+    """What `repro_audit.control` sets."""
+
+    def set_seed(self, seed: int) -> None:
+        """Seed everything that the framework seeds by its one call."""
+
+    def set_threads(self, threads: int) -> None:
+        """Ask for threads inside one operation, and for as many operations side by side.
+
+        Raises:
+            CaptureError: It is too late.
+        """
+
+    def turn_op_determinism_on(self, controlled: Controlled) -> None:
+        """Turn op determinism on unless it is, and note what had run by then."""
+
+    def op_determinism(self) -> bool:
+        """Return whether op determinism is on."""
+
+    def threads_requested(self) -> tuple[int, int]:
+        """Return threads requested inside and between operations; 0 is the default."""
+
+
+class Backend(Facts, Models, Data, Steps, Settings, Protocol):
+    """Keras on one framework."""
+
+    def switches(
+        self, variables: Mapping[str, str], controlled: Controlled, notes: Notes
+    ) -> Switches:
+        """Return what reads the backend's own switches over one recording.
+
+        Args:
+            variables: Environment variables as they were when recording began.
+            controlled: What `control` did.
+            notes: Takes what cannot be read.
+        """
+
+
+# What a backend is told, and what it tells.
+
+
+class Notes(Protocol):
+    """Takes note of fields of the manifest that cannot be read, by their JSONPath."""
+
+    def missed(self, path: str, reason: str) -> None:
+        """Note that a field cannot be read."""
+
+    def found(self, path: str) -> None:
+        """Note that a field has been read after all."""
+
+    def failed(self, path: str, error: Exception) -> None:
+        """Note that reading a field failed."""
+
+
+class TrainingObserver(Protocol):
+    """Is told of training that cannot be followed."""
+
+    def trained_otherwise(self, variable: Any) -> None:
+        """A variable was trained, and by no Keras optimizer."""
+
+
+class LoopObserver(TrainingObserver, Protocol):
+    """Is told of updates that no fit makes."""
+
+    def loop_model_found(self, model: Any) -> None:
+        """A model, or a group of variables, is about to be trained outside a fit."""
+
+    def optimizer_found(self, model: Any, optimizer: Any) -> None:
+        """An optimizer is about to update a model for the first time."""
+
+    def loop_updates(self, model: Any, steps: int) -> None:
+        """A loop has updated a model so many times, and has come to its state of now."""
+
+    def unfollowed(self, noun: str, rest: str) -> None:
+        """Something was trained that cannot be followed."""
+
+
+class StepObserver(Protocol):
+    """Is told of steps."""
+
+    def optimizers(self, model: Any) -> Sequence[Any]:
+        """Return the optimizers that update a model."""
+
+    def built(self, model: Any) -> None:
+        """The first step has been traced, which built the model, and has not yet run."""
+
+    def traced(self, model: Any, graph: Any) -> None:
+        """A step was traced; `graph` holds its operations."""
+
+    def wants(self) -> bool:
+        """Return whether the step that has just run is to be recorded; called once a step."""
+
+    def step_failed(self, error: Exception) -> None:
+        """A step cannot be recorded."""
+
+    def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
+        """A step has run.
+
+        Args:
+            model: The model.
+            columns: What the first arrays are: of the batch and of the running loss.
+            arrays: NumPy arrays: batch and loss, then the state of model and optimizer in the
+                order of `Models.state`. The next step may overwrite their memory.
+        """
+
+
+class FitObserver(StepObserver, Protocol):
+    """Is told of one fit, by a callback of ours."""
+
+    def unseen(self, reason: str) -> None:
+        """Its steps cannot be seen."""
+
+    def train_begins(self) -> None:
+        """Training is about to begin; the framework is in use."""
+
+    def epoch_begins(self, epoch: int) -> None:
+        """An epoch begins, counted from 1."""
+
+    def batch_ended(self, batch: int, steps: int | None) -> None:
+        """A batch has ended, counted from 0, of so many in the epoch, where that is known."""
+
+    def epoch_ended(self, logs: Mapping[str, Any]) -> None:
+        """An epoch has ended."""
+
+    def train_ended(self) -> None:
+        """Training has ended."""
+
+
+class ModelObserver(Protocol):
+    """Is told of what is called on a model."""
+
+    def compiled(self, model: Any, jit_requested: Any) -> None:
+        """A model was compiled."""
+
+    def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> FitObserver | None:
+        """A fit begins; return what is to be told of it, None where nothing is."""
+
+    def fit_unfollowed(self, *, trained_by_both: bool) -> None:
+        """A fit begins in another thread than the one that is followed.
+
+        Args:
+            trained_by_both: Whether the thread that is followed trains the same model.
+        """
+
+    def evaluate_begins(self, model: Any, arguments: Mapping[str, Any]) -> None:
+        """An evaluate outside any fit begins."""
+
+    def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
+        """It has ended, with these results."""
+
+
+# What of a backend is known before any framework is imported.
+
+
+class TrainingWatch(Protocol):
+    """Sees variables that are trained without an optimizer of Keras."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are variables to look at."""
+
+    def look(self, *, last: bool = False) -> None:
+        """Look which variables have changed; `last` at the end of a recording."""
+
+
+class Names(NamedTuple):
+    """Where in a framework that is done which recording watches.
+
+    Attributes:
+        modules: How the names of its modules begin.
+        between: How those begin that call on somebody else's account.
+        replica_threads: How the module of a replica's thread begins.
+        seeders: Functions that seed a generator, and the name and place of the seed.
+        loaders: Functions that load weights.
+        variables: Classes of variables; their methods ``assign…`` set them.
+        functions: What runs a compiled function.
+        slices: What makes a pipeline from arrays.
+    """
+
+    modules: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    replica_threads: tuple[str, ...] = ()
+    seeders: tuple[tuple[Place, tuple[str, int]], ...] = ()
+    loaders: tuple[Place, ...] = ()
+    variables: tuple[Place, ...] = ()
+    functions: tuple[Place, ...] = ()
+    slices: tuple[Place, ...] = ()
+
+
+class Framework(Protocol):
+    """What the package of a backend offers, importing no framework before `load` is called."""
+
+    NAMES: Names
+
+    def watch_settings(self, patches: Patches, controlled: Controlled) -> None:
+        """See when a script turns on what `control` could have turned on.
+
+        Args:
+            patches: Keeps what is put in a place of others.
+            controlled: Where it is noted, unless `control` did it.
+        """
+
+    def vary_op_determinism(self, patches: Patches, *, on: bool) -> None:
+        """Have op determinism on or off in this process, whatever the script says."""
+
+    def watch_training(
+        self,
+        patches: Patches,
+        recorder: Callable[[], TrainingObserver | None],
+        turn: Turn,
+        updates: Updates,
+        called_by_framework: Callable[[], bool],
+    ) -> TrainingWatch:
+        """See variables that are trained without an optimizer of Keras.
+
+        Args:
+            patches: Keeps what is put in a place of others.
+            recorder: Returns what is to be told; None where there is no recording.
+            turn: Which fit this thread is in.
+            updates: Knows what optimizers of Keras update.
+            called_by_framework: Whether the function that a watcher stands around was called by
+                a framework.
+        """
+
+    def load(self, optimizers: Callable[[Any], Sequence[Any]]) -> Backend:
+        """Return the backend.
+
+        Args:
+            optimizers: Returns the optimizers that update a model.
+        """

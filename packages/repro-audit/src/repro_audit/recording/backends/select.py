@@ -1,0 +1,65 @@
+"""Which framework Keras runs on. Nothing else chooses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from repro_audit.errors import CaptureError, printable
+from repro_audit.recording.backends import tensorflow
+from repro_audit.recording.backends.base import Backend, Framework
+from repro_audit.recording.generators import unmoved_generators
+
+__all__ = ["FRAMEWORKS", "import_backend", "names"]
+
+FRAMEWORKS: Mapping[str, Framework] = {"tensorflow": tensorflow}
+"""The packages of backends by Keras's names for them. A new one is named here."""
+
+
+def names(attribute: str) -> tuple[Any, ...]:
+    """Return what all frameworks name for one attribute of `Names`."""
+    return tuple(
+        item for framework in FRAMEWORKS.values() for item in getattr(framework.NAMES, attribute)
+    )
+
+
+def import_backend(optimizers: Callable[[Any], Sequence[Any]]) -> Backend:
+    """Import Keras, which decides, and return the backend that it runs on.
+
+    Args:
+        optimizers: Returns the optimizers that update a model.
+
+    Raises:
+        CaptureError: Keras is not installed, or runs on a backend that is not recorded.
+    """
+    # Importing TensorFlow draws from Python's generator, and JAX, if Keras finds it, from
+    # NumPy's; a user who has seeded must not notice.
+    with unmoved_generators():
+        return FRAMEWORKS[_imported()].load(optimizers)
+
+
+def _imported() -> str:
+    """Import Keras, which imports the framework below, and return the name of that."""
+    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras
+    except ImportError as error:
+        if wanted not in FRAMEWORKS:
+            raise CaptureError(_other_backend(wanted)) from error
+        message = (
+            f"Recording needs Keras 3 and TensorFlow ({error}). "
+            'Install them with: pip install "repro-audit[keras]"'
+        )
+        raise CaptureError(message) from error
+    name = str(keras.backend.backend())
+    if name not in FRAMEWORKS:
+        raise CaptureError(_other_backend(name))
+    return name
+
+
+def _other_backend(name: str) -> str:
+    return (
+        f"Expected Keras on TensorFlow, received Keras on {printable(name)}. Other "
+        "backends are not recorded yet: set KERAS_BACKEND=tensorflow before Keras is imported."
+    )

@@ -1,0 +1,121 @@
+"""Keras on TensorFlow. Importing this package imports neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from repro_audit.recording.backends.base import (
+    Backend,
+    Controlled,
+    Names,
+    TrainingObserver,
+    TrainingWatch,
+)
+from repro_audit.recording.backends.patching import Call, Patches, Watch
+
+if TYPE_CHECKING:
+    from repro_audit.recording.backends.turn import Turn
+    from repro_audit.recording.backends.updates import Updates
+
+__all__ = ["NAMES", "load", "vary_op_determinism", "watch_settings", "watch_training"]
+
+_OP_DETERMINISM = "tensorflow.python.framework.config", "enable_op_determinism"
+_LOST = "$.conditions.determinism.backend.op_determinism"
+
+# Names of TensorFlow 2.20 and 2.21. One that moves is never seen: a test calls each.
+NAMES = Names(
+    modules=("tensorflow.",),
+    between=(
+        "tensorflow.python.ops.weak_tensor_ops",
+        "tensorflow.python.util.",
+        "tensorflow.python.autograph.",
+    ),
+    replica_threads=("tensorflow.python.distribute",),
+    seeders=((("tensorflow.python.framework.random_seed", "set_seed"), ("seed", 0)),),
+    loaders=(("tensorflow.python.checkpoint.checkpoint", "TrackableSaver.restore"),),
+    variables=(("tensorflow.python.ops.resource_variable_ops", "ResourceVariable"),),
+    functions=(
+        (
+            "tensorflow.python.eager.polymorphic_function.polymorphic_function",
+            "Function.__call__",
+        ),
+    ),
+    slices=(("tensorflow.python.data.ops.dataset_ops", "DatasetV2.from_tensor_slices"),),
+)
+
+
+def load(optimizers: Callable[[Any], Sequence[Any]]) -> Backend:
+    """Return the backend; Keras is imported.
+
+    Args:
+        optimizers: Returns the optimizers that update a model.
+    """
+    from repro_audit.recording.backends.tensorflow.backend import TensorFlow
+
+    return TensorFlow(optimizers)
+
+
+def watch_settings(patches: Patches, controlled: Controlled) -> None:
+    """See when a script turns op determinism on.
+
+    Args:
+        patches: Keeps what is put in a place of others.
+        controlled: Where it is noted, unless `control` did it.
+    """
+
+    def op_determinism(_: Call) -> Watch:
+        from repro_audit.recording.backends.tensorflow.determinism import note_op_determinism
+
+        note_op_determinism(controlled)
+        yield None
+
+    patches.watch(*_OP_DETERMINISM, op_determinism, lost=_LOST)
+
+
+def vary_op_determinism(patches: Patches, *, on: bool) -> None:
+    """Have op determinism on or off in this process, whatever the script says.
+
+    Args:
+        patches: Keeps what is put in a place of others.
+        on: Whether it is to be on.
+    """
+    if on:
+        patches.when_imported("keras", _turn_on, lost=_LOST)
+    else:
+        patches.replace(*_OP_DETERMINISM, lambda _: _do_nothing, lost=_LOST)
+
+
+def watch_training(
+    patches: Patches,
+    recorder: Callable[[], TrainingObserver | None],
+    turn: Turn,
+    updates: Updates,
+    called_by_framework: Callable[[], bool],
+) -> TrainingWatch:
+    """See variables that are trained without an optimizer of Keras.
+
+    Args:
+        patches: Keeps what is put in a place of others.
+        recorder: Returns what is to be told; None where there is no recording.
+        turn: Which fit this thread is in.
+        updates: Knows what optimizers of Keras update.
+        called_by_framework: Whether the function that a watcher stands around was called by a
+            framework.
+    """
+    from repro_audit.recording.backends.tensorflow.other_training import OtherTraining
+
+    watch = OtherTraining(recorder, turn, updates, called_by_framework)
+    watch.install(patches)
+    return watch
+
+
+def _turn_on(_: Any) -> None:
+    """Turn op determinism on, for a script that does not."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+def _do_nothing() -> None:
+    """Leave op determinism off."""

@@ -1,0 +1,1 @@
+"""A process that is recorded: how it starts, what it watches, how it ends."""

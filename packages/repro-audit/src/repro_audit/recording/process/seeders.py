@@ -1,0 +1,15 @@
+"""The functions that seed a shared generator."""
+
+from __future__ import annotations
+
+from repro_audit.recording.backends.select import names
+
+__all__ = ["SEEDERS"]
+
+SEEDERS: dict[tuple[str, str], tuple[str, int]] = {
+    ("keras.src.utils.rng_utils", "set_random_seed"): ("seed", 0),
+    ("numpy.random.mtrand", "seed"): ("seed", 0),
+    ("random", "seed"): ("a", 0),
+    **dict(names("seeders")),
+}
+"""By module and function: the name and the place of the seed."""

@@ -1,0 +1,1 @@
+"""One recording: what is seen, kept and written. Nothing here knows a framework."""
