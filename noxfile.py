@@ -143,6 +143,13 @@ def pairs(session: nox.Session) -> None:
 
 
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Train 71 models and ways bare and recorded, which must end in the same bits."""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--whole-matrix", "tests/recording/test_matrix.py", *session.posargs)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the core's tests without TensorFlow on the oldest dependencies it allows."""
     install(session, groups=("tests",))

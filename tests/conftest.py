@@ -22,8 +22,9 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option by which the reports of `tests/golden` are renewed."""
+    """Add what `tests/golden` and the matrix of `tests/recording` can be asked for."""
     parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
+    parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Train many models in many ways, bare or recorded, and say in which bits each ends.
 
-Argument: ``bare`` or ``recorded``. A model's decorator names the ways in which it is trained:
-``graph``, ``eager``, ``jit`` (op determinism is off, so XLA really compiles) and ``several``
-(four steps in one execution). Manifests go to the current folder. The last line of the output
+Arguments: ``bare`` or ``recorded``, and ``whole`` for every case. A model's decorator names the
+ways in which it is trained: ``graph``, ``eager``, ``jit`` (op determinism is off, so XLA really
+compiles) and ``several`` (four steps in one execution); those in parentheses are of the whole
+matrix alone. Manifests go to the current folder. The last line of the output
 is JSON, as that of ``observed_cases.py``, by model and way.
 """
 
@@ -78,7 +79,7 @@ class Own(keras.Model):
         return {"loss": loss, "norm": norm}
 
 
-@model("graph several jit jit+several eager")
+@model("graph several jit (jit+several) (eager)")
 def convolution(options: dict[str, Any]) -> Fit:
     x, y = arrays(8, 8, 1, count=70)
     first = [
@@ -90,7 +91,7 @@ def convolution(options: dict[str, Any]) -> Fit:
     return compiled(simple(*first), options), given(x, y, validation_data=(x[:20], y[:20]))
 
 
-@model("graph several jit eager")
+@model("(graph) several (jit) (eager)")
 def nested_dicts(options: dict[str, Any]) -> Fit:
     inputs = {
         "a": keras.Input((8,)),
@@ -114,12 +115,12 @@ def nested_dicts(options: dict[str, Any]) -> Fit:
     return made, given(data, targets)
 
 
-@model("graph several jit jit+several eager")
+@model("graph several (jit) jit+several (eager)")
 def own_step(options: dict[str, Any]) -> Fit:
     return compiled(Own(), options, metrics=None), given(*arrays(count=70))
 
 
-@model("graph several jit eager")
+@model("graph (several) (jit) (eager)")
 def normalized_and_class_weight(options: dict[str, Any]) -> Fit:
     made = simple(
         keras.Input((8,)), layers.BatchNormalization(), layers.Dense(8), layers.LayerNormalization()
@@ -130,19 +131,19 @@ def normalized_and_class_weight(options: dict[str, Any]) -> Fit:
     )
 
 
-@model("graph several jit eager")
+@model("graph (several) (jit) eager")
 def recurrent_dropout(options: dict[str, Any]) -> Fit:
     lstm = layers.LSTM(6, dropout=0.2, recurrent_dropout=0.2)
     made = keras.Sequential([keras.Input((5, 4)), lstm, layers.Dense(CLASSES, "softmax")])
     return compiled(made, options), given(*arrays(5, 4))
 
 
-@model("graph several jit jit+several eager")
+@model("(graph) (several) jit (jit+several) eager")
 def unbuilt(options: dict[str, Any]) -> Fit:
     return compiled(simple(), options), given(*arrays(count=70))
 
 
-@model("graph several jit eager")
+@model("graph (several) (jit) eager")
 def mixed_float16(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -152,7 +153,7 @@ def mixed_float16(options: dict[str, Any]) -> Fit:
     return compiled(made, options), given(*arrays(count=70))
 
 
-@model("graph jit")
+@model("(graph) jit")
 def mixed_bfloat16(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -162,7 +163,7 @@ def mixed_bfloat16(options: dict[str, Any]) -> Fit:
     return compiled(made, options), given(*arrays(count=70))
 
 
-@model("graph jit")
+@model("(graph) jit")
 def float64(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("float64")
     try:
@@ -175,7 +176,7 @@ def float64(options: dict[str, Any]) -> Fit:
 WORDS = np.array(["one", "two", "three", "four", "five"])
 
 
-@model("graph several jit jit+several eager")
+@model("(graph) (several) jit (jit+several) (eager)")
 def words_looked_up_in_the_pipeline(options: dict[str, Any]) -> Fit:
     lookup = layers.StringLookup(vocabulary=WORDS)
     _, y = arrays()
@@ -204,7 +205,7 @@ def words(options: dict[str, Any]) -> Fit:
     return compiled(made, options), {"x": dataset}
 
 
-@model("graph several eager")
+@model("(graph) (several) eager")
 def ragged(options: dict[str, Any]) -> Fit:
     class Mean(Own):
         def call(self, inputs: Any, *, training: bool = False) -> Any:
@@ -218,7 +219,7 @@ def ragged(options: dict[str, Any]) -> Fit:
     return compiled(Mean(), options, metrics=None), {"x": dataset}
 
 
-@model("graph several eager")
+@model("graph (several) (eager)")
 def sparse(options: dict[str, Any]) -> Fit:
     x, y = arrays(count=70)
     x = tf.sparse.from_dense(np.where(x > 0, x, 0))
@@ -226,14 +227,14 @@ def sparse(options: dict[str, Any]) -> Fit:
     return compiled(simple(keras.Input((8,), sparse=True)), options), {"x": dataset}
 
 
-@model("graph several eager")
+@model("graph several (eager)")
 def stateful_random(options: dict[str, Any]) -> Fit:
     made = Own()
     made.noise = True
     return compiled(made, options, metrics=None), given(*arrays(count=70))
 
 
-@model("graph several jit jit+several eager")
+@model("(graph) (several) (jit) jit+several eager")
 def sample_weights(options: dict[str, Any]) -> Fit:
     x, y = arrays(count=70)
     weights = np.linspace(0.1, 2, len(x)).astype("float32")
@@ -242,7 +243,7 @@ def sample_weights(options: dict[str, Any]) -> Fit:
     )
 
 
-@model("graph several jit eager")
+@model("(graph) (several) jit (eager)")
 def unseeded_noise(options: dict[str, Any]) -> Fit:
     class Noise(layers.Layer):
         def call(self, inputs: Any) -> Any:
@@ -252,7 +253,7 @@ def unseeded_noise(options: dict[str, Any]) -> Fit:
     return compiled(made, options), given(*arrays(count=70))
 
 
-@model("graph several jit eager")
+@model("(graph) several (jit) (eager)")
 def averaged_and_accumulated(options: dict[str, Any]) -> Fit:
     optimizer = keras.optimizers.Adam(
         0.01, use_ema=True, ema_overwrite_frequency=3, gradient_accumulation_steps=2
@@ -262,7 +263,7 @@ def averaged_and_accumulated(options: dict[str, Any]) -> Fit:
     )
 
 
-@model("graph several jit")
+@model("(graph) several (jit)")
 def scheduled(options: dict[str, Any]) -> Fit:
     rate = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)
     return compiled(
@@ -272,7 +273,7 @@ def scheduled(options: dict[str, Any]) -> Fit:
     ), given(*arrays(count=70))
 
 
-@model("graph several jit")
+@model("graph (several) (jit)")
 def activations_as_logs(options: dict[str, Any]) -> Fit:
     class Shown(keras.Model):
         def __init__(self) -> None:
@@ -353,9 +354,10 @@ def trained(name: str, way: str, mode: str) -> dict[str, Any]:
 def main() -> None:
     """Run everything."""
     result = {
-        f"{name}-{way}": trained(name, way, sys.argv[1])
+        f"{name}-{way.strip('()')}": trained(name, way.strip("()"), sys.argv[1])
         for name, (ways, _) in MODELS.items()
         for way in ways
+        if "whole" in sys.argv or not way.startswith("(")
     }
     print(json.dumps(result, default=lambda a: hashlib.sha256(np.asarray(a).tobytes()).hexdigest()))
 

@@ -2,13 +2,15 @@
 
 Started by itself this is the server; imported it is the client. `Server.python` is a program to
 start in the place of Python. A child finds what a fresh process would find, but for Keras being
-imported already and the hash seed, which is the server's. Where a variable or an option asks for
-more, that program starts Python itself. What is about how a process starts or ends, or about the
+imported already and the hash seed, which is the server's. Where a variable that is read on import
+is another, the server names one of its own kind that was started so. Where an option asks for more,
+that program starts Python itself. What is about how a process starts or ends, or about the
 processes that it starts, needs a fresh one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
@@ -25,13 +27,15 @@ from typing import Any, NamedTuple
 __all__ = ["Forked", "Server"]
 
 _TIMEOUT_S = 3600
+_STARTS_S = 0.2
 _LOOK_S = 0.02
+_MOST_SIBLINGS = 8
 _CLIENT = '''#!{python} -IS
 """Stands for Python: has its arguments run by a process that has imported Keras."""
 import sys
 sys.path.append({folder!r})
 from forking import ask
-ask({address!r}, {environment!r})
+ask({address!r})
 '''
 _DECIDING = (
     "CUDA_", "DNNL_", "KERAS_", "MKL_", "MPL", "NPY_", "OMP_", "ONEDNN_", "PYTHON", "TF_", "XLA_",
@@ -88,7 +92,6 @@ class Server:
             python=sys.executable,
             folder=str(Path(__file__).parent),
             address=self._address,
-            environment=dict(environment),
         )
         Path(self.python).write_text(client, encoding="utf-8")
         Path(self.python).chmod(0o700)
@@ -121,6 +124,9 @@ class Server:
                 "environment": dict(environment), "seed": seed,
             }  # fmt: skip
             code = _asked(self._address, request, [nothing, output, errors])
+            if code is None:
+                message = "Keras cannot be imported in that environment"
+                raise RuntimeError(message)
             for file in (output, errors):
                 file.seek(0)
             return Forked(
@@ -136,20 +142,20 @@ class Server:
         self._folder.cleanup()
 
 
-def ask(address: str, environment: Mapping[str, str]) -> None:
+def ask(address: str) -> None:
     """Have this process's command run by a server, and end as it ends.
 
     Args:
         address: The server's.
-        environment: The environment it was started with.
     """
     words = sys.argv[1:]
     fresh = [sys.executable, *words]
-    with_options = not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"})
-    if with_options or _decides_more(os.environ, environment):
+    if not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"}):
         os.execv(fresh[0], fresh)  # noqa: S606 - no shell
     request = {"words": words, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - light
     code = _asked(address, request, [0, 1, 2])
+    if code is None:
+        os.execv(fresh[0], fresh)  # noqa: S606 - as above
     if code < 0:
         if -code == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -157,27 +163,17 @@ def ask(address: str, environment: Mapping[str, str]) -> None:
     os._exit(code)
 
 
-def _decides_more(wanted: Mapping[str, str], given: Mapping[str, str]) -> bool:
-    """Whether a variable that is read on import is not as it was when the server imported."""
-    ours, theirs = (
-        {
-            name: value
-            for name, value in variables.items()
-            if name.startswith(_DECIDING) and name not in _UNIMPORTANT
-        }
-        for variables in (wanted, given)
-    )
+def deciding(variables: Mapping[str, str]) -> str:
+    """Return, as text, the variables that are read as Python, NumPy or TensorFlow is imported."""
+    paths = variables.get("PYTHONPATH", "").split(os.pathsep)
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(_DECIDING) and name not in _UNIMPORTANT
+    }
     # Without a hash seed one is drawn, and any will do.
-    theirs |= {} if "PYTHONHASHSEED" in ours else {"PYTHONHASHSEED": ""}
-    ours.setdefault("PYTHONHASHSEED", "")
-    paths = [
-        [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if not _begins(path)]
-        for variables in (wanted, given)
-    ]
-    # What these replace is replaced as its module is imported.
-    asked = json.loads(wanted.get("REPRO_AUDIT_RUN", "{}"))
-    replaced = bool(asked.get("seed_shift")) or asked.get("op_determinism") is False
-    return replaced or ours != theirs or paths[0] != paths[1]
+    kept.setdefault("PYTHONHASHSEED", "0")
+    return json.dumps([kept, [path for path in paths if not _begins(path)]], sort_keys=True)
 
 
 def _begins(path: str) -> bool:
@@ -185,15 +181,28 @@ def _begins(path: str) -> bool:
     return not path or path.endswith(os.path.join("process", "startup"))  # noqa: PTH118 - light
 
 
-def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int:
-    """Send a request, with standard input, output and error, and return the exit code."""
+def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int | None:
+    """Send a request, with standard input, output and error, and return the exit code.
+
+    None where no server can do what is asked.
+    """
     request = {**request, "cores": sorted(os.sched_getaffinity(0))} if _HAS_CORES else request
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(address)
-        numbers = [file if isinstance(file, int) else file.fileno() for file in files]
-        socket.send_fds(connection, [b"\n"], numbers)
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        return int(connection.makefile("rb").readline())
+    numbers = [file if isinstance(file, int) else file.fileno() for file in files]
+    own = address
+    while True:
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(address)
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(_STARTS_S)  # it is being started, or has failed, which the first knows
+                address = own
+                continue
+            socket.send_fds(connection, [b"\n"], numbers)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(connection.makefile("rb").readline())
+        if not isinstance(answer, str):
+            return answer if answer is None else int(answer)
+        address = answer
 
 
 _HAS_CORES = hasattr(os, "sched_setaffinity")
@@ -201,12 +210,24 @@ _HAS_CORES = hasattr(os, "sched_setaffinity")
 
 def serve(address: str) -> None:
     """Fork for each request, until the input is closed."""
-    import keras  # noqa: F401 - what children find imported
+    import archspec.cpu  # noqa: F401 - what children find imported
+    import keras  # noqa: F401 - as above
     import tensorflow as tf  # noqa: F401 - as above
 
+    from repro_audit.capture.environment import capture_environment  # noqa: F401 - as above
+    from repro_audit.capture.packages import capture_packages
+    from repro_audit.manifest.records import VERSION
+    from repro_audit.manifest.validation import _validator
     from repro_audit.recording.process import launched  # noqa: F401 - as above
+    from repro_audit.recording.session import recorder  # noqa: F401 - as above
+
+    # What a process reads and makes once is there by then.
+    capture_packages(None, lambda *_: None)
+    _validator(VERSION, strict=True).is_valid({})
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
+    own = deciding(os.environ)
+    siblings: dict[str, subprocess.Popen[bytes]] = {}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
@@ -214,18 +235,55 @@ def serve(address: str) -> None:
         sys.stdout.flush()
         while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
             connection, _ = listening.accept()
-            if os.fork() == 0:
+            _, files, _, _ = socket.recv_fds(connection, 1, 3)
+            request = json.loads(connection.makefile("rb").readline())
+            if (wanted := deciding(request["environment"])) != own:
+                connection.sendall(json.dumps(sibling(address, wanted, request, siblings)).encode())
+            elif os.fork() == 0:
                 listening.close()
-                attend(connection)
+                attend(connection, files, request)
                 os._exit(0)
             connection.close()
+            for file in files:
+                os.close(file)
+    for process in siblings.values():
+        process.communicate()
 
 
-def attend(connection: socket.socket) -> None:
+def sibling(
+    address: str,
+    wanted: str,
+    request: Mapping[str, Any],
+    siblings: dict[str, subprocess.Popen[bytes]],
+) -> str | None:
+    """Return the address of a server that imported Keras with other variables, started if need be.
+
+    None where there are too many, or where it has ended: Keras cannot be imported so.
+    """
+    if wanted not in siblings and len(siblings) >= _MOST_SIBLINGS:
+        return None
+    own = f"{address}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    if wanted not in siblings:
+        variables = {
+            name: value
+            for name, value in request["environment"].items()
+            if not name.startswith("REPRO_AUDIT_")
+        }
+        paths = variables.get("PYTHONPATH", "").split(os.pathsep)
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if not _begins(path))
+        siblings[wanted] = subprocess.Popen(
+            [sys.executable, __file__, own],
+            env={"PYTHONHASHSEED": "0"} | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    return own if siblings[wanted].poll() is None else None
+
+
+def attend(connection: socket.socket, files: list[int], request: Mapping[str, Any]) -> None:
     """Run one command and say how it ended; end it where nobody waits for that any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, files, _, _ = socket.recv_fds(connection, 1, 3)
-    request = json.loads(connection.makefile("rb").readline())
     child = os.fork()
     if child == 0:
         connection.close()
@@ -344,7 +402,7 @@ def watched(environment: Mapping[str, str]) -> None:
         for module in list(sys.modules.values())
         for value in list(vars(module).values())
         if isinstance(value, types.FunctionType)
-        and value.__code__.co_filename.endswith("patching.py")
+        and "repro_audit/recording/" in value.__code__.co_filename
         and hasattr(value, "__wrapped__")
     }
     for module in list(sys.modules.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import re
 import tomllib
@@ -62,6 +63,7 @@ def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     return name, headers["Version"] or ""
 
 
+@functools.cache  # a process may record several runs, and there are 40,000 rows to read
 def record_digest(record: str | None) -> str | None:
     """Return the digest of a distribution's RECORD, equal whichever installer wrote it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def vary_op_determinism(patches: Patches, *, on: bool) -> None:
     if on:
         patches.when_imported("keras", _turn_on, lost=_LOST)
     else:
-        patches.replace(*_OP_DETERMINISM, lambda _: _do_nothing, lost=_LOST)
+        patches.replace(*_OP_DETERMINISM, _doing_nothing, lost=_LOST)
 
 
 def watch_training(
@@ -117,5 +118,11 @@ def _turn_on(_: Any) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _do_nothing() -> None:
-    """Leave op determinism off."""
+def _doing_nothing(original: Callable[[], None]) -> Callable[[], None]:
+    """Return what leaves op determinism off."""
+
+    @functools.wraps(original)
+    def leave_off() -> None:
+        """Do nothing."""
+
+    return leave_off
