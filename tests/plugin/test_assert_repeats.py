@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forking import Server
 
 from repro_audit.pytest_plugin import AssertRepeats
 from repro_audit.repeat import Plan
@@ -67,7 +68,14 @@ def loaded(code: str) -> set[str]:
 # What it asserts
 
 
+@pytest.fixture
+def forking(pytester: pytest.Pytester, server: Server) -> None:
+    """Have the runs of a session start from a process that has imported Keras."""
+    pytester.makeconftest(f"import sys\n\nsys.executable = {server.python!r}\n")
+
+
 @pytest.mark.keras
+@pytest.mark.usefixtures("forking")
 def test_a_script_that_repeats_passes(session: Session, trained: Path) -> None:
     """The audit is returned: identical, by two runs and a positive control that was caught."""
     done = session(
@@ -81,6 +89,7 @@ def test_a_script_that_repeats_passes(session: Session, trained: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.usefixtures("forking")
 def test_a_script_that_is_not_seeded_fails_with_where_and_why(
     session: Session, trained: Path
 ) -> None:

@@ -31,9 +31,9 @@ def rows(path: Path) -> list[list[int]]:
 
 
 def test_a_manifest_is_whole_whenever_its_run_is_killed(killed: Any) -> None:
-    """SIGKILL at 30 times over a run of which most is writing: `load` checked digest and schema."""
+    """SIGKILL at 15 times over a run of which most is writing: `load` checked digest and schema."""
     found, _, _ = killed
-    assert len(found) == 30
+    assert len(found) == 15
     for alive, read in found:
         assert read is None or read.status in {"running", "complete"}
         assert alive or (read is not None and read.status == "complete")
@@ -49,7 +49,7 @@ def test_the_kills_met_runs_at_work(killed: Any) -> None:
         for alive, read in found
         if alive and read and read.outcomes.fits and len(read.outcomes.fits[0].epochs) < everything
     ]
-    assert len(halfway) >= 5
+    assert len(halfway) >= 3
 
 
 def test_what_a_killed_run_left_is_the_beginning_of_the_whole(killed: Any) -> None:
@@ -70,7 +70,7 @@ def test_the_whole_rows_of_a_killed_run_are_those_of_the_whole_one(killed: Any) 
     whole = rows(folder / "whole.json")
     assert [row[2] for row in whole] == [1] * 40
     halfway = 0
-    for number in range(30):
+    for number in range(15):
         path = folder / f"killed-{number}.json"
         if not path.exists():
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import Server
 
 import repro_audit
 
@@ -36,7 +37,9 @@ print(json.dumps({"path": str(run.path.resolve()), "files": sorted(os.listdir(".
 
 
 @pytest.fixture(scope="module")
-def runs(bare: Any, record: Any, repeat: Any, tmp_path_factory: Any) -> Any:
+def runs(
+    bare: Any, record: Any, repeat: Any, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """Run the script bare, recorded and repeated, two at a time; return ends and folders."""
     # A repeat fixes it, and it is a condition.
     variables = {"PYTHONHASHSEED": "0"}
@@ -44,10 +47,11 @@ def runs(bare: Any, record: Any, repeat: Any, tmp_path_factory: Any) -> Any:
     def one(name: str) -> tuple[Any, Path]:
         folder = tmp_path_factory.mktemp(name)
         (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
-        how, *words = name.split("-")
-        start = {"bare": bare, "record": record, "repeat": repeat}[how]
-        options = {"bare": [], "record": ["-o", "m.json"], "repeat": ["-q", "-d", "out"]}[how]
-        return start(*options, "script.py", *words, cwd=folder, variables=variables), folder
+        command, *words = name.split("-")
+        start = {"bare": bare, "record": record, "repeat": repeat}[command]
+        options = {"bare": [], "record": ["-o", "m.json"], "repeat": ["-q", "-d", "out"]}[command]
+        how = {"cwd": folder, "variables": variables, "python": server.python}
+        return start(*options, "script.py", *words, **how), folder
 
     names = ["repeat", "bare", "record", "bare-before", "record-before"]
     with ThreadPoolExecutor(2) as workers:
@@ -132,7 +136,7 @@ model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
 
 @pytest.mark.parametrize("by", ["repro_audit.control", "keras.utils.set_random_seed"])
 def test_who_set_the_seed_is_known_to_what_records_a_script(
-    record: Any, tmp_path: Path, by: str
+    record: Any, server: Server, tmp_path: Path, by: str
 ) -> None:
     """By its name; and what the recording writes makes no repository dirty."""
     for words in (["init", "--quiet", "."], ["add", "."], ["commit", "--quiet", "-m", "x"]):
@@ -142,12 +146,12 @@ def test_who_set_the_seed_is_known_to_what_records_a_script(
         subprocess.run(["git", *who, *words], cwd=tmp_path, check=True)
     for place in ("manifest.json", "new/folder/m.json"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        assert record("-o", place, "train.py", cwd=tmp_path).code == 0
+        assert record("-o", place, "train.py", cwd=tmp_path, python=server.python).code == 0
         conditions = repro_audit.load(tmp_path / place).conditions
         assert conditions.seeds.declared_by == by
         assert (conditions.code.git.dirty, conditions.code.git.diff_digest) == (False, None)
         (tmp_path / place).with_suffix(".trace").unlink()
         (tmp_path / place).unlink()
     (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
-    assert record("-o", "m.json", "train.py", cwd=tmp_path).code == 0
+    assert record("-o", "m.json", "train.py", cwd=tmp_path, python=server.python).code == 0
     assert repro_audit.load(tmp_path / "m.json").conditions.code.git.dirty is True

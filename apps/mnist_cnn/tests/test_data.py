@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import Server
 
 import digits
 import repro_audit
@@ -18,13 +18,13 @@ FULL_MNIST = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datas
 PUBLISHED_ACCURACY = 0.9630
 
 
-def train(data: Path | str, epochs: int, folder: Path) -> Path:
+def train(server: Server, data: Path | str, epochs: int, folder: Path) -> Path:
     """Train in a process of its own and return the manifest's path."""
     manifest = folder / "manifest.json"
     options = {"--data": data, "--epochs": epochs, "--manifest": manifest}
     words = [str(word) for option in options.items() for word in option]
     done = subprocess.run(
-        [sys.executable, "-m", "mnist_cnn", *words],
+        [server.python, "-m", "mnist_cnn", *words],
         cwd=folder,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
@@ -42,7 +42,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(magic + sizes + array.astype("u1").tobytes())
 
 
-def test_idx_files_and_npz_train_to_the_same_bits(tmp_path: Path) -> None:
+def test_idx_files_and_npz_train_to_the_same_bits(server: Server, tmp_path: Path) -> None:
     """One run on each, of the same 640 digits; one pixel more would change them."""
     few = digits.load("mnist-5k")
     arrays = {
@@ -64,7 +64,7 @@ def test_idx_files_and_npz_train_to_the_same_bits(tmp_path: Path) -> None:
     for data in (idx, npz, changed):
         folder = tmp_path / f"of-{data.stem}"
         folder.mkdir()
-        runs.append(repro_audit.load(train(data, 1, folder)))
+        runs.append(repro_audit.load(train(server, data, 1, folder)))
     assert repro_audit.compare(runs[0], runs[1]).verdict == "identical"
     divergent = repro_audit.compare(runs[1], runs[2])
     assert divergent.verdict == "divergent"
@@ -74,8 +74,10 @@ def test_idx_files_and_npz_train_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not FULL_MNIST.is_file(), reason="Keras has not downloaded MNIST here")
-def test_full_mnist_lands_within_half_a_point_of_the_published_accuracy(tmp_path: Path) -> None:
+def test_full_mnist_lands_within_half_a_point_of_the_published_accuracy(
+    server: Server, tmp_path: Path
+) -> None:
     """Two epochs at seed 812, as published in 2023: 96.30 %."""
-    manifest = json.loads(train("mnist", 2, tmp_path).read_text(encoding="utf-8"))
+    manifest = json.loads(train(server, "mnist", 2, tmp_path).read_text(encoding="utf-8"))
     accuracy = manifest["outcomes"]["evaluations"][0]["results"]["accuracy"]
     assert abs(accuracy - PUBLISHED_ACCURACY) <= 0.005

@@ -1,11 +1,12 @@
 import json
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import Server
+from processes import plain_environment
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
@@ -25,20 +26,28 @@ print(hashlib.sha256(state).hexdigest())
 """
 
 
-def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own, without TensorFlow's log."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+Python = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def final_weights(mode: str, seed: int, cwd: Path) -> str:
+@pytest.fixture(scope="module")
+def python(server: Server) -> Python:
+    """Return a function that runs Python in a process of its own, in which Keras is imported."""
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [server.python, *arguments],
+            cwd=cwd,
+            env=plain_environment(),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return run
+
+
+def final_weights(python: Python, mode: str, seed: int, cwd: Path) -> str:
     """Return the digest of the state after one epoch, ``recorded`` or ``bare``."""
     done = python("-c", FINAL_WEIGHTS, mode, str(seed), cwd=cwd)
     assert done.returncode == 0, done.stderr
@@ -46,7 +55,7 @@ def final_weights(mode: str, seed: int, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def default_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def default_run(python: Python, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train once with default settings and return the folder of what came out."""
     folder = tmp_path_factory.mktemp("default")
     done = python("-m", "rnn_dropout", "--history", "out/history.json", cwd=folder)
@@ -73,21 +82,21 @@ def test_default_run_writes_a_manifest(default_run: Path) -> None:
     assert (default_run / "manifest.json").is_file()
 
 
-def test_recording_changes_no_weight(tmp_path: Path) -> None:
+def test_recording_changes_no_weight(python: Python, tmp_path: Path) -> None:
     """A recorded and a bare run end in the same bits; another seed shows that this can fail."""
-    bare = final_weights("bare", 812, tmp_path)
-    assert bare == final_weights("recorded", 812, tmp_path)
-    assert bare != final_weights("bare", 813, tmp_path)
+    bare = final_weights(python, "bare", 812, tmp_path)
+    assert bare == final_weights(python, "recorded", 812, tmp_path)
+    assert bare != final_weights(python, "bare", 813, tmp_path)
 
 
-def test_help_shows_an_example(tmp_path: Path) -> None:
+def test_help_shows_an_example(python: Python, tmp_path: Path) -> None:
     """A newcomer can copy a command from the help text."""
     done = python("-m", "rnn_dropout", "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "Example:\n    python -m rnn_dropout --cell gru" in done.stdout
 
 
-def test_unknown_data_ends_with_one_line_and_exit_2(tmp_path: Path) -> None:
+def test_unknown_data_ends_with_one_line_and_exit_2(python: Python, tmp_path: Path) -> None:
     """A misspelt source gives no traceback, no training and no manifest."""
     done = python("-m", "rnn_dropout", "--data", "mnist-6k", cwd=tmp_path)
     assert done.returncode == 2

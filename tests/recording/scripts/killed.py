@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import repro_audit
 
-KILLS = 30
+KILLS = 15
 EPOCHS = 40
 
 
@@ -51,7 +51,7 @@ def begin(name: str) -> int:
 
 
 def main() -> None:
-    """Time one recording, then kill thirty."""
+    """Time one recording, then kill fifteen."""
     began = time.monotonic()
     _, status = os.waitpid(begin("whole"), 0)
     assert status == 0

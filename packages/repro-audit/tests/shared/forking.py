@@ -398,17 +398,26 @@ def watched(environment: Mapping[str, str]) -> None:
         runpy.run_path(str(Path(launcher.__file__).with_name("startup") / "sitecustomize.py"))
     # In a fresh process functions are replaced before other modules copy their names.
     stands = {
-        id(value.__wrapped__): value
+        id(inner): value
         for module in list(sys.modules.values())
         for value in list(vars(module).values())
         if isinstance(value, types.FunctionType)
         and "repro_audit/recording/" in value.__code__.co_filename
-        and hasattr(value, "__wrapped__")
+        for inner in behind(value)
     }
     for module in list(sys.modules.values()):
         for name, value in list(vars(module).items()):
-            if id(value) in stands and stands[id(value)].__wrapped__ is value:
+            if id(value) in stands:
                 setattr(module, name, stands[id(value)])
+
+
+def behind(function: Any) -> list[Any]:
+    """Return the functions that one stands for: several may stand in the place of one."""
+    found = []
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+        found.append(function)
+    return found
 
 
 def digest(value: Any) -> str:

@@ -8,7 +8,6 @@ becomes a `RecordingWarning` and a field marked missing; training goes on.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,6 @@ class Recorder:
         )
         self._loops: dict[int, FitRecorder] = {}
         self._automatic = inputs is not None
-        self._lock = threading.RLock()
         self._unfollowed = Unfollowed(self._draft, self._models, children)
 
     # The life of a recording.
