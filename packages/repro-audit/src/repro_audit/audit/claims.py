@@ -153,7 +153,7 @@ def _check(
     last = _quoted(wanted[-1]) if wanted else "no value"
     if values is None:
         near = difflib.get_close_matches(metric, series, n=3) or list(series)[:8]
-        names = ", ".join(map(printable, near))
+        names = ", ".join(near)
         text = "the run has no such metric" + (f"; it has {names}" if names else "")
         return Claim(position, metric, "missing", last, None, text)
     if isinstance(claimed, tuple) and len(wanted) != len(values):
@@ -217,7 +217,7 @@ def _difference(claimed: Value, recorded: float) -> str:
         return f"claimed {claimed!r}, recorded {recorded!r}"
     text = f"recorded {recorded!r}"
     if not claimed.endswith("%") and _holds(f"{claimed}%", recorded, (0.0, 0.0)):
-        text += f", which is {printable(claimed)}%: the claim lacks its percent sign"
+        text += f", which is {claimed}%: the claim lacks its percent sign"
     return text
 
 

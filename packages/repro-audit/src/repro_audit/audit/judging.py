@@ -10,7 +10,6 @@ from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
 from repro_audit.compare import EVIDENCE, Comparison, compare, group
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -306,7 +305,7 @@ def _judge(
         )
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
-        reason = f"not all training was recorded; {printable(manifest.unfollowed)}"
+        reason = f"not all training was recorded; {manifest.unfollowed}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"

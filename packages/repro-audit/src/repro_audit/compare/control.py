@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro_audit.compare.comparison import StepDifference
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Outcomes
 
@@ -60,7 +59,7 @@ def judge_control(
             return _not_caught("differ", after, f"step {step.step} differs before the flip")
         seen = "seen in the weights after the first epoch"
         if step is not None:
-            seen = f"seen in step {step.step}: {printable(step.columns[0].name)}"
+            seen = f"seen in step {step.step}: {step.columns[0].name}"
         return ControlVerdict(
             caught=True,
             before=before,

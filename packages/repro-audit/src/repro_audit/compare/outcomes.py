@@ -12,7 +12,6 @@ from repro_audit.compare.comparison import (
 )
 from repro_audit.compare.history import metric_differences
 from repro_audit.compare.steps import compare_steps, resumed_at
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
 from repro_audit.wording import counted
@@ -110,7 +109,7 @@ def _differing(
 
 
 def _tensor_name(tensor: TensorDifference) -> str:
-    return printable(tensor.label or f"{tensor.layer} {tensor.role} at {tensor.position}")
+    return tensor.label or f"{tensor.layer} {tensor.role} at {tensor.position}"
 
 
 def _epochs(expected: Manifest, actual: Manifest) -> _Result:
@@ -208,14 +207,14 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
             for name in getattr(item, "history", None) or getattr(item, "results", {})
         } - set(ignored)
         if not of_kind:
-            detail = ", ".join(sorted(map(printable, names))) or "no metric"
+            detail = ", ".join(sorted(names)) or "no metric"
             results.append((FieldVerdict(field=kind, verdict="match", detail=detail), None))
             continue
         of_kind.sort(key=lambda item: (item.fit or 0, item.first_epoch or 0))
         first = of_kind[0]
         where = f" in epoch {first.first_epoch}" if first.first_epoch else ""
-        different = sorted({printable(item.metric) for item in of_kind})
-        equal = sorted(map(printable, names - {item.metric for item in of_kind}))
+        different = sorted({item.metric for item in of_kind})
+        equal = sorted(names - {item.metric for item in of_kind})
         detail = ", ".join(different) + (f"; equal: {', '.join(equal)}" if equal else "")
         results.append(
             _differ(
@@ -223,7 +222,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
                 detail,
                 FirstDifference(
                     kind=kind,
-                    text=f"{kind}: {printable(first.metric)}{where}",
+                    text=f"{kind}: {first.metric}{where}",
                     fit=first.fit,
                     epoch=first.first_epoch,
                 ),

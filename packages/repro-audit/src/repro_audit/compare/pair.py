@@ -18,7 +18,6 @@ from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def _of_the_whole(
     unfollowed = expected.unfollowed or actual.unfollowed
     if unfollowed is None or verdict != "identical":
         return verdict, reason
-    said = f"not all training was recorded; {printable(unfollowed)}"
+    said = f"not all training was recorded; {unfollowed}"
     if accept_partial:
         return verdict, f"{reason}; {said}"
     return "inconclusive", f"nothing that was recorded differs, but {said}"
@@ -240,7 +239,7 @@ def _while_metrics_agree(
             return ", while the running loss is identical throughout"
         until = step_name(later[0].fit, later[0].epoch, later[0].step)
         until += "" if trace.step.stride == 1 else ", where steps are traced"
-        return f", while {printable(later[0].column.name)} is identical until {until}"
+        return f", while {later[0].column.name} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""
     mine = expected.outcomes.fits[first.fit].history
@@ -254,9 +253,7 @@ def _while_metrics_agree(
         and values[: first.epoch] == theirs.get(name, ())[: first.epoch]
     ]
     names.sort(key=lambda name: (name != "loss", name))
-    agreeing = " and ".join(
-        filter(None, [", ".join(map(printable, names[:-1])), *map(printable, names[-1:])])
-    )
+    agreeing = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
     return f", while {agreeing} are still identical" if agreeing else ""
 
 

@@ -35,14 +35,15 @@ def confirming(comparison: Comparison, result: Audit) -> str:
     names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
     if any(".pdf: " in name for name in names):
         return ""
+    # A name with a new line would be a command of its own.
     files = " ".join(shlex.quote(printable(name)) for name in names)
     return f"repro-audit repeat --confirm {files} SCRIPT ARGS"
 
 
 def factor_states(factor: Factor) -> str:
     """Return what was in force of a factor, in the ordinary runs and where it was varied."""
-    expected = printable(factor.expected or "unknown")
-    return expected if factor.actual is None else f"{expected} → {printable(factor.actual)}"
+    expected = factor.expected or "unknown"
+    return expected if factor.actual is None else f"{expected} → {factor.actual}"
 
 
 def distances(factor: Factor) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from repro_audit.audit import Audit, AuditedManifest, Confirmation, Finding, Sensitivity, Spread
 from repro_audit.compare import Cause, Comparison, TraceComparison
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.report.experiments import (
     confirming,
@@ -94,7 +93,7 @@ def _experiments(page: Page, result: Audit) -> None:
         _spread(page, result.spread)
     if result.shared_files:
         page.blank()
-        files = ", ".join(printable(file.path) for file in result.shared_files[:5])
+        files = ", ".join(file.path for file in result.shared_files[:5])
         page.line(("warning", "warning"), ("", "  files shared between runs"))
         page.prose(
             f"One run left files where the next could read them: {files}"
@@ -109,17 +108,17 @@ def _claims(page: Page, result: Audit) -> None:
     """Show which of the published numbers a run has."""
     page.blank()
     page.line(("bold", "Claims: "), ("", claims_summary(result)))
-    width = max(len(printable(claim.metric)) for claim in result.claims)
-    printed = max(len(printable(claim.claimed)) for claim in result.claims)
+    width = max(len(claim.metric) for claim in result.claims)
+    printed = max(len(claim.claimed) for claim in result.claims)
     for position, judged in enumerate(result.manifests):
         if len(result.manifests) > 1:
-            page.line(("dim", f"  {printable(judged.name)}"))
+            page.line(("dim", f"  {judged.name}"))
         for claim in result.claims:
             if claim.manifest == position:
                 page.line(
-                    ("", f"  {printable(claim.metric):<{width}}  "),
+                    ("", f"  {claim.metric:<{width}}  "),
                     (claim.verdict, f"{claim.verdict:<7}"),
-                    ("", f"  {printable(claim.claimed):<{printed}}"),
+                    ("", f"  {claim.claimed:<{printed}}"),
                     ("dim", f"  {claim.text}"),
                 )
 
@@ -127,8 +126,8 @@ def _claims(page: Page, result: Audit) -> None:
 def _confirmation(page: Page, confirmation: Confirmation) -> None:
     page.blank()
     word = {True: "confirmed", False: "not confirmed", None: "not decided"}[confirmation.confirmed]
-    page.line(("bold", f"{word}: "), ("", printable(confirmation.cause)))
-    page.prose(printable(confirmation.text), indent=2)
+    page.line(("bold", f"{word}: "), ("", confirmation.cause))
+    page.prose(confirmation.text, indent=2)
 
 
 def _sensitivity(page: Page, sensitivity: Sensitivity) -> None:
@@ -153,7 +152,7 @@ def _sensitivity(page: Page, sensitivity: Sensitivity) -> None:
             *(f"may be hidden: {hidden}" for hidden in factor.hidden_by),
         ):
             if text:
-                page.prose(printable(text), indent=width + 4, style="dim")
+                page.prose(text, indent=width + 4, style="dim")
     for fact in facts:
         page.prose(fact, indent=2)
 
@@ -163,10 +162,10 @@ def _spread(page: Page, spread: Spread) -> None:
     page.blank()
     page.line(("bold", "Spread: "), ("", spread_summary(spread)))
     if spread.text:
-        page.prose(printable(spread.text), indent=2)
+        page.prose(spread.text, indent=2)
     width = max((len(metric.name) for metric in spread.metrics), default=0)
     for metric in spread.metrics:
-        page.labelled(printable(metric.name), spread_line(metric), width)
+        page.labelled(metric.name, spread_line(metric), width)
 
 
 def page_parts(result: Audit) -> list[str]:
@@ -178,7 +177,7 @@ def page_parts(result: Audit) -> list[str]:
 
 
 def _single(page: Page, judged: AuditedManifest, manifest: Manifest) -> None:
-    page.line(("", printable(judged.name)))
+    page.line(("", judged.name))
     page.blank()
     for label, text in summarize(manifest):
         page.labelled(label, text, 7)
@@ -223,7 +222,7 @@ def _several(page: Page, result: Audit, manifests: Sequence[Manifest]) -> None:
         page.line(("dim", "Findings in single manifests (repro-audit FILE shows them):"))
         for item in noted:
             codes = ", ".join(dict.fromkeys(finding.code for finding in item.findings))
-            page.line(("", f"  {printable(item.name)}  {item.verdict}: {codes}"))
+            page.line(("", f"  {item.name}  {item.verdict}: {codes}"))
 
 
 def _groups(page: Page, result: Audit) -> None:
@@ -237,7 +236,7 @@ def _groups(page: Page, result: Audit) -> None:
         )
     )
     for number_, members in enumerate(result.groups, start=1):
-        names = ", ".join(printable(result.manifests[index].name) for index in members)
+        names = ", ".join(result.manifests[index].name for index in members)
         page.labelled(f"group {number_}", names, 9)
 
 
@@ -250,7 +249,7 @@ def _comparison(
         run_id = manifests[index].run_id[:8]
         page.line(
             ("dim", f"  {role:<8}  "),
-            ("", printable(result.manifests[index].name)),
+            ("", result.manifests[index].name),
             ("dim", f"  {run_id}"),
         )
     if comparison.verdict == "identical" and len(result.comparisons) > 1:
@@ -272,9 +271,7 @@ def _outcomes(page: Page, comparison: Comparison, result: Audit) -> None:
         page.blank()
         _metrics(page, comparison)
     if comparison.ignored_metrics:
-        page.prose(
-            "Not compared: " + ", ".join(map(printable, comparison.ignored_metrics)), indent=2
-        )
+        page.prose("Not compared: " + ", ".join(comparison.ignored_metrics), indent=2)
     if comparison.first_difference is not None:
         page.blank()
         page.line(("bold", "Where: "), ("", comparison.first_difference.text))
@@ -286,7 +283,7 @@ def _outcomes(page: Page, comparison: Comparison, result: Audit) -> None:
     elif comparison.differences and comparison.verdict == "identical":
         page.blank()
         paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
-        listed = ", ".join(map(printable, paths[:4])) + (", …" if len(paths) > 4 else "")
+        listed = ", ".join(paths[:4]) + (", …" if len(paths) > 4 else "")
         page.prose(
             f"{counted(len(paths), 'condition')} differed and changed nothing: {listed}", indent=2
         )
@@ -294,7 +291,7 @@ def _outcomes(page: Page, comparison: Comparison, result: Audit) -> None:
 
 def _metrics(page: Page, comparison: Comparison) -> None:
     for item in comparison.metrics:
-        name = printable(item.metric)
+        name = item.metric
         if item.fit is None:
             name = f"evaluation {name}"
         equal = f"{item.equal} of {item.epochs} epochs equal; " if item.fit is not None else ""
@@ -312,8 +309,8 @@ def _tensors(page: Page, comparison: Comparison) -> None:
     if difference is None or not difference.tensors:
         return
     for tensor in difference.tensors[:3]:
-        label = printable(tensor.label) or "no label"
-        page.line(("dim", f"  {label}: {printable(tensor.layer)} {printable(tensor.role)}"))
+        label = tensor.label or "no label"
+        page.line(("dim", f"  {label}: {tensor.layer} {tensor.role}"))
     if len(difference.tensors) > 3:
         page.line(("dim", f"  and {len(difference.tensors) - 3} more tensors"))
 
