@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from repro_audit.compare.comparison import (
     FieldVerdict,
     FirstDifference,
+    Outcome,
     TensorDifference,
     TraceComparison,
 )
@@ -65,7 +67,9 @@ def _when(difference: FirstDifference) -> tuple[int, int, int]:
     return difference.fit, difference.epoch or 0, difference.kind == "epoch weights"
 
 
-def _tensors(kind: str, expected: Manifest, actual: Manifest) -> _Result:
+def _tensors(
+    kind: Literal["initial weights", "final state"], expected: Manifest, actual: Manifest
+) -> _Result:
     """Compare the tensors of all models at the beginning or at the end."""
     name = kind.replace(" ", "_")
     first: tuple[tuple[Tensor, ...] | None, ...] = getattr(expected.outcomes, name)
@@ -114,7 +118,7 @@ def _tensor_name(tensor: TensorDifference) -> str:
 
 def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     """Compare the state after each epoch of each fit."""
-    kind = "epoch weights"
+    kind: Outcome = "epoch weights"
     mine, theirs = expected.outcomes.fits, actual.outcomes.fits
     total = sum(len(fit.epochs) for fit in mine)
     one_lacks_them = any(not fit.epochs or None in fit.epochs for fit in (*mine, *theirs))
@@ -188,6 +192,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
     """Compare histories and evaluations, metric by metric."""
     results: list[_Result] = []
     differences = metric_differences(expected, actual, ignored)
+    kind: Literal["history", "evaluation"]
     for kind, mine, theirs in (
         ("history", expected.outcomes.fits, actual.outcomes.fits),
         ("evaluation", expected.outcomes.evaluations, actual.outcomes.evaluations),
@@ -231,7 +236,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
     return results
 
 
-def _differ(kind: str, detail: str, difference: FirstDifference) -> _Result:
+def _differ(kind: Outcome, detail: str, difference: FirstDifference) -> _Result:
     return FieldVerdict(field=kind, verdict="differ", detail=detail), difference
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from repro_audit.compare.comparison import (
     Cause,
@@ -12,6 +12,7 @@ from repro_audit.compare.comparison import (
     FieldVerdict,
     FirstDifference,
     TraceComparison,
+    Verdict,
 )
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
@@ -19,13 +20,14 @@ from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Evidence
 
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
 
-EVIDENCE = ("none", "history", "weights", "trace")
+EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Strengths of evidence, the weakest first."""
 
 
@@ -64,6 +66,7 @@ def compare(
     if evidence == "trace" and not traces_comparable(expected, actual):
         evidence = "weights"
     obstacle = _obstacle(expected, actual)
+    verdict: Verdict
     fields: tuple[FieldVerdict, ...] = ()
     first: FirstDifference | None = None
     trace = _read_traces(expected, actual, traces, ignore_metrics)
@@ -154,7 +157,7 @@ def _comparable(expected: Manifest, actual: Manifest) -> bool:
 
 def _without_difference(
     expected: Manifest, actual: Manifest, fields: Sequence[FieldVerdict], ignored: Sequence[str]
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
     traced = traces_comparable(expected, actual)
     without = unrecorded_of_fits((expected, actual))
@@ -173,8 +176,8 @@ def _without_difference(
 
 
 def _of_the_whole(
-    expected: Manifest, actual: Manifest, verdict: str, reason: str, *, accept_partial: bool
-) -> tuple[str, str]:
+    expected: Manifest, actual: Manifest, verdict: Verdict, reason: str, *, accept_partial: bool
+) -> tuple[Verdict, str]:
     """Return a verdict on agreement that does not rest on a part of the training alone."""
     unfollowed = expected.unfollowed or actual.unfollowed
     if unfollowed is None or verdict != "identical":

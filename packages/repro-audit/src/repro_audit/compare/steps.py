@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceComparison
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match, TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
 from repro_audit.wording import counted
@@ -186,5 +187,7 @@ def step_name(fit: int, epoch: int, step: int) -> str:
     return f"step {step:,} of epoch {epoch:,}{of_fit}"
 
 
-def _result(verdict: str, detail: str, difference: FirstDifference | None = None) -> _Result:
+def _result(
+    verdict: Match | Literal["not_compared"], detail: str, difference: FirstDifference | None = None
+) -> _Result:
     return FieldVerdict(field=_FIELD, verdict=verdict, detail=detail), difference
