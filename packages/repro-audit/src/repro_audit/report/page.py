@@ -30,6 +30,8 @@ _VERDICTS = {
     "changes the run": "red",
     "not varied": "yellow",
     "not_compared": "dim",
+    "caught": "green",
+    "not caught": "yellow",
     "error": "bold red",
     "warning": "yellow",
     "info": "cyan",
@@ -103,7 +105,7 @@ class Page:
 
     def verdict(self, verdict: str, reason: str, word: str | None = None) -> None:
         """Add the line a reader looks for first."""
-        text = Text(word or verdict, style=_VERDICTS[verdict])
+        text = Text(word or verdict, style=_VERDICTS.get(verdict, ""))
         if reason:
             text.append(f"  {printable(reason)}", style="default")
         self._console.print(text)
