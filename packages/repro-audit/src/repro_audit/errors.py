@@ -32,6 +32,7 @@ __all__ = [
     "TraceError",
     "missing_extra",
     "printable",
+    "quoted",
     "shown",
 ]
 
@@ -111,14 +112,23 @@ def shown(value: object, limit: int = 60) -> str:
     >>> shown([1, 2, 3])
     'array of 3'
     """
+    return printable(quoted(value, limit))
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """Return `value` as a sentence names it: one of one line, shortened, its text as it is.
+
+    >>> quoted("it\\x1b")
+    "'it\\x1b'"
+    """
     if isinstance(value, str):
         if len(value) > limit:
-            return f"'{printable(value[:limit])}…' ({len(value):,} characters)"
-        return f"'{printable(value)}'"
+            return f"'{value[:limit]}…' ({len(value):,} characters)"
+        return f"'{value}'"
     if isinstance(value, dict):
         return f"object of {len(value)}"
     if isinstance(value, list | tuple):
         return f"array of {len(value)}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return printable(repr(value))[:limit]
+    return repr(value)[:limit]

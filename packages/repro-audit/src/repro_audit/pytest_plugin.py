@@ -180,7 +180,7 @@ def _report(name: str, plan: Plan, result: Repeated) -> str:
     # Only a difference that was seen shows that a script does not repeat.
     claim = "does not repeat" if audit.verdict == "divergent" else "was not shown to repeat"
     lines = [
-        f"{name} {claim}: {audit.verdict}: {audit.reason}",
+        f"{name} {claim}: {audit.verdict}: {printable(audit.reason)}",
         "",
         render_text(audit, result.manifests).rstrip("\n"),
     ]

@@ -1,10 +1,14 @@
 import json
+from typing import get_args, get_type_hints
 
 import jsonschema
 import pytest
 from manifests import OTHER_DIGEST, changed, document, record, rerun
 
-from repro_audit.audit import audit
+from repro_audit.audit import Audit, Claim, Factor, Finding, audit
+from repro_audit.audit.judging import AuditedManifest, Control, RecordingCheck
+from repro_audit.compare import Cause, ColumnDifference, Comparison, FieldVerdict, FirstDifference
+from repro_audit.compare.comparison import OrderDifference, TraceComparison
 from repro_audit.report.json import render_json
 from repro_audit_schemas import REGISTRY, schema
 
@@ -40,6 +44,58 @@ def test_an_audit_of_any_kind_is_valid_json_by_its_schema(name):
         text = render_json(audit(*manifests))
         VALIDATOR.validate(json.loads(text, parse_constant=pytest.fail))
         assert text.isascii()
+
+
+LISTED = {
+    Audit: ("verdict", "evidence"),
+    AuditedManifest: ("verdict", "evidence"),
+    Finding: ("severity",),
+    Claim: ("verdict",),
+    Control: ("before", "after"),
+    RecordingCheck: ("changes",),
+    Factor: ("verdict",),
+    Comparison: ("verdict", "evidence"),
+    FieldVerdict: ("verdict",),
+    FirstDifference: ("kind",),
+    Cause: ("group", "certainty"),
+    ColumnDifference: ("kind",),
+    OrderDifference: ("only", "what"),
+    TraceComparison: ("batches",),
+}
+
+
+def values(annotation):
+    """Return the values of a type: of a literal, of a union of them, of None."""
+    if annotation is type(None):
+        return {None}
+    parts = get_args(annotation)
+    return set().union(*map(values, parts)) if parts and not _plain(parts) else set(parts)
+
+
+def _plain(parts):
+    return all(isinstance(part, str) for part in parts)
+
+
+def nodes(node):
+    """Yield every object of a schema that has properties."""
+    if isinstance(node, dict):
+        if "properties" in node:
+            yield node["properties"]
+        for item in node.values():
+            yield from nodes(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from nodes(item)
+
+
+@pytest.mark.parametrize("record_", LISTED, ids=lambda record_: record_.__name__)
+def test_a_field_of_fixed_values_has_those_of_the_schema(record_):
+    hints = get_type_hints(record_)
+    (properties,) = (
+        found for found in nodes(schema("audit-2")) if set(found) == set(record_._fields)
+    )
+    for name in LISTED[record_]:
+        assert values(hints[name]) == set(properties[name]["enum"])
 
 
 def test_an_audit_that_its_schema_does_not_allow_is_seen():

@@ -5,7 +5,14 @@ A rule has a code as a linter's, and lives in the file of its family: RA1xx `see
 """
 
 from repro_audit.audit.claims import Claim, claims_verdict, load_claims
-from repro_audit.audit.experiments import Confirmation, Factor, Sensitivity, Spread, SpreadMetric
+from repro_audit.audit.experiments import (
+    Confirmation,
+    Effect,
+    Factor,
+    Sensitivity,
+    Spread,
+    SpreadMetric,
+)
 from repro_audit.audit.judging import (
     Audit,
     AuditedManifest,
@@ -24,6 +31,7 @@ __all__ = [
     "Claim",
     "Confirmation",
     "Control",
+    "Effect",
     "Factor",
     "Finding",
     "RecordingCheck",

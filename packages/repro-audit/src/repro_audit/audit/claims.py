@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from repro_audit.canonical import SPECIAL, number
-from repro_audit.compare import same_value
+from repro_audit.compare import Match, same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, metric_series, read_json
@@ -33,7 +33,7 @@ _PRINTED = re.compile(
     r"(?P<sign>[+\-\u2212]?)(?P<whole>[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,40})?"
     r"(?:\.(?P<part>[0-9]{0,40}))?(?:[eE](?P<exponent>[+\-\u2212]?[0-9]{1,3}))?(?P<percent>\s?\\?%)?"
 )
-_VERDICTS = ("match", "missing", "differ")
+_VERDICTS: tuple[Match, ...] = ("match", "missing", "differ")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
 
@@ -51,7 +51,7 @@ class Claim(NamedTuple):
 
     manifest: int
     metric: str
-    verdict: str
+    verdict: Match
     claimed: str
     recorded: float | None
     text: str
@@ -131,7 +131,7 @@ def check_claims(
     )
 
 
-def claims_verdict(claims: Sequence[Claim]) -> str:
+def claims_verdict(claims: Sequence[Claim]) -> Match:
     """Return the verdict on all claims together, ``match`` where there are none.
 
     As in a comparison, what differs decides, whatever is missing beside it.
@@ -153,7 +153,7 @@ def _check(
     last = _quoted(wanted[-1]) if wanted else "no value"
     if values is None:
         near = difflib.get_close_matches(metric, series, n=3) or list(series)[:8]
-        names = ", ".join(map(printable, near))
+        names = ", ".join(near)
         text = "the run has no such metric" + (f"; it has {names}" if names else "")
         return Claim(position, metric, "missing", last, None, text)
     if isinstance(claimed, tuple) and len(wanted) != len(values):
@@ -217,7 +217,7 @@ def _difference(claimed: Value, recorded: float) -> str:
         return f"claimed {claimed!r}, recorded {recorded!r}"
     text = f"recorded {recorded!r}"
     if not claimed.endswith("%") and _holds(f"{claimed}%", recorded, (0.0, 0.0)):
-        text += f", which is {printable(claimed)}%: the claim lacks its percent sign"
+        text += f", which is {claimed}%: the claim lacks its percent sign"
     return text
 
 

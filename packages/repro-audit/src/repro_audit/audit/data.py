@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.audit.sources import drawing_layers, generators_begin_anew
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import DatasetOptions, RandomSource
 
@@ -56,8 +55,7 @@ def pipeline_order(manifest: Manifest) -> Iterator[Seen]:
         for at, stage in enumerate(dataset.stages):
             if stage.deterministic is False:
                 yield Seen(
-                    f"The {printable(stage.op)} of the pipeline {_given(dataset)} has "
-                    "deterministic=False.",
+                    f"The {stage.op} of the pipeline {_given(dataset)} has deterministic=False.",
                     f"{path}.stages[{at}].deterministic",
                     f"dataset.{stage.op}(..., deterministic=True)"
                     if stage.op.isidentifier()
@@ -90,7 +88,7 @@ def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
                 continue
             hidden = not all(item.stateful for item in sources)
             yield Seen(
-                f"The {printable(stage.op)} of the pipeline {_given(dataset)} draws from "
+                f"The {stage.op} of the pipeline {_given(dataset)} draws from "
                 f"{_listed(sources)}"
                 + (
                     ", and numpy_function(stateful=False) says that it does not."
@@ -200,7 +198,7 @@ def resumed(manifest: Manifest) -> Iterator[Seen]:
         fitted.add(fit.model)
         if index >= len(manifest.outcomes.fits):
             continue
-        layers = ", ".join(sorted(map(printable, drawing.get(fit.model, ())))[:8])
+        layers = ", ".join(sorted(drawing.get(fit.model, ()))[:8])
         if not layers:
             continue
         epoch = manifest.outcomes.fits[index].first_epoch
@@ -236,7 +234,7 @@ def _shared(sources: Iterable[RandomSource]) -> list[RandomSource]:
 
 
 def _listed(sources: list[RandomSource]) -> str:
-    return ", ".join(printable(item.source) for item in sources[:8])
+    return ", ".join(item.source for item in sources[:8])
 
 
 def _calls(number: int | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Seen, rule
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.wording import counted
 
@@ -152,7 +151,7 @@ def racing_operation(manifest: Manifest) -> Iterator[Seen]:
     for index, model in enumerate(tensorflow.models):
         if not model.racing_ops or model.model in in_one_loop:
             continue
-        names = ", ".join(map(printable, model.racing_ops[:8]))
+        names = ", ".join(model.racing_ops[:8])
         bincount = all(name.endswith("Bincount") for name in model.racing_ops)
         yield Seen(
             f"The step of model {model.model} holds {names}, and operations use "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Seen, rule
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
 _PINNING = "pip documentation: Repeatable Installs"
@@ -43,7 +42,7 @@ def dirty(manifest: Manifest) -> Iterator[Seen]:
     code = manifest.conditions.code
     if code is not None and code.git is not None and code.git.commit and code.git.dirty:
         yield Seen(
-            f"The work tree had changes to commit {printable(code.git.commit)[:12]}.",
+            f"The work tree had changes to commit {code.git.commit[:12]}.",
             "$.conditions.code.git.dirty",
         )
 
@@ -60,7 +59,7 @@ def editable(manifest: Manifest) -> Iterator[Seen]:
     """A distribution is editable."""
     packages = manifest.conditions.packages
     names = [
-        printable(name)
+        name
         for name, package in (packages.distributions if packages else {}).items()
         if package.source is not None and package.source.editable
     ]
@@ -95,9 +94,9 @@ def loosely_pinned(manifest: Manifest) -> Iterator[Seen]:
         )
         return
     item = files[0]
-    names = ", ".join(printable(name) for name in item.loose[:5])
+    names = ", ".join(name for name in item.loose[:5])
     yield Seen(
-        f"{printable(item.file)} admits several versions of {names}"
+        f"{item.file} admits several versions of {names}"
         + (" and others." if len(item.loose) > 5 else "."),
         "$.conditions.packages.requirements[0].loose",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Seen, rule
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.wording import counted, listed
@@ -31,8 +30,8 @@ def incomplete(manifest: Manifest) -> Iterator[Seen]:
         yield Seen("The run was killed, or has not ended: its status is running.", "$.status")
     elif manifest.status == "failed":
         failure = manifest.information.failure
-        said = "" if failure is None else f" with {printable(failure.type)}: "
-        said += "" if failure is None else printable(failure.message)[:200]
+        said = "" if failure is None else f" with {failure.type}: "
+        said += "" if failure is None else failure.message[:200]
         yield Seen(f"The run failed{said or '.'}", "$.status")
 
 
@@ -51,8 +50,8 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
             of_release = item.reason in {UNRECORDED, NOT_UNDERSTOOD}
             if item.path.startswith("$.outcomes") and not of_release:
                 yield Seen(
-                    f"{printable(item.path)} is missing: {printable(item.reason)}.",
-                    printable(item.path),
+                    f"{item.path} is missing: {item.reason}.",
+                    item.path,
                 )
 
 
@@ -87,8 +86,8 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
         whole = item.path.startswith("$.conditions.") and item.path.count(".") == 2
         if whole and item.path != "$.conditions.data":
             yield Seen(
-                f"{printable(item.path)} is missing: {printable(item.reason)}.",
-                printable(item.path),
+                f"{item.path} is missing: {item.reason}.",
+                item.path,
             )
 
 
@@ -122,7 +121,7 @@ def unrecorded_fields(manifest: Manifest) -> Iterator[Seen]:
     paths = _missing_because(manifest, UNRECORDED)
     if paths:
         yield Seen(
-            f"{printable(manifest.recorder)} did not record {counted(len(paths), 'field')} that "
+            f"{manifest.recorder} did not record {counted(len(paths), 'field')} that "
             f"this release reads: {listed(paths, _MOST_NAMED)}.",
             "$.missing",
         )
@@ -142,11 +141,11 @@ def unknown_fields(manifest: Manifest) -> Iterator[Seen]:
     if paths:
         are = "is" if len(paths) == 1 else "are"
         yield Seen(
-            f"Written by another release, {printable(manifest.recorder)}: "
+            f"Written by another release, {manifest.recorder}: "
             f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MOST_NAMED)}.",
             "$.missing",
         )
 
 
 def _missing_because(manifest: Manifest, reason: str) -> list[str]:
-    return [printable(item.path) for item in manifest.missing if item.reason == reason]
+    return [item.path for item in manifest.missing if item.reason == reason]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-__all__ = ["Confirmation", "Factor", "Sensitivity", "Spread", "SpreadMetric"]
+__all__ = ["Confirmation", "Effect", "Factor", "Sensitivity", "Spread", "SpreadMetric"]
+
+Effect = Literal["no effect seen", "changes the run", "not varied"]
+"""What varying one condition showed."""
 
 
 class Factor(NamedTuple):
@@ -25,7 +28,7 @@ class Factor(NamedTuple):
     """
 
     name: str
-    verdict: str
+    verdict: Effect
     expected: str | None
     actual: str | None
     run: str | None

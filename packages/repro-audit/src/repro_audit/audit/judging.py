@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
 from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.rules import Finding, check
 from repro_audit.audit.standing import with_standing_causes
-from repro_audit.compare import EVIDENCE, Comparison, compare, group
-from repro_audit.errors import printable
+from repro_audit.compare import EVIDENCE, Comparison, Match, Verdict, compare, group
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Evidence
 
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
@@ -29,7 +29,10 @@ __all__ = [
 
 SCHEMA = "repro-audit/audit-2"
 
-_EXIT_CODES = {
+ManifestVerdict = Literal["controlled", "uncontrolled", "inconclusive"]
+"""What one run is by itself."""
+
+_EXIT_CODES: dict[Verdict | ManifestVerdict, int] = {
     "controlled": 0,
     "identical": 0,
     "close": 0,
@@ -58,9 +61,9 @@ class AuditedManifest(NamedTuple):
     run_id: str
     digest: str
     status: str
-    verdict: str
+    verdict: ManifestVerdict
     reason: str
-    evidence: str
+    evidence: Evidence
     findings: tuple[Finding, ...]
     trace_read: bool = False
 
@@ -74,8 +77,8 @@ class Control(NamedTuple):
     """What the positive control of a `repeat` showed."""
 
     caught: bool
-    before: str
-    after: str
+    before: Match
+    after: Match
     text: str
 
 
@@ -87,7 +90,7 @@ class RecordingCheck(NamedTuple):
         text: The same in a sentence.
     """
 
-    changes: str
+    changes: Literal["no", "yes", "not decided"]
     text: str
 
 
@@ -143,9 +146,9 @@ class Audit(NamedTuple):
         watched: Which places a `repeat` watched for files that runs share; empty without one.
     """
 
-    verdict: str
+    verdict: Verdict | ManifestVerdict
     reason: str
-    evidence: str
+    evidence: Evidence
     manifests: tuple[AuditedManifest, ...]
     comparisons: tuple[Comparison, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
@@ -232,8 +235,9 @@ def audit(
         )
         for index, other in enumerate(manifests[1:], start=1)
     )
-    order = ("identical", "close", "divergent", "inconclusive")
+    order = get_args(Verdict)
     worst = max(comparisons, key=lambda item: order.index(item.verdict))
+    verdict: Verdict
     # Two later ones may be one run given twice.
     ids = [manifest.run_id for manifest in manifests[1:]]
     if len(set(ids)) < len(ids):
@@ -284,6 +288,7 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
 def _judge(
     manifest: Manifest, name: str, trace: Trace | None, *, require: str, accept_partial: bool
 ) -> AuditedManifest:
+    verdict: ManifestVerdict
     rows = None
     if trace is not None and manifest.complete:
         from repro_audit.trace.summary import summarize_trace  # NumPy, where it is needed
@@ -306,7 +311,7 @@ def _judge(
         )
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
-        reason = f"not all training was recorded; {printable(manifest.unfollowed)}"
+        reason = f"not all training was recorded; {manifest.unfollowed}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"

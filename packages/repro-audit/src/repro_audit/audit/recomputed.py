@@ -14,8 +14,8 @@ from repro_audit.audit.contradictions import contradiction
 from repro_audit.audit.plain_fits import final_tensor, is_keras_own, is_untouched, only_fit
 from repro_audit.audit.rules import Seen
 from repro_audit.canonical import digest_json
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, unstructure
+from repro_audit.manifest.fields import path_below
 from repro_audit.manifest.records import Tensor
 
 _FORMATS = {"float32": "<f", "float64": "<d", "float16": "<e"}
@@ -40,7 +40,7 @@ _MOVING = frozenset({"moving_mean", "moving_variance"})
 def condition_digests(manifest: Manifest) -> Iterator[Seen]:
     """A data set's digest, or its size, or a model's digest, is not that of what stands there."""
     for role, data in (manifest.conditions.data or {}).items():
-        where = f"$.conditions.data.{printable(role)}"
+        where = path_below("$.conditions.data", role)
         if data.digest != digest_json([unstructure(item) for item in data.arrays]):
             yield Seen("The digest of a data set is not that of its arrays.", f"{where}.digest")
         first = data.arrays[0] if data.arrays else None
@@ -102,7 +102,7 @@ def initial_weights(manifest: Manifest) -> Iterator[Seen]:
                 wrong = all(tensor.digest not in known for known in after_each)
                 name = "its seed"
             if wrong:
-                label = f"{printable(tensor.layer)} {printable(tensor.role)} at {position}"
+                label = f"{tensor.layer} {tensor.role} at {position}"
                 yield Seen(
                     f"No weight was loaded, and {label} of model {model} does not begin as "
                     f"{name.lower()}.",

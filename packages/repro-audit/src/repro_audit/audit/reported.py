@@ -16,7 +16,6 @@ from repro_audit.audit.plain_fits import (
     standard_metrics,
 )
 from repro_audit.audit.rules import Seen
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.run_id import began
 
@@ -52,7 +51,7 @@ def history_and_trace(
                 if value and not _has_bits(value[0], dtype, word):
                     said = "nothing" if value[0] is None else repr(value[0])
                     yield Seen(
-                        f"Fit {fit.number + 1}, epoch {epoch}: {printable(name)} is {said} in the "
+                        f"Fit {fit.number + 1}, epoch {epoch}: {name} is {said} in the "
                         f"history, and {_value(dtype, word)!r} after the epoch's last step in the "
                         "trace.",
                         f"{fit.where}.history",
@@ -66,15 +65,11 @@ def possible_values(manifest: Manifest) -> Iterator[Seen]:
     """A value is none of its element type, or an accuracy is no share of the samples."""
     for where, name, value, dtype, samples in _metrics(manifest):
         if dtype in _FORMATS and not _is_of(value, dtype):
-            yield Seen(f"{printable(name)} is {value!r}, which no {dtype} is.", where)
+            yield Seen(f"{name} is {value!r}, which no {dtype} is.", where)
         elif name.removeprefix("val_") != "loss" and not 0 <= value <= 1:
-            yield Seen(
-                f"{printable(name)} is {value!r}, and an accuracy lies within 0 to 1.", where
-            )
+            yield Seen(f"{name} is {value!r}, and an accuracy lies within 0 to 1.", where)
         elif name != "loss" and samples and dtype == "float32" and not _is_share(value, samples):
-            yield Seen(
-                f"{printable(name)} is {value!r}, which is no number of {samples:,} samples.", where
-            )
+            yield Seen(f"{name} is {value!r}, which is no number of {samples:,} samples.", where)
 
 
 @contradiction("RA615", "times contradict each other")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from repro_audit.manifest import Manifest
 from repro_audit.wording import EXAMPLE_SEED
@@ -12,7 +12,7 @@ from repro_audit.wording import EXAMPLE_SEED
 if TYPE_CHECKING:
     from repro_audit.trace.summary import FitTrace
 
-__all__ = ["Finding", "Rule", "Seen", "all_rules", "check", "rule"]
+__all__ = ["Finding", "Rule", "Seen", "Severity", "all_rules", "check", "rule"]
 
 FAMILIES = (
     "seeding", "determinism", "data", "environment", "evidence",
@@ -20,7 +20,8 @@ FAMILIES = (
 )  # fmt: skip
 """Modules that hold rules."""
 
-SEVERITIES = ("error", "warning", "info")
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 Look = TypeVar("Look", bound=Callable[..., "Iterator[Seen]"])
 
@@ -39,14 +40,14 @@ class Seen(NamedTuple):
     text: str
     path: str
     remedy: str | None = None
-    severity: str | None = None
+    severity: Severity | None = None
 
 
 class Finding(NamedTuple):
     """One thing a rule found in one manifest."""
 
     code: str
-    severity: str
+    severity: Severity
     title: str
     seen: str
     path: str
@@ -80,7 +81,7 @@ class Rule(NamedTuple):
     """
 
     code: str
-    severity: str
+    severity: Severity
     title: str
     why: str
     remedy: str
@@ -95,7 +96,7 @@ _RULES: dict[str, Rule] = {}
 
 def rule(
     code: str,
-    severity: str,
+    severity: Severity,
     title: str,
     *,
     why: str,

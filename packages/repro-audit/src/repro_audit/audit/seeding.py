@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repro_audit.audit.rules import Seen, rule
 from repro_audit.audit.sources import drawing_layers, random_sources
-from repro_audit.errors import printable, shown
+from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, likely_small_seed, replay
 from repro_audit.wording import counted
@@ -135,7 +135,7 @@ def hash_seed(manifest: Manifest) -> Iterator[Seen]:
         return
     requested = seeds.hash_seed.requested
     if requested is None or not requested.isdigit():
-        said = "is not set" if requested is None else f"is {shown(requested)}"
+        said = "is not set" if requested is None else f"is {quoted(requested)}"
         yield Seen(f"PYTHONHASHSEED {said}.", "$.conditions.seeds.hash_seed.requested")
 
 
@@ -165,7 +165,7 @@ def unseeded_layer(manifest: Manifest) -> Iterator[Seen]:
     if seeds.declared is None and likely_small_seed(drawn) is not None:
         return
     classes = list(dict.fromkeys(item.layer for item in layers))
-    names = ", ".join(map(printable, classes[:8]))
+    names = ", ".join(classes[:8])
     several = len(drawn) - found > 1
     yield Seen(
         f"{names} drew {counted(len(drawn) - found, 'seed')} that "
@@ -193,10 +193,9 @@ def unseeded_generator(manifest: Manifest) -> Iterator[Seen]:
     for index, item in enumerate(conditions.seeds.generators if conditions.seeds else ()):
         if item.given is False:
             yield Seen(
-                f"{printable(item.where)} has a seed that stands neither in the code nor among the "
-                "arguments.",
+                f"{item.where} has a seed that stands neither in the code nor among the arguments.",
                 f"$.conditions.seeds.generators[{index}].given",
             )
     for path, source in random_sources(manifest):
         if source.seeded is False and source.source.endswith("()"):
-            yield Seen(f"The code that prepares data calls {printable(source.source)}.", path)
+            yield Seen(f"The code that prepares data calls {source.source}.", path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from repro_audit.audit.rules import Finding
-from repro_audit.compare import Cause, Comparison
+from repro_audit.compare import Cause, Certainty, Comparison
 
 __all__ = ["with_standing_causes"]
 
@@ -17,7 +17,7 @@ _GIVEN = frozenset({"batch"})
 _COMPUTED = frozenset({"loss", "weight", "optimizer"})
 _SEEDED = frozenset({"start", "batch", "random", "loss"})
 
-_RULES = {
+_RULES: dict[str, tuple[str, frozenset[str], Certainty]] = {
     "RA106": ("python_seed", _SEEDED, "likely"),
     "RA107": ("generators", _GIVEN, "likely"),
     "RA201": ("op_determinism", _COMPUTED | _GIVEN, "possible"),
@@ -51,9 +51,11 @@ def with_standing_causes(
     codes = {(finding.code, finding.path) for finding in actual}
     found: dict[str, Cause] = {}
     for finding in expected:
-        kind, acts_on, certainty = _RULES.get(finding.code, ("", frozenset(), ""))
+        if finding.code not in _RULES:
+            continue
+        kind, acts_on, certainty = _RULES[finding.code]
         fits = where == "unknown" or where in acts_on
-        if kind and fits and kind not in found and (finding.code, finding.path) in codes:
+        if fits and kind not in found and (finding.code, finding.path) in codes:
             found[kind] = Cause(
                 kind=kind,
                 group=kind_named(kind).group,

@@ -51,7 +51,7 @@ def opened(files: Sequence[str]) -> Iterator[list[Input]]:
                 inputs.extend(_in_pdf(file, Path(folder)))
             else:
                 manifest = load(file)
-                inputs.append(Input(printable(file), manifest, _trace(file, manifest)))
+                inputs.append(Input(file, manifest, _trace(file, manifest)))
         yield inputs
 
 
@@ -61,11 +61,11 @@ def _in_pdf(file: str, folder: Path) -> Iterator[Input]:
 
     for name, path in unpack(file, folder):
         if path.suffix == ".json":
-            title = f"{printable(file)}: {name}"
-            manifest = parse(path.read_bytes(), title)
+            title = f"{file}: {name}"
+            manifest = parse(path.read_bytes(), printable(title))
             trace = _trace(path, manifest)
             if trace is not None:
-                trace.name = f"{title.removesuffix('.json')}.trace"
+                trace.name = printable(f"{title.removesuffix('.json')}.trace")
             yield Input(title, manifest, trace)
 
 

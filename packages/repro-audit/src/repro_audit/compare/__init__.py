@@ -6,6 +6,7 @@ outcomes, in the order in which a run makes them. *Why*: the conditions that dif
 
 from repro_audit.compare.comparison import (
     Cause,
+    Certainty,
     ColumnDifference,
     Comparison,
     ConditionDifference,
@@ -13,9 +14,11 @@ from repro_audit.compare.comparison import (
     Excluded,
     FieldVerdict,
     FirstDifference,
+    Match,
     MetricDifference,
     TensorDifference,
     TraceComparison,
+    Verdict,
 )
 from repro_audit.compare.groups import group
 from repro_audit.compare.history import same_value
@@ -24,6 +27,7 @@ from repro_audit.compare.pair import EVIDENCE, compare
 __all__ = [
     "EVIDENCE",
     "Cause",
+    "Certainty",
     "ColumnDifference",
     "Comparison",
     "ConditionDifference",
@@ -31,9 +35,11 @@ __all__ = [
     "Excluded",
     "FieldVerdict",
     "FirstDifference",
+    "Match",
     "MetricDifference",
     "TensorDifference",
     "TraceComparison",
+    "Verdict",
     "compare",
     "group",
     "same_value",

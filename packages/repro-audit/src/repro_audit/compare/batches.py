@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from repro_audit.compare.comparison import BatchOrder
 from repro_audit.trace import Block, Column
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Batches:
         ):
             kept.extend(row.tobytes() for row in rows[here][:, places[batch]])
 
-    def relation(self) -> str | None:
+    def relation(self) -> BatchOrder | None:
         """Return ``reordered`` or ``other``; None where no batch differs, or not all were seen."""
         if self._place is None or self._in_part:
             return None

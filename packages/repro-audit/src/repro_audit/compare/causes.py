@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from repro_audit.compare.comparison import (
     Cause,
+    Certainty,
     ConditionDifference,
     Excluded,
     FirstDifference,
+    Group,
     TraceComparison,
 )
-from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, kind_named, kind_of
+from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, Strength, kind_named, kind_of
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import Symptom, read_symptom
 from repro_audit.compare.titles import extra_draws, title_of
@@ -29,8 +31,8 @@ from repro_audit.replay import drawn_seeds, replay
 
 __all__ = ["GROUPS", "diagnose"]
 
-GROUPS = ("data", "seeds", "training", "determinism", "packages", "environment", "code")
-_CERTAINTIES = ("certain", "likely", "possible")
+GROUPS: tuple[Group, ...] = get_args(Group)
+_CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 _SEEDS = frozenset({"seed", "drawn_seeds", "python_seed", "given_seeds"})
 _TRAIN = r"data\W+train\w*"
 _TRAINED_ON = _TRAIN + r"\W+digest"
@@ -44,7 +46,7 @@ class _Case(NamedTuple):
     symptom: Symptom
     kinds: dict[Kind, list[ConditionDifference]]
 
-    def strength(self, kind: Kind) -> str:
+    def strength(self, kind: Kind) -> Strength:
         """Return what a kind can do by the conditions of it that differ."""
         effective = kind.is_effective(item.path for item in self.kinds[kind])
         return kind.strength if effective else "rarely"
@@ -76,9 +78,9 @@ class _Case(NamedTuple):
 
 
 class _Judgement(NamedTuple):
-    """How well one kind explains the case: a certainty or ``excluded``, and why."""
+    """How well one kind explains the case, None where it is excluded, and why."""
 
-    certainty: str
+    certainty: Certainty | None
     reason: str = ""
     rank: int = 0
     """Among causes of one certainty, the higher comes first."""
@@ -104,9 +106,9 @@ def diagnose(
     case = _Case(expected, actual, symptom, _kinds(expected, actual, differences))
     judged = {kind: _judge(case, kind) for kind in case.kinds}
     found = [
-        (judgement, _cause(case, kind, judgement))
+        (judgement, _cause(case, kind, judgement.certainty, judgement.reason))
         for kind, judgement in judged.items()
-        if judgement.certainty != "excluded"
+        if judgement.certainty is not None
     ]
     found += _resumed(case)
     found.sort(
@@ -119,7 +121,7 @@ def diagnose(
     excluded = tuple(
         Excluded(kind=kind.name, title=title_of(kind, case.kinds[kind]), reason=judgement.reason)
         for kind, judgement in judged.items()
-        if judgement.certainty == "excluded"
+        if judgement.certainty is None
     )
     return tuple(cause for _, cause in found), excluded
 
@@ -314,7 +316,7 @@ def _in_epoch(case: _Case, kind: Kind) -> _Judgement:
 
 
 def _excluded(reason: str) -> _Judgement:
-    return _Judgement("excluded", reason)
+    return _Judgement(None, reason)
 
 
 def _size_text(symptom: Symptom) -> str:
@@ -324,13 +326,13 @@ def _size_text(symptom: Symptom) -> str:
     return f"the weights are first apart by {symptom.ratio:.1g} of one training step"
 
 
-def _cause(case: _Case, kind: Kind, judgement: _Judgement) -> Cause:
+def _cause(case: _Case, kind: Kind, certainty: Certainty, why: str) -> Cause:
     differences = case.kinds[kind]
     title, reason = title_of(kind, differences), kind.reason
     if kind.name == "drawn_seeds":
         title, reason = extra_draws(case.expected, case.actual) or (title, reason)
-    if judgement.reason:
-        reason += f"; {judgement.reason}"
+    if why:
+        reason += f"; {why}"
     alone = len(case.kinds) == 1 and case.symptom.resumed_at is None
     if case.symptom.where != "start" and alone:
         reason += "; no other condition that could do so differs"
@@ -338,7 +340,7 @@ def _cause(case: _Case, kind: Kind, judgement: _Judgement) -> Cause:
         kind=kind.name,
         group=kind.group,
         title=title,
-        certainty=judgement.certainty,
+        certainty=certainty,
         reason=reason,
         remedy=REMEDIES[kind.name](case.expected, differences),
         paths=tuple(item.path for item in differences),
@@ -352,14 +354,14 @@ def _resumed(case: _Case) -> list[tuple[_Judgement, Cause]]:
         return []
     kind = kind_named("resume")
     begun_anew = symptom.where == "random" and not case.has(*_SEEDS)
-    judgement = _Judgement("certain" if begun_anew else "likely", rank=9)
+    certainty: Certainty = "certain" if begun_anew else "likely"
     cause = Cause(
         kind=kind.name,
         group=kind.group,
         title=f"{kind.title}, at epoch {symptom.resumed_at}",
-        certainty=judgement.certainty,
+        certainty=certainty,
         reason=kind.reason,
         remedy=REMEDIES[kind.name](case.expected, ()),
         paths=("$.outcomes.fits[0].first_epoch",),
     )
-    return [(judgement, cause)]
+    return [(_Judgement(certainty, rank=9), cause)]

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from repro_audit.manifest.conditions import Json
+from repro_audit.manifest.records import Evidence
 
 __all__ = [
+    "BatchOrder",
     "Cause",
+    "Certainty",
     "ColumnDifference",
+    "ColumnKind",
     "Comparison",
     "ConditionDifference",
     "Distance",
     "Excluded",
     "FieldVerdict",
     "FirstDifference",
+    "Group",
+    "Match",
     "MetricDifference",
     "OrderDifference",
+    "Outcome",
     "Parting",
+    "Side",
     "StepDifference",
     "TensorDifference",
     "TraceComparison",
+    "Verdict",
 ]
+
+Verdict = Literal["identical", "close", "divergent", "inconclusive"]
+"""What two runs are to each other, the worst last."""
+
+Match = Literal["match", "differ", "missing"]
+"""How one thing of two runs compares."""
+
+Outcome = Literal[
+    "initial weights", "step", "trace", "epoch weights", "steps", "sequence", "history",
+    "evaluation", "final state",
+]  # fmt: skip
+"""What came out of a run and can be the first to differ."""
+
+ColumnKind = Literal["batch", "random", "loss", "weight", "optimizer"]
+"""Kinds of column of a trace, in execution order."""
+
+Certainty = Literal["certain", "likely", "possible"]
+"""How well a cause explains a difference, the best first."""
+
+Group = Literal["data", "seeds", "training", "determinism", "packages", "environment", "code"]
+"""Groups of causes, in the order of their rank."""
+
+Side = Literal["expected", "actual"]
+"""One of the two runs."""
+
+BatchOrder = Literal["reordered", "other"]
+"""How the batches of two epochs compare that are not the same."""
 
 
 class FieldVerdict(NamedTuple):
     """One kind of outcome: ``match``, ``differ``, ``missing`` or ``not_compared``."""
 
     field: str
-    verdict: str
+    verdict: Match | Literal["not_compared"]
     detail: str
 
 
@@ -90,7 +126,7 @@ class ColumnDifference(NamedTuple):
         ulps: Distance of the two in units in the last place, of a loss.
     """
 
-    kind: str
+    kind: ColumnKind
     role: str
     layer: str | None
     model: int
@@ -126,7 +162,7 @@ class StepDifference(NamedTuple):
     epoch: int
     step: int
     columns: tuple[ColumnDifference, ...]
-    equal: tuple[str, ...]
+    equal: tuple[ColumnKind, ...]
     stride: int
 
     @property
@@ -167,8 +203,8 @@ class OrderDifference(NamedTuple):
         steps: How many in a row; 0 for a column.
     """
 
-    only: str
-    what: str
+    only: Side
+    what: Literal["steps", "column"]
     text: str
     fit: int
     epoch: int
@@ -225,7 +261,7 @@ class TraceComparison(NamedTuple):
     step: StepDifference | None
     partings: tuple[Parting, ...]
     distances: tuple[Distance, ...]
-    batches: str | None
+    batches: BatchOrder | None
 
 
 class FirstDifference(NamedTuple):
@@ -241,7 +277,7 @@ class FirstDifference(NamedTuple):
         tensors: Tensors that differ there, where they are known.
     """
 
-    kind: str
+    kind: Outcome
     text: str
     fit: int | None = None
     epoch: int | None = None
@@ -272,9 +308,9 @@ class Cause(NamedTuple):
     """
 
     kind: str
-    group: str
+    group: Group
     title: str
-    certainty: str
+    certainty: Certainty
     reason: str
     remedy: str
     paths: tuple[str, ...]
@@ -315,9 +351,9 @@ class Comparison(NamedTuple):
 
     expected: int
     actual: int
-    verdict: str
+    verdict: Verdict
     reason: str
-    evidence: str
+    evidence: Evidence
     fields: tuple[FieldVerdict, ...]
     first_difference: FirstDifference | None
     metrics: tuple[MetricDifference, ...]

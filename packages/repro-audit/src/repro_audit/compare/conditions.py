@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repro_audit.compare.comparison import ConditionDifference
-from repro_audit.errors import shown
+from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
 
@@ -48,7 +48,7 @@ def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDiff
 def _leaf(value: Any) -> Any:
     """Return a value as a difference shows it: plain, and not long."""
     if isinstance(value, dict | list):
-        return shown(value)
+        return quoted(value)
     if isinstance(value, str) and len(value) > 200:
-        return shown(value, 200)
+        return quoted(value, 200)
     return value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro_audit.compare.comparison import StepDifference
-from repro_audit.errors import printable
+from repro_audit.compare.comparison import Match, StepDifference
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Outcomes
 
@@ -26,8 +25,8 @@ class ControlVerdict(NamedTuple):
     """
 
     caught: bool
-    before: str
-    after: str
+    before: Match
+    after: Match
     text: str
 
 
@@ -60,7 +59,7 @@ def judge_control(
             return _not_caught("differ", after, f"step {step.step} differs before the flip")
         seen = "seen in the weights after the first epoch"
         if step is not None:
-            seen = f"seen in step {step.step}: {printable(step.columns[0].name)}"
+            seen = f"seen in step {step.step}: {step.columns[0].name}"
         return ControlVerdict(
             caught=True,
             before=before,
@@ -84,7 +83,7 @@ def _first_step(run: Manifest, mine: Trace | None, theirs: Trace | None) -> Step
     return compare_traces(mine.parts(), theirs.parts(), labels=labels).step
 
 
-def _initial_weights(run: Outcomes, control: Outcomes) -> str:
+def _initial_weights(run: Outcomes, control: Outcomes) -> Match:
     """Compare the initial weights of the models that both runs have."""
     count = len(control.initial_weights)
     if not 0 < count < len(run.initial_weights):
@@ -96,7 +95,7 @@ def _initial_weights(run: Outcomes, control: Outcomes) -> str:
     return "match" if expected == control.initial_weights else "differ"
 
 
-def _compare(expected: str | None, actual: str | None) -> str:
+def _compare(expected: str | None, actual: str | None) -> Match:
     if expected is None or actual is None:
         return "missing"
     return "match" if expected == actual else "differ"
@@ -107,5 +106,5 @@ def _first_epoch(manifest: Manifest) -> str | None:
     return fits[0].epochs[0] if fits and fits[0].epochs else None
 
 
-def _not_caught(before: str, after: str, text: str) -> ControlVerdict:
+def _not_caught(before: Match, after: Match, text: str) -> ControlVerdict:
     return ControlVerdict(caught=False, before=before, after=after, text=text)

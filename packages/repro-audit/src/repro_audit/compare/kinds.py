@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-__all__ = ["DRAWN_SEED", "KINDS", "Kind", "kind_named", "kind_of"]
+from repro_audit.compare.comparison import Group
+
+__all__ = ["DRAWN_SEED", "KINDS", "Kind", "Strength", "kind_named", "kind_of"]
+
+Strength = Literal["seeds", "inputs", "bits", "rarely"]
+"""What a kind of cause can do to a run."""
 
 
 class Kind(NamedTuple):
@@ -27,13 +32,13 @@ class Kind(NamedTuple):
     """
 
     name: str
-    group: str
+    group: Group
     title: str
-    strength: str
+    strength: Strength
     reason: str
     paths: tuple[str, ...]
     effective: str | None = None
-    acts_on: str = ""
+    acts_on: Literal["batch", ""] = ""
     factor: str = ""
 
     def is_effective(self, paths: Iterable[str]) -> bool:

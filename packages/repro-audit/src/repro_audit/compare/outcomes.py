@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from repro_audit.compare.comparison import (
     FieldVerdict,
     FirstDifference,
+    Outcome,
     TensorDifference,
     TraceComparison,
 )
 from repro_audit.compare.history import metric_differences
 from repro_audit.compare.steps import compare_steps, resumed_at
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
 from repro_audit.wording import counted
@@ -66,7 +67,9 @@ def _when(difference: FirstDifference) -> tuple[int, int, int]:
     return difference.fit, difference.epoch or 0, difference.kind == "epoch weights"
 
 
-def _tensors(kind: str, expected: Manifest, actual: Manifest) -> _Result:
+def _tensors(
+    kind: Literal["initial weights", "final state"], expected: Manifest, actual: Manifest
+) -> _Result:
     """Compare the tensors of all models at the beginning or at the end."""
     name = kind.replace(" ", "_")
     first: tuple[tuple[Tensor, ...] | None, ...] = getattr(expected.outcomes, name)
@@ -110,12 +113,12 @@ def _differing(
 
 
 def _tensor_name(tensor: TensorDifference) -> str:
-    return printable(tensor.label or f"{tensor.layer} {tensor.role} at {tensor.position}")
+    return tensor.label or f"{tensor.layer} {tensor.role} at {tensor.position}"
 
 
 def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     """Compare the state after each epoch of each fit."""
-    kind = "epoch weights"
+    kind: Outcome = "epoch weights"
     mine, theirs = expected.outcomes.fits, actual.outcomes.fits
     total = sum(len(fit.epochs) for fit in mine)
     one_lacks_them = any(not fit.epochs or None in fit.epochs for fit in (*mine, *theirs))
@@ -189,6 +192,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
     """Compare histories and evaluations, metric by metric."""
     results: list[_Result] = []
     differences = metric_differences(expected, actual, ignored)
+    kind: Literal["history", "evaluation"]
     for kind, mine, theirs in (
         ("history", expected.outcomes.fits, actual.outcomes.fits),
         ("evaluation", expected.outcomes.evaluations, actual.outcomes.evaluations),
@@ -208,14 +212,14 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
             for name in getattr(item, "history", None) or getattr(item, "results", {})
         } - set(ignored)
         if not of_kind:
-            detail = ", ".join(sorted(map(printable, names))) or "no metric"
+            detail = ", ".join(sorted(names)) or "no metric"
             results.append((FieldVerdict(field=kind, verdict="match", detail=detail), None))
             continue
         of_kind.sort(key=lambda item: (item.fit or 0, item.first_epoch or 0))
         first = of_kind[0]
         where = f" in epoch {first.first_epoch}" if first.first_epoch else ""
-        different = sorted({printable(item.metric) for item in of_kind})
-        equal = sorted(map(printable, names - {item.metric for item in of_kind}))
+        different = sorted({item.metric for item in of_kind})
+        equal = sorted(names - {item.metric for item in of_kind})
         detail = ", ".join(different) + (f"; equal: {', '.join(equal)}" if equal else "")
         results.append(
             _differ(
@@ -223,7 +227,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
                 detail,
                 FirstDifference(
                     kind=kind,
-                    text=f"{kind}: {printable(first.metric)}{where}",
+                    text=f"{kind}: {first.metric}{where}",
                     fit=first.fit,
                     epoch=first.first_epoch,
                 ),
@@ -232,7 +236,7 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
     return results
 
 
-def _differ(kind: str, detail: str, difference: FirstDifference) -> _Result:
+def _differ(kind: Outcome, detail: str, difference: FirstDifference) -> _Result:
     return FieldVerdict(field=kind, verdict="differ", detail=detail), difference
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from repro_audit.compare.comparison import (
     Cause,
@@ -12,21 +12,22 @@ from repro_audit.compare.comparison import (
     FieldVerdict,
     FirstDifference,
     TraceComparison,
+    Verdict,
 )
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.records import Evidence
 
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
 
-EVIDENCE = ("none", "history", "weights", "trace")
+EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Strengths of evidence, the weakest first."""
 
 
@@ -65,6 +66,7 @@ def compare(
     if evidence == "trace" and not traces_comparable(expected, actual):
         evidence = "weights"
     obstacle = _obstacle(expected, actual)
+    verdict: Verdict
     fields: tuple[FieldVerdict, ...] = ()
     first: FirstDifference | None = None
     trace = _read_traces(expected, actual, traces, ignore_metrics)
@@ -155,7 +157,7 @@ def _comparable(expected: Manifest, actual: Manifest) -> bool:
 
 def _without_difference(
     expected: Manifest, actual: Manifest, fields: Sequence[FieldVerdict], ignored: Sequence[str]
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
     traced = traces_comparable(expected, actual)
     without = unrecorded_of_fits((expected, actual))
@@ -174,13 +176,13 @@ def _without_difference(
 
 
 def _of_the_whole(
-    expected: Manifest, actual: Manifest, verdict: str, reason: str, *, accept_partial: bool
-) -> tuple[str, str]:
+    expected: Manifest, actual: Manifest, verdict: Verdict, reason: str, *, accept_partial: bool
+) -> tuple[Verdict, str]:
     """Return a verdict on agreement that does not rest on a part of the training alone."""
     unfollowed = expected.unfollowed or actual.unfollowed
     if unfollowed is None or verdict != "identical":
         return verdict, reason
-    said = f"not all training was recorded; {printable(unfollowed)}"
+    said = f"not all training was recorded; {unfollowed}"
     if accept_partial:
         return verdict, f"{reason}; {said}"
     return "inconclusive", f"nothing that was recorded differs, but {said}"
@@ -240,7 +242,7 @@ def _while_metrics_agree(
             return ", while the running loss is identical throughout"
         until = step_name(later[0].fit, later[0].epoch, later[0].step)
         until += "" if trace.step.stride == 1 else ", where steps are traced"
-        return f", while {printable(later[0].column.name)} is identical until {until}"
+        return f", while {later[0].column.name} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""
     mine = expected.outcomes.fits[first.fit].history
@@ -254,9 +256,7 @@ def _while_metrics_agree(
         and values[: first.epoch] == theirs.get(name, ())[: first.epoch]
     ]
     names.sort(key=lambda name: (name != "loss", name))
-    agreeing = " and ".join(
-        filter(None, [", ".join(map(printable, names[:-1])), *map(printable, names[-1:])])
-    )
+    agreeing = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
     return f", while {agreeing} are still identical" if agreeing else ""
 
 

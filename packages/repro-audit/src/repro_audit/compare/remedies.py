@@ -1,6 +1,7 @@
 """Code that makes two runs agree in one kind of condition.
 
-A manifest is a stranger's: whatever of it enters a remedy is quoted as a literal.
+A manifest is a stranger's: whatever of it enters a remedy is quoted as a literal, and printable: a
+new line would end a comment, and begin a command.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from repro_audit.compare.comparison import FieldVerdict, FirstDifference, TraceComparison
-from repro_audit.errors import printable
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match, TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
 from repro_audit.wording import counted
@@ -104,11 +104,11 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
         expected_order: Whether the steps that one run lacks are those it must lack.
     """
     compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
-    order = f"; {printable(trace.order[0].text)}" if trace.order else ""
+    order = f"; {trace.order[0].text}" if trace.order else ""
     if trace.step is not None:
         where = step_name(trace.step.fit, trace.step.epoch, trace.step.step)
         first = trace.step.columns[0]
-        text = f"{where}: {printable(first.kind)} {printable(first.name)}"
+        text = f"{where}: {first.kind} {first.name}"
         more = len(trace.step.columns) - 1
         text += f" and {more:,} more" if more else ""
         since = f"from {where} on" if trace.step.is_first else f"by {where}"
@@ -141,7 +141,7 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
         )
     lone = [item for item in trace.order if item.what == "column" or item.steps]
     if lone and not expected_order:
-        text = printable(lone[0].text)
+        text = lone[0].text
         return _result(
             "differ",
             text,
@@ -187,5 +187,7 @@ def step_name(fit: int, epoch: int, step: int) -> str:
     return f"step {step:,} of epoch {epoch:,}{of_fit}"
 
 
-def _result(verdict: str, detail: str, difference: FirstDifference | None = None) -> _Result:
+def _result(
+    verdict: Match | Literal["not_compared"], detail: str, difference: FirstDifference | None = None
+) -> _Result:
     return FieldVerdict(field=_FIELD, verdict=verdict, detail=detail), difference

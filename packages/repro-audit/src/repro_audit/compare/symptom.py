@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from repro_audit.compare.comparison import Distance, FirstDifference, TraceComparison
+from repro_audit.compare.comparison import ColumnKind, Distance, FirstDifference, TraceComparison
 from repro_audit.compare.steps import resumed_at
 from repro_audit.manifest import Manifest
 
@@ -31,8 +31,8 @@ class Symptom(NamedTuple):
         resumed_at: The epoch at which one of the runs was resumed.
     """
 
-    where: str
-    size: str | None = None
+    where: ColumnKind | Literal["start", "between", "epoch", "outcome"]
+    size: Literal["rounding", "large"] | None = None
     ratio: float | None = None
     roles: tuple[str, ...] = ()
     batches_equal: bool = False
@@ -69,7 +69,7 @@ def read_symptom(
         return Symptom(where="between", resumed_at=resumed)
     roles = tuple(item.role for item in step.columns if item.kind == where)
     ratio = _ratio(trace)
-    size = None
+    size: Literal["rounding", "large"] | None = None
     if ratio is not None:
         size = "rounding" if ratio < _ROUNDING else "large" if ratio > _LARGE else None
     return Symptom(

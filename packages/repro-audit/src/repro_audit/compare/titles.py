@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.kinds import Kind
-from repro_audit.errors import printable, shown
+from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
 
@@ -53,8 +53,8 @@ def _most_telling(
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return printable(value[:15] + "…" if value.startswith("sha256:") else value)
-    return shown(value)
+        return value[:15] + "…" if value.startswith("sha256:") else value
+    return quoted(value)
 
 
 def _named(differences: Sequence[ConditionDifference]) -> str:

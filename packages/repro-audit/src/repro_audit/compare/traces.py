@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from repro_audit.compare.batches import Batches, Mapping
 from repro_audit.compare.comparison import (
     ColumnDifference,
+    ColumnKind,
     OrderDifference,
     Parting,
+    Side,
     StepDifference,
     TraceComparison,
 )
@@ -138,7 +140,7 @@ class _Pair:
         self._expected.advance(expected)
         self._actual.advance(actual)
 
-    def _alone(self, only: str, words: np.ndarray[Any, Any], until: Key | None) -> int:
+    def _alone(self, only: Side, words: np.ndarray[Any, Any], until: Key | None) -> int:
         """Note the rows before `until` that only one run has; return how many they are."""
         import numpy as np
 
@@ -170,7 +172,7 @@ class _Pair:
             )
         return count
 
-    def _rest(self, only: str, cursor: Cursor) -> None:
+    def _rest(self, only: Side, cursor: Cursor) -> None:
         """Note what one run has behind the end of the other, reading it to its end."""
         while (rows := cursor.rows()) is not None:
             cursor.advance(self._alone(only, rows.words, None))
@@ -189,6 +191,7 @@ class _Pair:
             for place, column in enumerate(mine.block.columns)
             if column.key in places and not self._is_ignored(column)
         ]
+        only: Side
         for only, block, others, row in (
             ("expected", mine.block, places, mine.words[0]),
             ("actual", theirs.block, own, theirs.words[0]),
@@ -219,7 +222,7 @@ class _Pair:
         return column.kind == "loss" and column.role in self._ignored
 
     def _lone_column(
-        self, only: str, block: Block, column: Column, row: np.ndarray[Any, Any]
+        self, only: Side, block: Block, column: Column, row: np.ndarray[Any, Any]
     ) -> None:
         if len(self._order) < _MOST_NOTED:
             fit, epoch, step = place_of(row)
@@ -298,7 +301,7 @@ class _Pair:
             epoch=epoch,
             step=step,
             columns=tuple(found),
-            equal=tuple(kind for kind in KINDS if kind in kinds - differing),
+            equal=tuple(kind for kind in get_args(ColumnKind) if kind in kinds - differing),
             stride=block.stride,
         )
 
@@ -307,7 +310,7 @@ class _Pair:
         position = column.position
         named = position is not None and position < len(labels)
         return ColumnDifference(
-            kind=column.kind,
+            kind=cast("ColumnKind", column.kind),  # the reader allows no other
             role=column.role,
             layer=column.layer,
             model=block.model,

@@ -9,7 +9,7 @@ every start of the command line would pay for it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from repro_audit.manifest.conditions import Conditions
 
@@ -27,6 +27,10 @@ UNRECORDED = "the release that wrote it did not record it"
 
 NOT_UNDERSTOOD = "this release does not know the field"
 """Reason in `missing` for a field that a later release wrote."""
+
+
+Evidence = Literal["none", "history", "weights", "trace"]
+"""The strongest kind of outcome that a manifest holds, the weakest first."""
 
 
 class Missing(NamedTuple):
@@ -178,7 +182,7 @@ class Manifest(NamedTuple):
         return next((item.reason for item in self.missing if item.path == UNFOLLOWED), None)
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Evidence:
         """The strongest kind of outcome this manifest holds.
 
         ``trace`` needs a digest of the trace up to the end of every epoch; ``weights`` one of

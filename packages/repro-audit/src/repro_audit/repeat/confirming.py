@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from repro_audit.audit import Audit, Confirmation
 from repro_audit.compare.kinds import kind_named
-from repro_audit.errors import RunError
+from repro_audit.errors import RunError, printable
 from repro_audit.manifest import Manifest
 
 __all__ = ["Suspicion", "confirm", "suspicion"]
@@ -44,7 +44,8 @@ def suspicion(expected: Manifest, compared: Audit) -> Suspicion:
     """
     (comparison,) = compared.comparisons
     if comparison.first_difference is None:
-        message = f"There is nothing to confirm: {comparison.verdict}, {comparison.reason}."
+        reason = printable(comparison.reason)
+        message = f"There is nothing to confirm: {comparison.verdict}, {reason}."
         raise RunError(message)
     if not comparison.causes:
         message = "There is nothing to confirm: no recorded condition explains the difference."
@@ -53,8 +54,8 @@ def suspicion(expected: Manifest, compared: Audit) -> Suspicion:
     factor = kind_named(cause.kind).factor
     if not factor:
         message = (
-            f"The first cause, {cause.title}, cannot be varied by --confirm. Change it in the "
-            "script, and compare with repro-audit what comes of it."
+            f"The first cause, {printable(cause.title)}, cannot be varied by --confirm. Change it "
+            "in the script, and compare with repro-audit what comes of it."
         )
         raise RunError(message)
     return Suspicion(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from repro_audit.audit import Audit, Control, RecordingCheck, audit
 from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
-from repro_audit.errors import printable
 from repro_audit.repeat.environment import variables_set
 from repro_audit.repeat.folders import MANIFEST
 from repro_audit.repeat.output import compare_output
@@ -111,10 +110,7 @@ def _with_shared_files(result: Audit, ordinary: Sequence[str]) -> Audit:
         readers = [name for name in file.read_by if name in ordinary]
         if readers:
             how = f"{file.left_by} left" if file.left_by else "changed after the first run began"
-            reason = (
-                f"{readers[0]} read {printable(file.path)}, which {how}: "
-                "the runs are not independent"
-            )
+            reason = f"{readers[0]} read {file.path}, which {how}: the runs are not independent"
             if result.verdict in GOOD:
                 return result._replace(verdict="inconclusive", reason=reason)
             return result._replace(reason=f"{result.reason}; {reason}")

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from repro_audit.errors import printable
-
 __all__ = ["OutputDifference", "compare_output"]
 
 _MOST_BYTES = 16 * 2**20
@@ -155,4 +153,4 @@ def _shown(line: str) -> str:
     if not line:
         return "nothing"
     short = line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
-    return f"'{printable(short.strip())}'"
+    return f"'{short.strip()}'"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from repro_audit.audit import Effect, Sensitivity
 from repro_audit.audit import Factor as Result
-from repro_audit.audit import Sensitivity
 from repro_audit.compare import Comparison, compare
 from repro_audit.repeat.factors import Factor, combine, factor_named, watching
 from repro_audit.repeat.plan import Plan, Setting
@@ -20,7 +20,9 @@ from repro_audit.repeat.running import Done, Runner
 
 __all__ = ["vary"]
 
-_NO_EFFECT, _CHANGES, _NOT_VARIED = "no effect seen", "changes the run", "not varied"
+_NO_EFFECT: Effect = "no effect seen"
+_CHANGES: Effect = "changes the run"
+_NOT_VARIED: Effect = "not varied"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +284,7 @@ class _Search:
                 result = result._replace(first_distance=apart[0], last_distance=apart[-1])
         self._results[name] = result
 
-    def _result(self, name: str, verdict: str, experiment: _Experiment, reason: str) -> Result:
+    def _result(self, name: str, verdict: Effect, experiment: _Experiment, reason: str) -> Result:
         factor = factor_named(name)
         return Result(
             name=name,

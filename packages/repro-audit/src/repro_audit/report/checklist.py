@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterator
 
 from repro_audit.audit.checklist import STATUSES, Checklist, ChecklistItem, tally
-from repro_audit.errors import printable
 from repro_audit.manifest import unstructure
 from repro_audit.report.escaping import code_span, plain
 from repro_audit.report.page import Page
@@ -29,7 +28,7 @@ def render_text(checklist: Checklist, *, width: int = 100, color: bool = False) 
     page = Page(width, color=color)
     page.line(("bold", checklist.title))
     page.line(("dim", checklist.source))
-    page.line(("", printable(_run(checklist))))
+    page.line(("", _run(checklist)))
     page.blank()
     spaced = False
     for item in checklist.items:
@@ -47,16 +46,16 @@ def _item(page: Page, item: ChecklistItem) -> None:
     status = f"{item.status:<{_STATUS}}"
     page.line(("", f"{item.number:>3}  "), (_STYLES[item.status], status), ("bold", item.title))
     if item.text:
-        page.prose(printable(item.text), indent=5)
+        page.prose(item.text, indent=5)
     _fields(page, item.paths)
     if item.left:
-        page.labelled("   left", printable(item.left), 9)
+        page.labelled("   left", item.left, 9)
 
 
 def _fields(page: Page, paths: tuple[str, ...]) -> None:
     """Add paths beside their label; a line ends only between two, so that each can be copied."""
     room = max(page.width - 13, 1)
-    text = ", ".join(map(printable, paths))
+    text = ", ".join(paths)
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
     for index, line in enumerate(lines):
         page.line(("dim", f"     {'' if index else 'fields':<8}"), ("cyan", line))

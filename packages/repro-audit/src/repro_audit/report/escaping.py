@@ -6,7 +6,7 @@ import re
 
 from repro_audit.errors import printable
 
-__all__ = ["code_span", "plain"]
+__all__ = ["begun", "code_span", "plain"]
 
 
 def plain(text: str) -> str:
@@ -16,6 +16,15 @@ def plain(text: str) -> str:
     # whatever looks like an address.
     escaped = escaped.replace("::", r"\:\:").replace("://", r"\:\/\/")
     return re.sub(r"(?i)(?<=\bwww)\.", r"\.", escaped)
+
+
+def begun(escaped: str) -> str:
+    """Return escaped text as the begin of a line, where it begins no list and no rule.
+
+    >>> begun("- a"), begun("1. a"), begun("1.5")
+    ('\\\\- a', '1\\\\. a', '1\\\\.5')
+    """
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped.lstrip())
 
 
 def code_span(text: str) -> str:

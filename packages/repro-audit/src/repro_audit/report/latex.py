@@ -15,7 +15,7 @@ from repro_audit.audit import Audit
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, final_metrics
 from repro_audit.manifest.conditions import Conditions
-from repro_audit.report.experiments import sensitivity_facts, spread_line
+from repro_audit.report.outline.experiments import sensitivity_facts, spread_line
 from repro_audit.report.summary import (
     COMPARED,
     claims_summary,

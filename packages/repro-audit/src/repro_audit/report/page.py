@@ -1,4 +1,7 @@
-"""A page of text for a terminal: lines, wrapped prose, code that never wraps, and colours."""
+"""A page of text for a terminal: lines, wrapped prose, code that never wraps, and colours.
+
+Whatever is added comes out printable.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import re
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
+
+from repro_audit.errors import printable
 
 __all__ = ["Page"]
 
@@ -25,6 +30,8 @@ _VERDICTS = {
     "changes the run": "red",
     "not varied": "yellow",
     "not_compared": "dim",
+    "caught": "green",
+    "not caught": "yellow",
     "error": "bold red",
     "warning": "yellow",
     "info": "cyan",
@@ -70,12 +77,12 @@ class Page:
         """Add a line that is never wrapped, of pairs of a style's name and a text."""
         text = Text()
         for style, part in parts:
-            text.append(part, style=_VERDICTS.get(style, style))
+            text.append(printable(part), style=_VERDICTS.get(style, style))
         self._console.print(text, soft_wrap=True)
 
     def prose(self, text: str, indent: int, style: str = "") -> None:
         """Add a text that wraps with its indentation."""
-        self._console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
+        self._console.print(Padding(Text(printable(text), style=style), (0, 0, 0, indent)))
 
     def labelled(self, label: str, text: str, width: int, style: str = "") -> None:
         """Add a label and a text that wraps beside it."""
@@ -84,19 +91,21 @@ class Page:
             self.line(("dim", f"  {label}"))
             self.prose(text, indent=4, style=style)
             return
-        body = Text(text, style=style).wrap(self._console, columns - width - 4)
+        body = Text(printable(text), style=style).wrap(self._console, columns - width - 4)
         for index, wrapped in enumerate(body):
-            head = Text(f"  {label if index == 0 else '':<{width}}  ", style="dim")
+            head = Text(f"  {printable(label) if index == 0 else '':<{width}}  ", style="dim")
             self._console.print(head + wrapped, soft_wrap=True)
 
     def code(self, text: str, indent: int) -> None:
         """Add lines of code, never wrapped."""
         for part in text.splitlines():
-            self._console.print(Text(" " * indent + part, style="bold cyan"), soft_wrap=True)
+            self._console.print(
+                Text(" " * indent + printable(part), style="bold cyan"), soft_wrap=True
+            )
 
     def verdict(self, verdict: str, reason: str, word: str | None = None) -> None:
         """Add the line a reader looks for first."""
-        text = Text(word or verdict, style=_VERDICTS[verdict])
+        text = Text(word or verdict, style=_VERDICTS.get(verdict, ""))
         if reason:
-            text.append(f"  {reason}", style="default")
+            text.append(f"  {printable(reason)}", style="default")
         self._console.print(text)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from repro_audit.compare import ColumnDifference, Distance, TraceComparison
-from repro_audit.errors import printable
 from repro_audit.report.summary import distance
 from repro_audit.wording import counted, listed
 
@@ -30,7 +29,7 @@ def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
     Args:
         trace: What the traces show.
     """
-    facts = [("order", printable(item.text)) for item in trace.order]
+    facts = [("order", item.text) for item in trace.order]
     step = trace.step
     if step is None:
         return facts
@@ -86,7 +85,7 @@ def _spread(points: Sequence[Distance]) -> list[Distance]:
 def _columns(columns: Sequence[ColumnDifference]) -> str:
     names = []
     for column in columns:
-        name = printable(column.name)
+        name = column.name
         if column.expected is not None and column.actual is not None:
             apart = distance(column.ulps, column.dtype, None)
             name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
@@ -100,10 +99,7 @@ def _loss(trace: TraceComparison) -> str:
     if not later:
         return "running loss and metrics are identical throughout"
     first = later[0]
-    return (
-        f"{printable(first.column.name)} is identical until "
-        f"step {first.step:,} of epoch {first.epoch:,}"
-    )
+    return f"{first.column.name} is identical until step {first.step:,} of epoch {first.epoch:,}"
 
 
 def _distance(apart: Distance) -> str:

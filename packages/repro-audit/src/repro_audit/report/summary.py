@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from repro_audit.audit import Audit, claims_verdict
-from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism, Seeds
 from repro_audit.wording import counted, listed
@@ -91,9 +90,9 @@ def evidence_of(result: Audit) -> str:
 def beside_the_verdict(result: Audit) -> Iterator[tuple[str, str]]:
     """Yield what a reader of a repeat's verdict must know, as pairs of a word and a line."""
     if result.set_by_repeat:
-        yield "set by repeat", ", ".join(map(printable, result.set_by_repeat))
+        yield "set by repeat", ", ".join(result.set_by_repeat)
     if result.watched:
-        yield "files watched", printable(result.watched)
+        yield "files watched", result.watched
 
 
 class Headline(NamedTuple):
@@ -135,7 +134,7 @@ def claims_summary(result: Audit) -> str:
 def shared_files_read(result: Audit) -> str:
     """Say which files that one run left another has read."""
     read = [
-        f"{printable(file.path)} was left by {file.left_by or 'something that was not seen'} and "
+        f"{file.path} was left by {file.left_by or 'something that was not seen'} and "
         f"read by {', '.join(file.read_by)}"
         for file in result.shared_files
         if file.read_by
@@ -160,7 +159,7 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield "bits", _bits(conditions.determinism)
     if conditions.data:
         sets = [
-            printable(role) + (f": {counted(item.samples, 'sample')}" if item.samples else "")
+            role + (f": {counted(item.samples, 'sample')}" if item.samples else "")
             for role, item in conditions.data.items()
         ]
         yield "data", listed(sets, between="; ")
@@ -168,18 +167,16 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
         code = conditions.code
         where = "no repository" if code.git is None else "no commit"
         if code.git is not None and code.git.commit:
-            where = (
-                f"commit {printable(code.git.commit)[:12]}{', changed' if code.git.dirty else ''}"
-            )
-        yield "code", f"{printable(code.entry_point or 'interactive')}; {where}"
+            where = f"commit {code.git.commit[:12]}{', changed' if code.git.dirty else ''}"
+        yield "code", f"{code.entry_point or 'interactive'}; {where}"
     if conditions.environment is not None:
         environment = conditions.environment
-        versions = [f"Python {printable(environment.python.version)}"]
+        versions = [f"Python {environment.python.version}"]
         stack = conditions.packages.stack if conditions.packages else {}
-        versions += [f"{name} {printable(version)}" for name, version in stack.items()]
+        versions += [f"{name} {version}" for name, version in stack.items()]
         cpu = environment.cpu
-        processor = printable(cpu.model or cpu.microarchitecture or "unknown processor")
-        yield "machine", f"{processor}, {printable(environment.system)}; {', '.join(versions)}"
+        processor = cpu.model or cpu.microarchitecture or "unknown processor"
+        yield "machine", f"{processor}, {environment.system}; {', '.join(versions)}"
 
 
 def _seed(seeds: Seeds) -> str:
@@ -210,11 +207,7 @@ def _final_metrics(manifest: Manifest) -> str:
     elif outcomes.fits:
         history = outcomes.fits[-1].history
         values = {name: found[-1] for name, found in history.items() if found}
-    shown = [
-        f"{printable(name)} {_rounded(value)}"
-        for name, value in values.items()
-        if value is not None
-    ]
+    shown = [f"{name} {_rounded(value)}" for name, value in values.items() if value is not None]
     return listed(shown)
 
 

@@ -7,8 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.errors import missing_extra, printable
-from repro_audit.report import experiments, summary
-from repro_audit.wording import counted
+from repro_audit.report import summary
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -40,23 +39,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        beside_the_verdict=summary.beside_the_verdict,
-        claims_summary=summary.claims_summary,
-        counted=counted,
-        evidence_of=summary.evidence_of,
-        number=summary.number,
-        how_far=summary.distance,
-        shared_files_read=summary.shared_files_read,
-        no_cause=summary.NO_CAUSE,
-        no_cause_means=summary.NO_CAUSE_MEANS,
-        sensitivity_facts=experiments.sensitivity_facts,
-        factor_states=experiments.factor_states,
-        factor_distances=experiments.distances,
-        spread_summary=experiments.spread_summary,
-        spread_line=experiments.spread_line,
-        confirmed={True: "confirmed", False: "not confirmed", None: "not decided"},
-    )
+    environment.globals.update(no_cause=summary.NO_CAUSE)
     return environment.from_string(read(name))
 
 

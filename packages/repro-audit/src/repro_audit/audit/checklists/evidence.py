@@ -14,7 +14,7 @@ class Statement(NamedTuple):
     """What a manifest records of one thing.
 
     Attributes:
-        text: A sentence or several. Foreign text in it is printable and shortened.
+        text: A sentence or several. Foreign text in it is shortened.
         paths: JSONPaths of the fields it rests on. None descends to a key of the user's.
     """
 

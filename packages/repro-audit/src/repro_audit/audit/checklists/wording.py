@@ -1,10 +1,9 @@
-"""Short, harmless words for what a manifest holds."""
+"""Short words for what a manifest holds."""
 
 from __future__ import annotations
 
 import json
 
-from repro_audit.errors import printable
 from repro_audit.manifest.conditions import Json
 from repro_audit.wording import counted, listed
 
@@ -15,8 +14,8 @@ _DEEPEST = 2
 
 
 def brief(text: str, limit: int = _LONGEST) -> str:
-    """Return foreign text as an answer quotes it: printable, and not too long."""
-    return printable(text[:limit]) + ("…" if len(text) > limit else "")
+    """Return foreign text as an answer quotes it: not too long."""
+    return text[:limit] + ("…" if len(text) > limit else "")
 
 
 def size(count: int) -> str:

@@ -1,0 +1,242 @@
+"""The sections on comparisons: how outcomes compare, where two runs diverge first, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from repro_audit.compare import Cause, Comparison
+from repro_audit.report.outline.experiments import confirming
+from repro_audit.report.outline.runs import facts
+from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.tree import (
+    Code,
+    Curve,
+    Fact,
+    Facts,
+    Listing,
+    Node,
+    Paragraph,
+    Row,
+    Section,
+    Span,
+    Table,
+    line,
+)
+from repro_audit.report.steps import growth, step_facts
+from repro_audit.report.summary import NO_CAUSE, NO_CAUSE_MEANS, distance, number
+from repro_audit.wording import counted, listed
+
+__all__ = ["alike", "comparisons"]
+
+MOST_EXPLAINED = 3
+"""Differences that a page explains."""
+
+_MOST_NAMES = 12
+_MOST_TENSORS = 3
+_MOST_CONDITIONS = 4
+
+
+def comparisons(told: Told) -> Iterator[Section]:
+    """Yield each comparison; on a page with many, those that are alike only once."""
+    several = len(told.result.comparisons) > 1
+    if several and told.extent == "page":
+        yield from _explained(told)
+        yield _each_run(told)
+        return
+    for comparison in told.result.comparisons:
+        children = tuple(_comparison(told, comparison))
+        if told.extent != "short":
+            if not comparison.fields:
+                nothing = Paragraph(line(f"Nothing was compared: {comparison.reason}."))
+                children = (nothing, *children)
+            yield _against(told, comparison, children)
+            continue
+        title, said = line(Span(comparison.verdict, "verdict")), line(comparison.reason)
+        whose = _whose(told, comparison)
+        # What a comparison alone comes to, the headline says.
+        yield Section(
+            title=title if several else (),
+            said=said if several else (),
+            children=(whose, *children),
+        )
+
+
+def alike(compared: Iterable[Comparison]) -> list[list[Comparison]]:
+    """Put comparisons together that diverge at the same place and for the same reasons.
+
+    Args:
+        compared: The comparisons; what does not diverge is left out.
+    """
+    found: dict[Any, list[Comparison]] = {}
+    for item in compared:
+        if item.first_difference is not None:
+            causes = tuple((cause.certainty, cause.title) for cause in item.causes)
+            found.setdefault((item.first_difference, causes), []).append(item)
+    return list(found.values())
+
+
+def _explained(told: Told) -> Iterator[Section]:
+    parted = alike(told.result.comparisons)
+    for first, *others in parted[:MOST_EXPLAINED]:
+        children = list(_outcomes(told, first))
+        if others:
+            names = listed((told.names[item.actual] for item in others), _MOST_NAMES)
+            children.insert(0, Paragraph(line(f"There, and for the same reasons, part: {names}.")))
+        yield _against(told, first, tuple(children))
+    left = sum(map(len, parted[MOST_EXPLAINED:]))
+    if left:
+        text = f"{counted(left, 'further comparison')} with a difference: see the outcomes below, "
+        yield Section(title=(), children=(Paragraph(line(text + "or compare two runs alone.")),))
+
+
+def _each_run(told: Told) -> Section:
+    rows = []
+    for comparison in told.result.comparisons:
+        lacking = [item for item in comparison.fields if item.verdict in {"differ", "missing"}]
+        said = "; ".join(
+            f"{item.field} ({item.verdict}{': ' if item.detail else ''}{item.detail})"
+            for item in lacking
+        )
+        if not comparison.fields:
+            said = comparison.reason
+        elif not lacking:
+            said = f"nothing: {counted(len(comparison.fields), 'layer')} match"
+        name, verdict = told.names[comparison.actual], Span(comparison.verdict, "verdict")
+        rows.append(Row((line(name), line(verdict), line(said))))
+    head = ("run", "verdict", "what differs or is missing")
+    return Section(
+        title=line(Span("Outcomes, layer by layer", "strong")),
+        children=(
+            Paragraph(line(f"Each run against {told.names[0]}.")),
+            Table("Outcomes of each run", head, tuple(rows)),
+        ),
+    )
+
+
+def _against(told: Told, comparison: Comparison, children: tuple[Node, ...]) -> Section:
+    return Section(
+        title=line(
+            Span(told.names[comparison.actual], "name"),
+            " against ",
+            Span(told.names[comparison.expected], "name"),
+        ),
+        said=line(Span(comparison.verdict, "verdict")),
+        children=children,
+    )
+
+
+def _whose(told: Told, comparison: Comparison) -> Facts:
+    """Return which runs are compared."""
+    return Facts(
+        tuple(
+            Fact(
+                Span(role),
+                line(
+                    Span(told.result.manifests[index].name, "name"),
+                    Span(f"  {told.manifests[index].run_id[:8]}", "soft"),
+                ),
+            )
+            for role, index in (("expected", comparison.expected), ("actual", comparison.actual))
+        )
+    )
+
+
+def _comparison(told: Told, comparison: Comparison) -> Iterator[Node]:
+    """Yield how each outcome compares, and what follows from it."""
+    several = len(told.result.comparisons) > 1
+    if several and comparison.verdict == "identical" and told.extent == "short":
+        return
+    if comparison.fields:
+        rows = [
+            Row((line(item.field), line(Span(item.verdict, "verdict")), line(_soft(item.detail))))
+            for item in comparison.fields
+        ]
+        yield Table("Outcomes", ("outcome", "verdict", "detail"), tuple(rows))
+    yield from _outcomes(told, comparison)
+
+
+def _outcomes(told: Told, comparison: Comparison) -> Iterator[Node]:
+    """Yield how the outcomes differ, where first, and why."""
+    if comparison.metrics:
+        yield Facts(tuple(_metrics(comparison)))
+    if comparison.ignored_metrics:
+        yield Paragraph(line("Not compared: ", ", ".join(comparison.ignored_metrics)))
+    if comparison.first_difference is not None:
+        yield Section(
+            title=line(Span("Where", "strong")),
+            said=line(comparison.first_difference.text),
+            children=tuple(_where(told, comparison)),
+        )
+        yield from _why(told, comparison)
+    elif comparison.differences and comparison.verdict == "identical":
+        paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
+        named = ", ".join(paths[:_MOST_CONDITIONS])
+        more = ", …" if len(paths) > _MOST_CONDITIONS else ""
+        changed = f"{counted(len(paths), 'condition')} differed and changed nothing: "
+        yield Paragraph(line(changed, named + more))
+
+
+def _metrics(comparison: Comparison) -> Iterator[Fact]:
+    for item in comparison.metrics:
+        name = item.metric if item.fit is not None else f"evaluation {item.metric}"
+        equal = f"{item.equal} of {item.epochs} epochs equal; " if item.fit is not None else ""
+        where = f"epoch {item.first_epoch}: " if item.first_epoch is not None else ""
+        apart = distance(item.ulps, item.dtype, item.relative) or "not comparable as numbers"
+        values = f"{number(item.expected)} → {number(item.actual)}"
+        yield Fact(Span(name, "name"), line(f"{equal}{where}{values}: {apart}"))
+
+
+def _where(told: Told, comparison: Comparison) -> Iterator[Node]:
+    """Yield the tensors that differ first, what the step was made of, and how far runs part."""
+    tensors = comparison.first_difference.tensors if comparison.first_difference else ()
+    if tensors:
+        items = [
+            line(_soft(f"{item.label or 'no label'}: {item.layer} {item.role}"))
+            for item in tensors[:_MOST_TENSORS]
+        ]
+        if len(tensors) > _MOST_TENSORS:
+            items.append(line(_soft(f"and {len(tensors) - _MOST_TENSORS} more tensors")))
+        yield Listing(tuple(items))
+    if comparison.trace is not None:
+        yield facts(step_facts(comparison.trace))
+        # A page draws it as a chart.
+        points = [] if told.extent == "page" else growth(comparison.trace)
+        if points:
+            yield Curve(
+                "How far apart the weights are, relative to their norm, on a log scale:",
+                tuple(points),
+            )
+
+
+def _why(told: Told, comparison: Comparison) -> Iterator[Section]:
+    """Yield what may explain the first difference, how to put it to the test, what cannot."""
+    if not comparison.causes:
+        yield Section(
+            title=line(Span("Why", "strong")),
+            said=line(NO_CAUSE),
+            children=(Paragraph(line(NO_CAUSE_MEANS)),),
+        )
+    for index, cause in enumerate(comparison.causes):
+        yield _cause(cause, "Why" if index == 0 else "Or")
+    command = confirming(comparison, told.result)
+    if command:
+        yield Section(
+            title=line(Span("To confirm the first by experiment:", "strong")),
+            children=(Code(command),),
+        )
+    if comparison.excluded:
+        items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.excluded)
+        yield Section(title=line(Span("Ruled out:", "strong")), children=(Listing(items),))
+
+
+def _cause(cause: Cause, word: str) -> Section:
+    return Section(
+        title=line(Span(f"{word}, {cause.certainty}", "strong")),
+        said=line(cause.title),
+        children=(Paragraph(line(_soft(cause.reason))), Code(cause.remedy)),
+    )
+
+
+def _soft(text: str) -> Span:
+    return Span(text, "soft")

@@ -1,0 +1,195 @@
+"""The sections on what a repeat showed beside the comparison, and the words that they share."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, SpreadMetric
+from repro_audit.compare import Comparison
+from repro_audit.compare.kinds import kind_named
+from repro_audit.errors import printable
+from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.tree import (
+    Fact,
+    Facts,
+    Node,
+    Paragraph,
+    Row,
+    Section,
+    Span,
+    Table,
+    line,
+)
+from repro_audit.report.summary import shared_files_read
+from repro_audit.wording import counted
+
+__all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
+
+_CONFIRMED = {True: "confirmed", False: "not confirmed", None: "not decided"}
+_MOST_FILES = 5
+
+
+def experiments(told: Told) -> Iterator[Section]:
+    """Yield what a repeat showed beside the comparison."""
+    result = told.result
+    if result.control is not None:
+        yield Section(
+            title=line("positive control"),
+            said=line(Span("caught" if result.control.caught else "not caught", "verdict")),
+            children=(Paragraph(line(result.control.text)),),
+        )
+    if result.recording_check is not None:
+        yield Section(
+            title=line(Span("recording changes the run", "strong")),
+            said=line(result.recording_check.changes),
+            children=(Paragraph(line(result.recording_check.text)),),
+        )
+    if result.confirmation is not None:
+        yield _confirmation(result.confirmation)
+    if result.sensitivity is not None:
+        yield _sensitivity(result.sensitivity)
+    if result.spread is not None:
+        yield _spread(result.spread)
+    if result.shared_files:
+        yield _shared_files(result)
+
+
+def _confirmation(confirmation: Confirmation) -> Section:
+    return Section(
+        title=line(Span(_CONFIRMED[confirmation.confirmed], "strong")),
+        said=line(confirmation.cause),
+        children=(Paragraph(line(confirmation.text)),),
+    )
+
+
+def _sensitivity(sensitivity: Sensitivity) -> Section:
+    """Return which conditions change the run."""
+    first, *others = sensitivity_facts(sensitivity)
+    rows = [
+        Row(
+            (
+                line(factor.name),
+                line(Span(factor.verdict, "verdict")),
+                line(Span(_states(factor), "soft")),
+            ),
+            tuple(_notes(factor)),
+        )
+        for factor in sensitivity.factors
+    ]
+    head = ("factor", "verdict", "in force", "detail")
+    return Section(
+        title=line(Span("Sensitivity", "strong")),
+        said=line(first),
+        children=(
+            Table("Sensitivity", head, tuple(rows)),
+            *(Paragraph(line(text)) for text in others),
+        ),
+    )
+
+
+def _notes(factor: Factor) -> Iterator[str]:
+    """Yield what there is to say of a factor."""
+    for text in (factor.reason, factor.first_difference, _distances(factor)):
+        if text:
+            yield text
+    for hidden in factor.hidden_by:
+        yield f"may be hidden: {hidden}"
+
+
+def _spread(spread: Spread) -> Section:
+    """Return how far the metrics scatter over seeds."""
+    children: list[Node] = [Paragraph(line(spread.text))] if spread.text else []
+    children.append(
+        Facts(
+            tuple(
+                Fact(Span(metric.name, "name"), line(spread_line(metric)))
+                for metric in spread.metrics
+            )
+        )
+    )
+    return Section(
+        title=line(Span("Spread", "strong")),
+        said=line(_spread_summary(spread)),
+        children=tuple(children),
+    )
+
+
+def _shared_files(result: Audit) -> Section:
+    names = ", ".join(file.path for file in result.shared_files[:_MOST_FILES])
+    more = ", …" if len(result.shared_files) > _MOST_FILES else ""
+    return Section(
+        title=line(Span("warning", "verdict")),
+        said=line("files shared between runs"),
+        children=(
+            Paragraph(
+                line(
+                    "One run left files where the next could read them: ",
+                    Span(names + more, "name"),
+                    f". {shared_files_read(result)} "
+                    "Use --cwd empty or --cwd copy to keep the runs apart.",
+                )
+            ),
+        ),
+    )
+
+
+def confirming(comparison: Comparison, result: Audit) -> str:
+    """Return the command that puts the first cause of a difference to the test.
+
+    It is empty where no experiment can, or where the manifests are no files but lie in a PDF.
+
+    Args:
+        comparison: The comparison.
+        result: The audit it is of.
+    """
+    if not comparison.causes or not kind_named(comparison.causes[0].kind).factor:
+        return ""
+    names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
+    if any(".pdf: " in name for name in names):
+        return ""
+    # A name with a new line would be a command of its own.
+    files = " ".join(shlex.quote(printable(name)) for name in names)
+    return f"repro-audit repeat --confirm {files} SCRIPT ARGS"
+
+
+def _states(factor: Factor) -> str:
+    """Return what was in force of a factor, in the ordinary runs and where it was varied."""
+    expected = factor.expected or "unknown"
+    return expected if factor.actual is None else f"{expected} → {factor.actual}"
+
+
+def _distances(factor: Factor) -> str:
+    """Say how far a factor takes the weights."""
+    if factor.first_distance is None or factor.last_distance is None:
+        return ""
+    return (
+        f"the weights are {factor.first_distance:.1e} of their norm apart at first, "
+        f"{factor.last_distance:.1e} at the end"
+    )
+
+
+def sensitivity_facts(sensitivity: Sensitivity) -> Iterator[str]:
+    """Yield what there is to say of all factors together."""
+    factors, runs = counted(len(sensitivity.factors), "factor"), counted(sensitivity.runs, "run")
+    yield f"{factors}, {runs} beyond the repeat."
+    if sensitivity.text:
+        yield sensitivity.text
+    elif sensitivity.complete and any(
+        item.verdict == "changes the run" for item in sensitivity.factors
+    ):
+        yield "Together those found give the bits of the run in which everything was varied."
+
+
+def _spread_summary(spread: Spread) -> str:
+    """Say over which seeds metrics were taken."""
+    seeds = ", ".join("none" if seed is None else str(seed) for seed in spread.seeds)
+    return f"{len(spread.seeds)} seeds: {seeds}"
+
+
+def spread_line(metric: SpreadMetric) -> str:
+    """Return mean, standard deviation and range of a metric."""
+    if metric.deviation is None and len(metric.values) > 1:
+        return ", ".join(f"{value:.4f}" for value in metric.values)
+    deviation = "" if metric.deviation is None else f" ± {metric.deviation:.2g}"
+    return f"{metric.mean:.4f}{deviation}, from {metric.least:.4f} to {metric.most:.4f}"

@@ -1,0 +1,34 @@
+"""What a report tells of, and how much of it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from repro_audit.audit import Audit
+from repro_audit.manifest import Manifest
+
+__all__ = ["Extent", "Told"]
+
+Extent = Literal["short", "full", "page"]
+"""How much is told: what fits on a screen; all that was found; that, and what it was found in."""
+
+
+class Told(NamedTuple):
+    """What a report tells of.
+
+    Attributes:
+        result: The audit.
+        manifests: The manifests it judges, in its order.
+        names: What the report calls each.
+        extent: How much is told.
+    """
+
+    result: Audit
+    manifests: tuple[Manifest, ...]
+    names: tuple[str, ...]
+    extent: Extent
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one manifest was asked for, and not what is left of a repeat."""
+        return not self.result.comparisons and len(self.manifests) == 1 and not self.result.runs

@@ -1,0 +1,149 @@
+"""What a report shows is decided once, and every renderer shows it."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from pages import PAGES, everything
+
+from repro_audit.report import html as html_
+from repro_audit.report import markdown, text
+from repro_audit.report.figure import Figure
+from repro_audit.report.outline import (
+    Code,
+    Curve,
+    Fact,
+    Facts,
+    Listing,
+    Outline,
+    Paragraph,
+    Row,
+    Section,
+    Span,
+    Table,
+    flat,
+    line,
+    outline,
+    sections,
+)
+from repro_audit.report.summary import Headline
+
+EXTENTS = "short", "full", "page"
+RENDER = {
+    "text": text.render_outline,
+    "markdown": markdown.render_outline,
+    "html": html_.render_outline,
+}
+EVERY_NODE = (
+    Paragraph(line("alpha ", Span("bravo", "strong"))),
+    Listing((line("charlie"), line(Span("delta", "name")))),
+    Facts((Fact(Span("echo"), line("foxtrot")), Fact(Span("golf", "name"), line()))),
+    Table("a table", ("h", "i", "notes"), (Row((line("hotel"), line("india")), ("juliett",)),)),
+    Code("kilo\nlima"),
+    Curve("mike", (("november", "1.0", "oscar"),)),
+    Figure("papa", "", "", ("quebec",), (("romeo",),)),
+    Section(line(Span("sierra", "strong")), line("tango"), (Paragraph(line("uniform")),)),
+    Section(line("victor"), (), (Paragraph(line("whiskey")),), folded=True),
+    Section((), (), (Paragraph(line("xray")),)),
+)
+WORDS = (
+    "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india",
+    "juliett", "kilo", "lima", "mike", "november", "oscar", "papa", "romeo", "sierra",
+    "tango", "uniform", "victor", "whiskey", "xray",
+)  # fmt: skip
+
+
+def tree(*children):
+    """Return an outline of one section."""
+    headline = Headline("identical", "identical", "nothing differs")
+    parts = (Section(line("Yankee"), line(Span("zulu", "name")), children),)
+    return Outline(headline, "trace", "Compared: all", (("set by repeat", "X=1"),), parts)
+
+
+def titles(nodes):
+    """Return the titles of sections, and of those within them."""
+    for node in nodes:
+        if isinstance(node, Section):
+            if node.title:
+                yield flat(node.title)
+            yield from titles(node.children)
+
+
+def texts(value):
+    """Return every text in an outline."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from texts(item)
+
+
+@pytest.mark.parametrize("form", RENDER)
+def test_every_kind_of_node_is_shown_in_order(form):
+    out = RENDER[form](tree(*EVERY_NODE))
+    out = html.unescape(re.sub(r"<style>.*</style>", "", out, flags=re.DOTALL)).lower()
+    places = [out.find(f"{word}") for word in ("yankee", "zulu", *WORDS)]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("form", RENDER)
+def test_an_empty_table_and_an_empty_line_are_no_error(form):
+    empty = Table("none", ("a",), ()), Facts(()), Paragraph(()), Listing(())
+    assert "zulu" in RENDER[form](tree(*empty))
+
+
+@pytest.mark.parametrize("form", RENDER)
+def test_what_a_section_says_that_is_added_once_is_in_every_report(form, monkeypatch):
+    added = Section(line("Aftermath"), line("nothing"), (Paragraph(line("All is well.")),))
+    page = {
+        "text": text.render_text,
+        "markdown": markdown.render_markdown,
+        "html": html_.render_html,
+    }[form]
+    assert "Aftermath" not in page(*PAGES["identical"]())
+    monkeypatch.setattr(sections, "claims", lambda _: iter([added]))
+    out = page(*PAGES["identical"]())
+    assert "Aftermath: nothing" in out
+    assert "All is well." in out
+
+
+def test_sections_come_in_one_order():
+    short = list(titles(outline(*everything("x"), "short").sections))
+    assert short == [
+        "Findings in single manifests (repro-audit FILE shows them):",
+        "positive control",
+        "recording changes the run",
+        "not decided",
+        "Sensitivity",
+        "Spread",
+        "warning",
+    ]
+    page = list(titles(outline(*everything("x"), "page").sections))
+    order = [page.index(title) for title in ("Findings", *short[1:], "Metrics", "Conditions")]
+    assert order == sorted(order)
+
+
+def test_a_page_has_what_a_full_report_leaves_out_and_that_what_a_short_one_does():
+    short, full, page = (
+        {*titles(outline(*PAGES["divergent"](), extent).sections)} for extent in EXTENTS
+    )
+    assert {"Where", "Why, likely", "To confirm the first by experiment:"} <= short & full & page
+    assert "RA205 warning" in full & page
+    assert "RA205 warning" not in short
+    assert {"Step by step", "Conditions", "Provenance and digests"} <= page - full
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+def test_text_stands_in_an_outline_as_it_is(extent):
+    hostile = "\x1b[31m <script> `x` \\input{y}"
+    found = [item for item in texts(outline(*everything(hostile), extent)) if hostile in item]
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize("name", PAGES)
+def test_the_same_audit_has_the_same_outline(name, extent):
+    assert outline(*PAGES[name](), extent) == outline(*PAGES[name](), extent)
