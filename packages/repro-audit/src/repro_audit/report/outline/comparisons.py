@@ -8,7 +8,7 @@ from typing import Any
 from repro_audit.compare import Cause, Comparison
 from repro_audit.report.outline.experiments import confirming
 from repro_audit.report.outline.runs import facts
-from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
     Code,
     Curve,
@@ -37,23 +37,23 @@ _MOST_TENSORS = 3
 _MOST_CONDITIONS = 4
 
 
-def comparisons(told: Told) -> Iterator[Section]:
+def comparisons(subject: Subject) -> Iterator[Section]:
     """Yield each comparison; on a page with many, those that are alike only once."""
-    several = len(told.result.comparisons) > 1
-    if several and told.extent == "page":
-        yield from _explained(told)
-        yield _each_run(told)
+    several = len(subject.result.comparisons) > 1
+    if several and subject.extent == "page":
+        yield from _explained(subject)
+        yield _each_run(subject)
         return
-    for comparison in told.result.comparisons:
-        children = tuple(_comparison(told, comparison))
-        if told.extent != "short":
+    for comparison in subject.result.comparisons:
+        children = tuple(_comparison(subject, comparison))
+        if subject.extent != "short":
             if not comparison.fields:
                 nothing = Paragraph(line(f"Nothing was compared: {comparison.reason}."))
                 children = (nothing, *children)
-            yield _against(told, comparison, children)
+            yield _against(subject, comparison, children)
             continue
         title, said = line(Span(comparison.verdict, "verdict")), line(comparison.reason)
-        whose = _whose(told, comparison)
+        whose = _whose(subject, comparison)
         # What a comparison alone comes to, the headline says.
         yield Section(
             title=title if several else (),
@@ -76,23 +76,23 @@ def alike(compared: Iterable[Comparison]) -> list[list[Comparison]]:
     return list(found.values())
 
 
-def _explained(told: Told) -> Iterator[Section]:
-    parted = alike(told.result.comparisons)
+def _explained(subject: Subject) -> Iterator[Section]:
+    parted = alike(subject.result.comparisons)
     for first, *others in parted[:MOST_EXPLAINED]:
-        children = list(_outcomes(told, first))
+        children = list(_outcomes(subject, first))
         if others:
-            names = listed((told.names[item.actual] for item in others), _MOST_NAMES)
+            names = listed((subject.names[item.actual] for item in others), _MOST_NAMES)
             children.insert(0, Paragraph(line(f"There, and for the same reasons, part: {names}.")))
-        yield _against(told, first, tuple(children))
+        yield _against(subject, first, tuple(children))
     left = sum(map(len, parted[MOST_EXPLAINED:]))
     if left:
         text = f"{counted(left, 'further comparison')} with a difference: see the outcomes below, "
         yield Section(title=(), children=(Paragraph(line(text + "or compare two runs alone.")),))
 
 
-def _each_run(told: Told) -> Section:
+def _each_run(subject: Subject) -> Section:
     rows = []
-    for comparison in told.result.comparisons:
+    for comparison in subject.result.comparisons:
         lacking = [item for item in comparison.fields if item.verdict in {"differ", "missing"}]
         said = "; ".join(
             f"{item.field} ({item.verdict}{': ' if item.detail else ''}{item.detail})"
@@ -102,39 +102,39 @@ def _each_run(told: Told) -> Section:
             said = comparison.reason
         elif not lacking:
             said = f"nothing: {counted(len(comparison.fields), 'layer')} match"
-        name, verdict = told.names[comparison.actual], Span(comparison.verdict, "verdict")
+        name, verdict = subject.names[comparison.actual], Span(comparison.verdict, "verdict")
         rows.append(Row((line(name), line(verdict), line(said))))
     head = ("run", "verdict", "what differs or is missing")
     return Section(
         title=line(Span("Outcomes, layer by layer", "strong")),
         children=(
-            Paragraph(line(f"Each run against {told.names[0]}.")),
+            Paragraph(line(f"Each run against {subject.names[0]}.")),
             Table("Outcomes of each run", head, tuple(rows)),
         ),
     )
 
 
-def _against(told: Told, comparison: Comparison, children: tuple[Node, ...]) -> Section:
+def _against(subject: Subject, comparison: Comparison, children: tuple[Node, ...]) -> Section:
     return Section(
         title=line(
-            Span(told.names[comparison.actual], "name"),
+            Span(subject.names[comparison.actual], "name"),
             " against ",
-            Span(told.names[comparison.expected], "name"),
+            Span(subject.names[comparison.expected], "name"),
         ),
         said=line(Span(comparison.verdict, "verdict")),
         children=children,
     )
 
 
-def _whose(told: Told, comparison: Comparison) -> Facts:
+def _whose(subject: Subject, comparison: Comparison) -> Facts:
     """Return which runs are compared."""
     return Facts(
         tuple(
             Fact(
                 Span(role),
                 line(
-                    Span(told.result.manifests[index].name, "name"),
-                    Span(f"  {told.manifests[index].run_id[:8]}", "soft"),
+                    Span(subject.result.manifests[index].name, "name"),
+                    Span(f"  {subject.manifests[index].run_id[:8]}", "soft"),
                 ),
             )
             for role, index in (("expected", comparison.expected), ("actual", comparison.actual))
@@ -142,10 +142,10 @@ def _whose(told: Told, comparison: Comparison) -> Facts:
     )
 
 
-def _comparison(told: Told, comparison: Comparison) -> Iterator[Node]:
+def _comparison(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     """Yield how each outcome compares, and what follows from it."""
-    several = len(told.result.comparisons) > 1
-    if several and comparison.verdict == "identical" and told.extent == "short":
+    several = len(subject.result.comparisons) > 1
+    if several and comparison.verdict == "identical" and subject.extent == "short":
         return
     if comparison.fields:
         rows = [
@@ -153,10 +153,10 @@ def _comparison(told: Told, comparison: Comparison) -> Iterator[Node]:
             for item in comparison.fields
         ]
         yield Table("Outcomes", ("outcome", "verdict", "detail"), tuple(rows))
-    yield from _outcomes(told, comparison)
+    yield from _outcomes(subject, comparison)
 
 
-def _outcomes(told: Told, comparison: Comparison) -> Iterator[Node]:
+def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     """Yield how the outcomes differ, where first, and why."""
     if comparison.metrics:
         yield Facts(tuple(_metrics(comparison)))
@@ -166,9 +166,9 @@ def _outcomes(told: Told, comparison: Comparison) -> Iterator[Node]:
         yield Section(
             title=line(Span("Where", "strong")),
             said=line(comparison.first_difference.text),
-            children=tuple(_where(told, comparison)),
+            children=tuple(_where(subject, comparison)),
         )
-        yield from _why(told, comparison)
+        yield from _why(subject, comparison)
     elif comparison.differences and comparison.verdict == "identical":
         paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
         named = ", ".join(paths[:_MOST_CONDITIONS])
@@ -187,7 +187,7 @@ def _metrics(comparison: Comparison) -> Iterator[Fact]:
         yield Fact(Span(name, "name"), line(f"{equal}{where}{values}: {apart}"))
 
 
-def _where(told: Told, comparison: Comparison) -> Iterator[Node]:
+def _where(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     """Yield the tensors that differ first, what the step was made of, and how far runs part."""
     tensors = comparison.first_difference.tensors if comparison.first_difference else ()
     if tensors:
@@ -201,7 +201,7 @@ def _where(told: Told, comparison: Comparison) -> Iterator[Node]:
     if comparison.trace is not None:
         yield facts(step_facts(comparison.trace))
         # A page draws it as a chart.
-        points = [] if told.extent == "page" else growth(comparison.trace)
+        points = [] if subject.extent == "page" else growth(comparison.trace)
         if points:
             yield Curve(
                 "How far apart the weights are, relative to their norm, on a log scale:",
@@ -209,7 +209,7 @@ def _where(told: Told, comparison: Comparison) -> Iterator[Node]:
             )
 
 
-def _why(told: Told, comparison: Comparison) -> Iterator[Section]:
+def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
     """Yield what may explain the first difference, how to put it to the test, what cannot."""
     if not comparison.causes:
         yield Section(
@@ -219,7 +219,7 @@ def _why(told: Told, comparison: Comparison) -> Iterator[Section]:
         )
     for index, cause in enumerate(comparison.causes):
         yield _cause(cause, "Why" if index == 0 else "Or")
-    command = confirming(comparison, told.result)
+    command = confirming(comparison, subject.result)
     if command:
         yield Section(
             title=line(Span("To confirm the first by experiment:", "strong")),

@@ -9,7 +9,7 @@ from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, 
 from repro_audit.compare import Comparison
 from repro_audit.compare.kinds import kind_named
 from repro_audit.errors import printable
-from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
     Fact,
     Facts,
@@ -30,9 +30,9 @@ _CONFIRMED = {True: "confirmed", False: "not confirmed", None: "not decided"}
 _MOST_FILES = 5
 
 
-def experiments(told: Told) -> Iterator[Section]:
+def experiments(subject: Subject) -> Iterator[Section]:
     """Yield what a repeat showed beside the comparison."""
-    result = told.result
+    result = subject.result
     if result.control is not None:
         yield Section(
             title=line("positive control"),

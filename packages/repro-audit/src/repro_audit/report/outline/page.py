@@ -9,7 +9,7 @@ from repro_audit.manifest import Manifest
 from repro_audit.report import curves, parting
 from repro_audit.report.outline.comparisons import MOST_EXPLAINED, alike
 from repro_audit.report.outline.runs import facts
-from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
     Listing,
     Node,
@@ -28,36 +28,36 @@ __all__ = ["page_only"]
 _MOST_MISSING = 40
 
 
-def page_only(told: Told) -> Iterator[Section]:
+def page_only(subject: Subject) -> Iterator[Section]:
     """Yield the sections of a page that no other report has."""
-    figures = tuple(curves.curves(told.result, told.manifests))
+    figures = tuple(curves.curves(subject.result, subject.manifests))
     if figures:
         yield Section(title=line(Span("Metrics", "strong")), children=figures)
-    steps = tuple(_steps(told))
+    steps = tuple(_steps(subject))
     if steps:
         yield Section(title=line(Span("Step by step", "strong")), children=steps)
-    conditions = tuple(_conditions(told))
+    conditions = tuple(_conditions(subject))
     if conditions:
         yield Section(title=line(Span("Conditions", "strong")), children=conditions)
     yield Section(
-        title=line(Span("Provenance and digests", "strong")), children=tuple(_provenance(told))
+        title=line(Span("Provenance and digests", "strong")), children=tuple(_provenance(subject))
     )
 
 
-def _steps(told: Told) -> Iterator[Node]:
+def _steps(subject: Subject) -> Iterator[Node]:
     """Yield how fast runs diverge, and what differs since when."""
-    distances = parting.distances(told.result)
+    distances = parting.distances(subject.result)
     if distances is not None:
         yield distances
-    for first, *_ in alike(told.result.comparisons)[:MOST_EXPLAINED]:
-        found = parting.tensor_map(first, told.manifests, told.names)
+    for first, *_ in alike(subject.result.comparisons)[:MOST_EXPLAINED]:
+        found = parting.tensor_map(first, subject.manifests, subject.names)
         if found is not None:
             yield found
 
 
-def _conditions(told: Told) -> Iterator[Node]:
+def _conditions(subject: Subject) -> Iterator[Node]:
     """Yield the conditions that differ, then those that do not, folded."""
-    sides = side_by_side(told.manifests)
+    sides = side_by_side(subject.manifests)
     if sides.differing:
         rows = [
             Row(
@@ -71,14 +71,14 @@ def _conditions(told: Told) -> Iterator[Node]:
             )
             for path, cells in sides.differing
         ]
-        yield Table("Conditions that differ", ("condition", *told.names), tuple(rows))
+        yield Table("Conditions that differ", ("condition", *subject.names), tuple(rows))
         if sides.left:
             left = counted(sides.left, "further condition")
             yield Paragraph(line(Span(f"{left} that differ stand in the manifests.", "soft")))
-    elif len(told.manifests) > 1:
+    elif len(subject.manifests) > 1:
         yield Paragraph(line("No recorded condition differs."))
     for part in sides.equal:
-        yield _equal(part, several=len(told.manifests) > 1)
+        yield _equal(part, several=len(subject.manifests) > 1)
 
 
 def _equal(part: Part, *, several: bool) -> Section:
@@ -95,16 +95,16 @@ def _equal(part: Part, *, several: bool) -> Section:
     )
 
 
-def _provenance(told: Told) -> Iterator[Node]:
+def _provenance(subject: Subject) -> Iterator[Node]:
     """Yield the processes of a repeat, and where each manifest comes from."""
-    if told.result.runs:
+    if subject.result.runs:
         rows = [
             Row((line(run.name), line(str(run.exit_code)), line(run.status), line(str(run.steps))))
-            for run in told.result.runs
+            for run in subject.result.runs
         ]
         yield Table("Processes", ("process", "exit code", "status", "steps"), tuple(rows))
     for name, judged, manifest in zip(
-        told.names, told.result.manifests, told.manifests, strict=True
+        subject.names, subject.result.manifests, subject.manifests, strict=True
     ):
         yield Section(
             title=line(name),

@@ -7,7 +7,7 @@ from typing import Any
 
 from repro_audit.audit import Claim, Finding
 from repro_audit.manifest import Manifest
-from repro_audit.report.outline.told import Told
+from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
     Code,
     Fact,
@@ -27,45 +27,45 @@ __all__ = ["claims", "facts", "findings", "runs"]
 _MOST_NAMES = 12
 
 
-def runs(told: Told) -> Iterator[Section]:
+def runs(subject: Subject) -> Iterator[Section]:
     """Yield what the runs are, and which of them are alike."""
-    result = told.result
-    if told.extent == "page" and told.manifests:
-        parts: list[Facts | Table] = [summary(told.manifests[0])]
-        if len(told.manifests) > 1:
-            parts.append(_table_of_runs(told))
+    result = subject.result
+    if subject.extent == "page" and subject.manifests:
+        parts: list[Facts | Table] = [summary(subject.manifests[0])]
+        if len(subject.manifests) > 1:
+            parts.append(_table_of_runs(subject))
         yield Section(title=(), children=tuple(parts))
     if len(result.manifests) > 2 and result.groups:
         groups = counted(len(result.groups), "group")
-        most = _MOST_NAMES if told.extent == "page" else len(told.names)
+        most = _MOST_NAMES if subject.extent == "page" else len(subject.names)
         title = f"{len(result.manifests)} runs in {groups} of identical outcomes:"
         rows = [
-            (f"group {number}", listed((told.names[index] for index in members), most))
+            (f"group {number}", listed((subject.names[index] for index in members), most))
             for number, members in enumerate(result.groups, start=1)
         ]
         yield Section(title=line(Span(title, "strong")), children=(facts(rows),))
 
 
-def findings(told: Told) -> Iterator[Section]:
+def findings(subject: Subject) -> Iterator[Section]:
     """Yield what the rules found in each run; where several are compared in short, only which."""
-    if told.is_single:
-        yield from _of_single(told)
-    elif told.extent == "page":
-        yield from _of_alike(told)
-    elif told.extent == "full":
-        yield from _of_each(told)
-    elif told.result.comparisons:
-        yield from _codes(told)
+    if subject.is_single:
+        yield from _of_single(subject)
+    elif subject.extent == "page":
+        yield from _of_alike(subject)
+    elif subject.extent == "full":
+        yield from _of_each(subject)
+    elif subject.result.comparisons:
+        yield from _codes(subject)
 
 
-def claims(told: Told) -> Iterator[Section]:
+def claims(subject: Subject) -> Iterator[Section]:
     """Yield which of the published numbers a run has."""
-    result = told.result
+    result = subject.result
     if not result.claims:
         return
     tables = [
         (name, _table_of_claims([item for item in result.claims if item.manifest == position]))
-        for position, name in enumerate(told.names)
+        for position, name in enumerate(subject.names)
     ]
     children: tuple[Table | Section, ...] = tuple(table for _, table in tables)
     if len(tables) > 1:
@@ -104,7 +104,7 @@ def summary(manifest: Manifest) -> Facts:
     return facts(tuple(summarize(manifest)))
 
 
-def _table_of_runs(told: Told) -> Table:
+def _table_of_runs(subject: Subject) -> Table:
     rows = [
         Row(
             (
@@ -114,26 +114,28 @@ def _table_of_runs(told: Told) -> Table:
                 line(Span(judged.verdict, "verdict")),
             )
         )
-        for index, (name, judged) in enumerate(zip(told.names, told.result.manifests, strict=True))
+        for index, (name, judged) in enumerate(
+            zip(subject.names, subject.result.manifests, strict=True)
+        )
     ]
     return Table("Runs", ("run", "file", "run id", "verdict alone"), tuple(rows))
 
 
-def _of_single(told: Told) -> Iterator[Section]:
-    (judged,) = told.result.manifests
+def _of_single(subject: Subject) -> Iterator[Section]:
+    (judged,) = subject.result.manifests
     found = tuple(map(_finding, judged.findings))
     count = Paragraph(line(_count(judged.findings)))
-    if told.extent == "page":
+    if subject.extent == "page":
         yield Section(title=line(Span("Findings", "strong")), children=(*found, count))
         return
     yield Section(
         title=line(Span(judged.name, "name")),
-        children=(summary(told.manifests[0]), *found, count),
+        children=(summary(subject.manifests[0]), *found, count),
     )
 
 
-def _of_each(told: Told) -> Iterator[Section]:
-    for judged, manifest in zip(told.result.manifests, told.manifests, strict=True):
+def _of_each(subject: Subject) -> Iterator[Section]:
+    for judged, manifest in zip(subject.result.manifests, subject.manifests, strict=True):
         yield Section(
             title=line(Span(judged.name, "name")),
             said=line(Span(judged.verdict, "verdict")),
@@ -141,10 +143,10 @@ def _of_each(told: Told) -> Iterator[Section]:
         )
 
 
-def _of_alike(told: Told) -> Iterator[Section]:
+def _of_alike(subject: Subject) -> Iterator[Section]:
     """Yield one section, in which runs that share their findings stand together."""
     alike: dict[Any, list[str]] = {}
-    for name, judged in zip(told.names, told.result.manifests, strict=True):
+    for name, judged in zip(subject.names, subject.result.manifests, strict=True):
         alike.setdefault((judged.verdict, judged.findings), []).append(name)
     children = [
         Section(
@@ -158,8 +160,8 @@ def _of_alike(told: Told) -> Iterator[Section]:
         yield Section(title=line(Span("Findings", "strong")), children=tuple(children))
 
 
-def _codes(told: Told) -> Iterator[Section]:
-    noted = [item for item in told.result.manifests if item.findings]
+def _codes(subject: Subject) -> Iterator[Section]:
+    noted = [item for item in subject.result.manifests if item.findings]
     if noted:
         rows = [
             Row(

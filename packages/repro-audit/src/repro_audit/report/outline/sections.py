@@ -10,7 +10,7 @@ from repro_audit.report.figure import short_names
 from repro_audit.report.outline.comparisons import comparisons
 from repro_audit.report.outline.experiments import experiments
 from repro_audit.report.outline.runs import claims, findings, runs
-from repro_audit.report.outline.told import Extent, Told
+from repro_audit.report.outline.subject import Extent, Subject
 from repro_audit.report.outline.tree import Outline, Section
 from repro_audit.report.summary import COMPARED, beside_the_verdict, evidence_of, headline
 
@@ -29,31 +29,31 @@ def outline(result: Audit, manifests: Sequence[Manifest], extent: Extent) -> Out
         The tree, with text as it is: whoever renders it escapes it.
     """
     names = [judged.name for judged in result.manifests]
-    told = Told(
+    subject = Subject(
         result, tuple(manifests), tuple(short_names(names) if extent == "page" else names), extent
     )
     return Outline(
         headline=headline(result),
         # After a repeat that left one manifest or none nothing was compared.
-        evidence=evidence_of(result) if result.comparisons or told.is_single else "",
+        evidence=evidence_of(result) if result.comparisons or subject.is_single else "",
         compared=f"{'Compared' if result.comparisons else 'Recorded'}: {COMPARED[result.evidence]}",
         beside=tuple(beside_the_verdict(result)),
-        sections=tuple(sections(told)),
+        sections=tuple(sections(subject)),
     )
 
 
-def sections(told: Told) -> Iterator[Section]:
+def sections(subject: Subject) -> Iterator[Section]:
     """Yield every section, in the order of a report.
 
     Args:
-        told: What is told of, and to which extent.
+        subject: What is reported, and to which extent.
     """
-    yield from runs(told)
-    yield from comparisons(told)
-    yield from findings(told)
-    yield from claims(told)
-    yield from experiments(told)
-    if told.extent == "page":
+    yield from runs(subject)
+    yield from comparisons(subject)
+    yield from findings(subject)
+    yield from claims(subject)
+    yield from experiments(subject)
+    if subject.extent == "page":
         from repro_audit.report.outline.page import page_only  # what draws: no other report does
 
-        yield from page_only(told)
+        yield from page_only(subject)

@@ -1,4 +1,4 @@
-"""What a report tells of, and how much of it."""
+"""What a report is about, and how much of it is shown."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Literal, NamedTuple
 from repro_audit.audit import Audit
 from repro_audit.manifest import Manifest
 
-__all__ = ["Extent", "Told"]
+__all__ = ["Extent", "Subject"]
 
 Extent = Literal["short", "full", "page"]
-"""How much is told: what fits on a screen; all that was found; that, and what it was found in."""
+"""How much is shown: what fits on a screen; all that was found; that, and what it was found in."""
 
 
-class Told(NamedTuple):
-    """What a report tells of.
+class Subject(NamedTuple):
+    """What a report is about.
 
     Attributes:
         result: The audit.
         manifests: The manifests it judges, in its order.
         names: What the report calls each.
-        extent: How much is told.
+        extent: How much is shown.
     """
 
     result: Audit
