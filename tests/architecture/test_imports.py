@@ -70,6 +70,11 @@ def test_importing_the_package_loads_no_framework():
     assert not loaded("import repro_audit; dir(repro_audit)") & FRAMEWORKS
 
 
+def test_a_recorded_process_starts_without_a_framework():
+    """Its script has the first word: what it sets may be read as NumPy or Keras is imported."""
+    assert not loaded("import repro_audit.recording.process.launched") & FRAMEWORKS
+
+
 def test_a_framework_that_is_loaded_is_seen():
     pytest.importorskip("numpy")
     assert "numpy" in loaded("import numpy") & FRAMEWORKS
