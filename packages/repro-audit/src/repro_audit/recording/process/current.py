@@ -59,7 +59,9 @@ class Process:
         self.is_child = False
         self._of_parent: dict[str, Any] = {}
         self._watches_forks = False
-        # Kept in a forked child: models that it has from its parent were made ready by it.
+        # A forked child has both from its parent: settings hold in it, and models of its parent
+        # were made ready by that backend.
+        self.controlled = Controlled()
         self._backend: Backend | None = None
         self._begin_anew()
 
@@ -70,7 +72,6 @@ class Process:
         self.automatic: Automatic | None = None
         self.unrecorded: Unrecorded | None = None
         self.files: Files | None = None
-        self.controlled = Controlled()
         self._failures: list[tuple[str, Exception]] = []
         self.patches = Patches(self.failed)
         self._watch_anew()
