@@ -39,7 +39,11 @@ def all_close(
 ) -> bool:
     """Return whether every value lies within ``atol + rtol * |expected|`` of the expected one.
 
-    As NumPy's ``allclose`` with ``equal_nan``; a value that only one run has is not close.
+    Returns:
+        False also where only one run has a value. NaN is close to NaN.
+
+    Source:
+        NumPy's ``allclose`` with ``equal_nan``.
     """
     if len(expected.outcomes.fits) != len(actual.outcomes.fits):
         return False
