@@ -24,6 +24,10 @@ def metric_differences(
         actual: The run compared.
         ignored: Metrics that are not compared; the validation metric ``val_NAME`` of an
             ignored ``NAME`` is.
+
+    Returns:
+        Fits before evaluations; metrics in the order of the expected run, then those that the
+        actual run alone has.
     """
     differences = []
     for fit, evaluation, metric, dtype, first, second in _series(expected, actual):

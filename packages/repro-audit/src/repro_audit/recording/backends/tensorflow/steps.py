@@ -205,6 +205,10 @@ def batch_columns(data: Any) -> tuple[list[Column], list[Any]]:
 
     Args:
         data: What the step receives: a tensor, ``(x, y, sample_weight)`` or another structure.
+
+    Returns:
+        Both in the same order. A role is ``x``, ``y`` or ``sample_weight``, and the path below it:
+        ``x/image``.
     """
     if isinstance(data, tuple | list) and len(data) <= len(_PARTS):
         parts = list(zip(_PARTS, data, strict=False))
@@ -223,6 +227,10 @@ def loss_columns(logs: Any) -> tuple[list[Column], list[Any]]:
 
     Args:
         logs: What the step returns: running means by metric, or the loss alone.
+
+    Returns:
+        Both in the same order. A column holds the value's own bits where the tensor is one floating
+        number of at most 8 bytes, else a fingerprint.
     """
     columns, tensors = [], []
     for path, tensor in _flat(logs):
