@@ -47,6 +47,12 @@ SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0"
 def encode(value: Any) -> Any:
     """Return `value` with every number JSON cannot hold replaced by its string.
 
+    Returns:
+        A value of dicts, lists, strings, booleans, None and numbers that float64 holds exactly.
+
+    Raises:
+        TypeError: Some part of it is no JSON value.
+
     >>> encode([float("nan"), -0.0, 0.0, 2**60])
     ['NaN', '-0.0', 0.0, '0x1000000000000000']
     """
@@ -80,10 +86,13 @@ def number(value: float | str) -> float:
 
 
 def dumps(value: Any) -> bytes:
-    """Return the canonical JSON of an encoded value (RFC 8785), UTF-8.
+    """Return the canonical JSON of an encoded value, in UTF-8.
 
     Raises:
         ValueError: A string holds a lone surrogate, or a number JSON cannot hold.
+
+    Source:
+        RFC 8785, the JSON Canonicalization Scheme.
     """
     import rfc8785
 
@@ -119,6 +128,9 @@ def digest_array(array: np.ndarray[Any, Any]) -> str:
 
     Args:
         array: Array of any rank and dtype.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits.
     """
     import numpy as np
 

@@ -46,6 +46,9 @@ def open_regular(path: str | os.PathLike[str]) -> FileIO:
     Args:
         path: The file, which a stranger may have named.
 
+    Returns:
+        The open file, which the caller closes.
+
     Raises:
         OSError: It is missing or cannot be opened, or the name is none that a file may have.
         IrregularFileError: It is a folder, a FIFO, a socket or a device.
@@ -183,7 +186,11 @@ class PathLock:
         self._descriptor = -1
 
     def acquire(self) -> bool:
-        """Lock the path; return whether no other process has.
+        """Lock the path.
+
+        Returns:
+            False where another process holds the lock; True where this one has it now, or the
+            system has no such locks.
 
         Raises:
             OutputError: Nothing can be written beside it.

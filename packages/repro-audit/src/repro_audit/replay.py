@@ -71,6 +71,10 @@ def replay(seed: int, drawn: Sequence[int]) -> Replay:
         seed: The seed of Python's generator.
         drawn: Seeds that layers drew, in any order.
 
+    Source:
+        Keras 3, ``make_default_seed`` in ``keras.src.random.seed_generator``: Python's
+        ``random.randint`` from 1 to 10^9.
+
     >>> stream = random.Random(812)
     >>> _ = stream.random()
     >>> replay(812, [stream.randint(1, 10**9), stream.randint(1, 10**9)])
@@ -98,7 +102,11 @@ def replay(seed: int, drawn: Sequence[int]) -> Replay:
 
 
 def likely_small_seed(drawn: Sequence[int]) -> int | None:
-    """Return the seed from 0 to 1,023 whose first draws hold one of `drawn`, if there is one."""
+    """Return the seed from 0 to 1,023 whose first draws hold one of `drawn`.
+
+    Returns:
+        The smallest such seed; None where there is none.
+    """
     for seed in range(_SMALL_SEEDS):
         if _places(_words(seed, 64), drawn):
             return seed

@@ -66,6 +66,9 @@ def load_claims(path: str | os.PathLike[str]) -> Claims:
     Args:
         path: File to read; ``-`` is standard input.
 
+    Returns:
+        By metric, a value or one for each epoch: text as it was printed, or a float.
+
     Raises:
         ManifestError: The file cannot be read, or is no such object.
     """
@@ -123,6 +126,9 @@ def check_claims(
         claims: What was published.
         rtol: Relative tolerance of claims that are numbers and not printed text.
         atol: Absolute tolerance of the same.
+
+    Returns:
+        All claims on the first run, then all on the next, in the order of the claims.
     """
     return tuple(
         _check(position, manifest, metric, claimed, (rtol or 0.0, atol or 0.0))

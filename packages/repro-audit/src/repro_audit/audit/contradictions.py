@@ -24,6 +24,9 @@ def contradiction(
         title: What contradicts what.
         source: Where the fact comes from; else it is that the recorder writes both.
         reads_trace: Whether it is given the trace.
+
+    Returns:
+        A decorator that returns the function as it is.
     """
     return rule(
         code,

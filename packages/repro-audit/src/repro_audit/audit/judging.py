@@ -191,6 +191,10 @@ def audit(
             checked against its manifest.
         claims: Numbers somebody published, to be checked against each run.
 
+    Returns:
+        The verdict, the findings in each manifest, and each further manifest compared with the
+        first.
+
     Raises:
         ValueError: No manifest is given.
         TraceError: A trace is damaged, or not its manifest's.
@@ -272,6 +276,10 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
     Args:
         result: The audit.
         strict: Whether any finding of severity error or warning makes it at least 1.
+
+    Returns:
+        0 where nothing is wrong, 1 where runs or claims differ or one run is uncontrolled, 2 where
+        that cannot be decided.
     """
     code = _EXIT_CODES[result.verdict]
     if result.claims:

@@ -106,13 +106,21 @@ def plain_fits(manifest: Manifest) -> Iterator[PlainFit]:
 
 
 def only_fit(manifest: Manifest) -> PlainFit | None:
-    """Return the fit of a manifest in which nothing else was fitted; None where there is more."""
+    """Return the fit of a manifest in which nothing else was fitted.
+
+    Returns:
+        The fit; None where there is more than one, or it is not plain.
+    """
     fits = list(plain_fits(manifest))
     return fits[0] if len(fits) == len(manifest.outcomes.fits) == 1 else None
 
 
 def final_tensor(manifest: Manifest, fit: PlainFit, role: str) -> Tensor | None:
-    """Return what a fit's model or optimizer ends with in a role that only one tensor has."""
+    """Return what a fit's model or optimizer ends with in a role that only one tensor has.
+
+    Returns:
+        The tensor; None where several have that role, or none has.
+    """
     model, finals = fit.arguments.model, manifest.outcomes.final_state
     tensors = (finals[model] if model < len(finals) else None) or ()
     found = [item for item in tensors if item.role == role]

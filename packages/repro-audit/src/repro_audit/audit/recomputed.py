@@ -137,11 +137,15 @@ def learning_rate(manifest: Manifest) -> Iterator[Seen]:
 
 
 def count_of(tensor: Tensor, *, below: int) -> int | None:
-    """Return the number that a tensor holds if it is below a limit, or None.
+    """Return the number that a tensor holds, found by its digest.
 
     Args:
         tensor: An integer of rank 0.
         below: The limit.
+
+    Returns:
+        The number; None where it is not below the limit or not below 65,536, or the tensor is no
+        integer of rank 0.
     """
     size = _INTEGER_BYTES.get(tensor.dtype)
     if size is None or tensor.shape:

@@ -116,6 +116,9 @@ def rule(
         source: Where the fact comes from.
         contradicts: Whether what it sees cannot be.
         reads_trace: Whether the function is also given what the trace says.
+
+    Returns:
+        A decorator that returns the function as it is.
     """
 
     def register(look: Look) -> Look:

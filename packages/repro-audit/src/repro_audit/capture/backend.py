@@ -48,22 +48,43 @@ class Facts(Protocol):
     name: str
 
     def build(self) -> str:
-        """Return what identifies the framework's build."""
+        """Return what identifies the framework's build.
+
+        Returns:
+            Text in the framework's own words, such as the versions of its source and of its
+            compiler.
+        """
 
     def devices(self) -> Sequence[str]:
-        """Return the type of each device in use."""
+        """Return the type of each device in use.
+
+        Returns:
+            One word a device, such as ``CPU``, in the framework's order.
+        """
 
     def in_use(self) -> bool:
         """Return whether the backend has been initialised: settings it fixes then are fixed."""
 
     def declared_seed(self) -> int | None:
-        """Return the seed given to the framework's one call that seeds everything."""
+        """Return the seed given to the framework's one call that seeds everything.
+
+        Returns:
+            The seed; None where the framework knows of none.
+        """
 
     def global_seed(self) -> int | None:
-        """Return the backend's own global seed."""
+        """Return the backend's own global seed.
+
+        Returns:
+            The seed; None where it has none.
+        """
 
     def generator_state(self) -> Any:
-        """Return the state of the generator that seeds eager operations; None before it exists."""
+        """Return the state of the generator that seeds eager operations.
+
+        Returns:
+            Anything whose `repr` is the same for equal states; None before the generator exists.
+        """
 
 
 class Configs(Protocol):
@@ -76,20 +97,38 @@ class Configs(Protocol):
         """Return the model's config with layers' names replaced by positions, as plain values."""
 
     def compile_config(self, model: Any) -> Mapping[str, Any]:
-        """Return `loss` and `metrics` of `model`, as plain values."""
+        """Return `loss` and `metrics` of `model`, as plain values.
+
+        Returns:
+            The two by name, None for one that was not given; empty where the model is not compiled.
+        """
 
     def optimizer_config(self, optimizer: Any) -> Any:
         """Return an optimizer's config without names, as plain values."""
 
     def layer_seeds(self, model: Any, index: int) -> list[LayerSeed]:
-        """Return the initial seed of each layer's own generator."""
+        """Return the initial seed of each layer's own generator.
+
+        Returns:
+            One record a generator, in the order of layers; `given` is false for a seed that the
+            framework drew.
+        """
 
     def layer_initializers(self, model: Any, index: int) -> list[LayerInitializer]:
-        """Return the initializer of each weight."""
+        """Return the initializer of each weight.
+
+        Returns:
+            One record an initializer that a layer holds, in the order of layers; the seed is None
+            where it draws nothing.
+        """
 
 
 class Initializers(Protocol):
     """Samples of the built-in initializers."""
 
     def sample_initializer(self, name: str, seed: int, shape: tuple[int, ...]) -> Any:
-        """Return float32 values of a built-in initializer on the CPU device."""
+        """Return what a built-in initializer gives, computed on the CPU device.
+
+        Returns:
+            NumPy array of that `shape`, float32, dimensionless.
+        """

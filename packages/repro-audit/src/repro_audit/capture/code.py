@@ -129,9 +129,12 @@ def _name(path: Path, project: Path) -> str:
 
 
 def own_modules() -> Iterator[tuple[str, ModuleType, Path]]:
-    """Yield the entry point and every imported module that is not installed, with its file.
+    """Yield the entry point and every imported module that is not installed.
 
     An editable package is code of the run too, wherever it lies.
+
+    Yields:
+        The module's name, the module, and the absolute path of its source file.
     """
     for name, module in list(sys.modules.items()):
         if _ELSEWHERE.get(name) is module:

@@ -24,6 +24,11 @@ def capture_data(arrays: tuple[Any, ...], *, of_call: bool = False) -> Data:
             file. A loader or a ``tf.data`` pipeline is refused: reading it would move it.
         of_call: Whether they are what a fit or an evaluate was given.
 
+    Returns:
+        Digests of each array and of all together. `samples` is the length of the first axis; it is
+        None for files and scalars. `unordered_digest` is the same in whatever order the samples
+        come; it is None where the arrays are not of one length.
+
     Raises:
         CaptureError: One of them is none of these.
     """

@@ -50,7 +50,11 @@ VARIABLES = (
 
 
 def environment_variables() -> dict[str, str]:
-    """Return the variables of `VARIABLES` that are set."""
+    """Return the variables of `VARIABLES` that are set.
+
+    Returns:
+        Their values by name, free of the user's and the host's names.
+    """
     return {name: scrub(os.environ[name]) for name in VARIABLES if name in os.environ}
 
 

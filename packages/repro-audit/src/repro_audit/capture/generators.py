@@ -41,6 +41,13 @@ def capture_generators(
         others: Generators found elsewhere, each behind the place it was found in. Anything
             else is passed over.
         known: What was read before; whether these seeds were given is not looked up again.
+
+    Returns:
+        One record a generator, modules by name first; empty while ``numpy.random`` is not imported.
+
+    Source:
+        Measured on NumPy 2.4: ``bit_generator.seed_seq.entropy`` tells the seed even of a generator
+        that was given none.
     """
     # A generator that no module has made needs no search.
     if "numpy.random" not in sys.modules:
@@ -54,7 +61,11 @@ def capture_generators(
 
 
 def generators_in(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the generators that an object or its class holds, or the locals of a generator."""
+    """Yield the generators that an object or its class holds, or the locals of a generator.
+
+    Yields:
+        The place, ``Class.attribute`` or ``function.variable``, and the generator.
+    """
     if isinstance(value, types.GeneratorType):
         frame = value.gi_frame
         title, held = value.__qualname__, {} if frame is None else dict(frame.f_locals)

@@ -35,6 +35,9 @@ def capture_builtin_initializers(backend: Initializers) -> tuple[InitializerSamp
 
     The backend must be in use already: sampling would initialise it, and settings that the
     user makes later would fail.
+
+    Returns:
+        One sample for each of `BUILTIN` and each of `SHAPES`; values in C order, dimensionless.
     """
     samples = []
     for name in BUILTIN:

@@ -31,6 +31,13 @@ def capture_packages(project: Path | None, missed: Missed) -> Packages:
     Args:
         project: The project's folder, where requirement and lock files are looked for, if known.
         missed: Takes what cannot be read.
+
+    Returns:
+        Distributions by normalised name, sorted; of two that share a name, the one that is
+        imported.
+
+    Source:
+        PEP 503 for the normalised names, PEP 610 for where a distribution came from.
     """
     distributions = {}
     for distribution in metadata.distributions():
@@ -70,6 +77,9 @@ def record_digest(record: str | None) -> str | None:
     Installers add their own metadata, compiled bytecode and scripts, and order and quote
     rows as they like. So the rows are read as CSV, those of ``*.dist-info``, ``*.pyc`` and
     ``../`` are left out, and the rest are sorted.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits; None where there is no RECORD.
 
     >>> record_digest("b.py,sha256=x,1\\na.py,sha256=y,2\\n") == record_digest(
     ...     "a.py,sha256=y,2\\nb.py,sha256=x,1\\na-1.dist-info/INSTALLER,,\\n"

@@ -48,6 +48,9 @@ def mask_arguments(
             only in where they write have equal arguments.
         project: The project's folder.
 
+    Returns:
+        One for each argument, in its order.
+
     >>> mask_arguments(["train.py", "--token", "abc", "--out=a.json"], ["a.json"], None)
     ('train.py', '--token', '<secret>', '--out=<output>')
     """

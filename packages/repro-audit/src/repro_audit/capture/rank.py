@@ -28,10 +28,14 @@ _LAUNCHERS = (
 
 
 def capture_rank(variables: Mapping[str, str] = os.environ) -> Rank | None:
-    """Read the rank of this process; None where it is the only one.
+    """Read the rank of this process among those of its run.
 
     Args:
         variables: Environment variables.
+
+    Returns:
+        Its number, from 0, how many there are, and a digest that they share; None where it is the
+        only one.
 
     Source:
         TensorFlow's guide to distributed training (TF_CONFIG); the manuals of torchrun,

@@ -27,6 +27,10 @@ def capture_seeds(
         backend: The framework.
         variables: Environment variables as they were when recording began.
         controlled_seed: The seed that `repro_audit.control` set in this process, if any.
+
+    Returns:
+        The seeds and states of now. `layers` and `generators` are empty: models and data that come
+        later have them.
     """
     declared = backend.declared_seed()
     by_control = declared is not None and declared == controlled_seed

@@ -27,7 +27,12 @@ def capture_tensors(tensors: Iterable[StateTensor]) -> tuple[Tensor, ...]:
 
 
 def digest_state(models: Sequence[tuple[Tensor, ...] | None]) -> str | None:
-    """Return one digest over the tensors of all models; None where any could not be read."""
+    """Return one digest over the tensors of all models.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits; None where a model could not be read, or there is
+        none.
+    """
     if not models or None in models:
         return None
     return digest_json(unstructure(tuple(models)))

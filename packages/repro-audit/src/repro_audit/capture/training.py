@@ -26,6 +26,9 @@ def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> T
         model: The model, compiled or not.
         index: Its position among the models of this run.
         missed: Takes what cannot be read.
+
+    Returns:
+        The record; its optimizers are None or empty, for the steps show which ones update it.
     """
     path = f"$.conditions.training.models[{index}]"
     config = digest = None
@@ -59,6 +62,9 @@ def capture_fit(
         model: Position of the model.
         arguments: Arguments of the call by name, defaults included.
         callbacks: The user's callbacks.
+
+    Returns:
+        The arguments as JSON values, and the class of each callback.
     """
     return FitArguments(
         model=model,

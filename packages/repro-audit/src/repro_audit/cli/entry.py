@@ -70,6 +70,10 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: C901 - one map 
 
     Args:
         arguments: Words after the program's name; those of the process where not given.
+
+    Returns:
+        The command's own code; 2 where it failed or its output cannot be written, 130 where it was
+        interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:

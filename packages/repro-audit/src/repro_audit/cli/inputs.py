@@ -35,6 +35,10 @@ def opened(files: Sequence[str]) -> Iterator[list[Input]]:
 
     Traces from a PDF are gone when the context ends.
 
+    Yields:
+        The manifests in the order of the files, those of a PDF in its order, each with the trace
+        that lies beside it.
+
     Raises:
         ManifestError: A file cannot be read or is not valid.
         TraceError: What lies beside a manifest is no trace.

@@ -167,6 +167,10 @@ def text_style(output: str, color: str) -> tuple[int, bool]:
     Args:
         output: Where it goes, as ``--output`` says.
         color: As ``--color`` says.
+
+    Returns:
+        The width of the terminal, or 100 columns where the text goes elsewhere; and whether to use
+        colours and weights.
     """
     terminal = output == "-" and sys.stdout.isatty()
     columns = shutil.get_terminal_size().columns if terminal else _PIPED_COLUMNS

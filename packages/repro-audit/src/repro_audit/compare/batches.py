@@ -66,7 +66,11 @@ class Batches:
             kept.extend(row.tobytes() for row in rows[here][:, places[batch]])
 
     def relation(self) -> BatchOrder | None:
-        """Return ``reordered`` or ``other``; None where no batch differs, or not all were seen."""
+        """Return how the batches of the first epoch that differs relate.
+
+        Returns:
+            ``reordered`` or ``other``; None where no batch differs, or not all were seen.
+        """
         if self._place is None or self._in_part:
             return None
         reordered = len(self._mine) > 1 and sorted(self._mine) == sorted(self._theirs)

@@ -28,7 +28,12 @@ class Cursor:
         self.position = Position()
 
     def rows(self) -> Rows | None:
-        """Return the rows that come next, or None at the end."""
+        """Return the rows that come next.
+
+        Returns:
+            Rows of one block, fit and epoch; the same ones until `advance` passes them; None at the
+            end.
+        """
         while self._rows is None:
             part = next(self._parts, None)
             if part is None:
@@ -56,6 +61,10 @@ class Cursor:
 
 
 def place_of(row: np.ndarray[Any, Any]) -> tuple[int, int, int]:
-    """Return fit, epoch and step of a row."""
+    """Return fit, epoch and step of a row.
+
+    Returns:
+        The fit, from 0, the epoch, from 1, and the step within the epoch, from 1.
+    """
     place, step = row[1:3].tolist()
     return place >> 32, place & 0xFFFFFFFF, step

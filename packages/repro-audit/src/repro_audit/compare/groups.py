@@ -19,6 +19,9 @@ def group(
     Args:
         manifests: The runs.
         ignored: Metrics that do not count.
+
+    Returns:
+        Positions from 0, ascending in each group; groups in the order of their first runs.
     """
     groups: dict[str, list[int]] = {}
     settings = {None if item.trace is None else item.trace.setting for item in manifests}
@@ -63,6 +66,9 @@ def outcome_digest(
         ignored: Metrics that do not count.
         without: Fields of a fit that do not count.
         traced: Whether its trace counts; it holds the metrics of each step, too.
+
+    Returns:
+        ``sha256:`` and 64 hexadecimal digits.
     """
     outcomes = unstructure(manifest.outcomes)
     if ignored:

@@ -24,6 +24,10 @@ def metric_differences(
         actual: The run compared.
         ignored: Metrics that are not compared; the validation metric ``val_NAME`` of an
             ignored ``NAME`` is.
+
+    Returns:
+        Fits before evaluations; metrics in the order of the expected run, then those that the
+        actual run alone has.
     """
     differences = []
     for fit, evaluation, metric, dtype, first, second in _series(expected, actual):
@@ -39,7 +43,11 @@ def all_close(
 ) -> bool:
     """Return whether every value lies within ``atol + rtol * |expected|`` of the expected one.
 
-    As NumPy's ``allclose`` with ``equal_nan``; a value that only one run has is not close.
+    Returns:
+        False also where only one run has a value. NaN is close to NaN.
+
+    Source:
+        NumPy's ``allclose`` with ``equal_nan``.
     """
     if len(expected.outcomes.fits) != len(actual.outcomes.fits):
         return False

@@ -365,10 +365,13 @@ _NO_CAUSE = (
 
 
 def kind_of(path: str) -> Kind | None:
-    """Return the kind of cause that a condition belongs to, or None if it causes nothing.
+    """Return the kind of cause that a condition belongs to.
 
     A whole part, such as ``$.conditions.seeds``, differs only where one run lacks it: missing
     evidence is no cause.
+
+    Returns:
+        The kind; None where the condition causes nothing.
 
     >>> kind_of("$.conditions.determinism.backend.threads.intra_op.in_force").name
     'threads'

@@ -36,6 +36,9 @@ def compare_outcomes(
         actual: The run compared.
         ignored: Metrics that are not compared.
         trace: What their traces show, where both were read.
+
+    Returns:
+        The verdicts, and the earliest difference; None for that where nothing differs.
     """
     if resumed_at(expected, actual) is None:
         results = [

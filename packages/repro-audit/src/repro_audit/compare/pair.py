@@ -59,6 +59,10 @@ def compare(
         traces: Their traces, as `repro_audit.trace.find_trace` finds them. They are checked
             against the manifests, and read where those differ.
 
+    Returns:
+        The verdict and the evidence it rests on, the first difference, and what may explain it, the
+        best explanation first.
+
     Raises:
         TraceError: A trace is damaged, or not its manifest's.
     """

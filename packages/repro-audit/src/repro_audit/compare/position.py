@@ -36,12 +36,15 @@ class Position:
         self._before = None
 
     def of(self, fit: int, epoch: int, step: int) -> int | None:
-        """Return the step of the whole run, from 1; None where not all before it is known.
+        """Return the step of the whole run.
 
         Args:
             fit: The fit, from 0.
             epoch: The epoch, from 1.
             step: The step within the epoch, from 1.
+
+        Returns:
+            The step, from 1; None where not all before it is known.
         """
         place = fit, epoch
         if self._before is None:

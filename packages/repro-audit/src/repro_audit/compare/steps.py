@@ -39,7 +39,12 @@ def _unseen(manifest: Manifest) -> bool:
 
 
 def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
-    """Return the first epoch that both runs have, where one begins at a later one."""
+    """Return the first epoch that both runs have, where one begins at a later one.
+
+    Returns:
+        The epoch, from 1; None where both begin at the same one, or it is not known where one
+        begins.
+    """
     begins = [
         manifest.outcomes.fits[0].first_epoch if manifest.outcomes.fits else None
         for manifest in (expected, actual)

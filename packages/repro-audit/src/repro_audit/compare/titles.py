@@ -70,7 +70,12 @@ def _named(differences: Sequence[ConditionDifference]) -> str:
 
 
 def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:
-    """Say how far apart two runs stand in the stream of one seed, where both do."""
+    """Say how far apart two runs stand in the stream of one seed, where both do.
+
+    Returns:
+        A title and a sentence; None where the streams are not known in full, or the runs stand at
+        the same place.
+    """
     streams = []
     for manifest in (expected, actual):
         if manifest.seed is None:

@@ -22,6 +22,9 @@ def ulps(expected: float, actual: float, dtype: str) -> int | None:
         The count, 0 for equal bits and 1 for -0.0 against 0.0; None where one value is no
         number, or infinite, or not of that dtype.
 
+    Source:
+        The order of the bit patterns of IEEE 754; a bfloat16 is the upper half of a float32.
+
     >>> ulps(1.0, 1.0 + 2**-23, "float32")
     1
     """
@@ -32,7 +35,11 @@ def ulps(expected: float, actual: float, dtype: str) -> int | None:
 
 
 def relative(expected: float, actual: float) -> float | None:
-    """Return ``|actual - expected| / |expected|``; None where that has no meaning."""
+    """Return ``|actual - expected| / |expected|``.
+
+    Returns:
+        The quotient, dimensionless; None where a value is not finite, or `expected` is 0.
+    """
     if not (math.isfinite(expected) and math.isfinite(actual)) or expected == 0:
         return None
     return abs(actual - expected) / abs(expected)

@@ -60,6 +60,9 @@ def metric_series(manifest: Manifest) -> dict[str, tuple[float | None, ...]]:
 
     Args:
         manifest: The run.
+
+    Returns:
+        Fits before evaluations, each in its order; None stands for an epoch that lacks the metric.
     """
     outcomes = manifest.outcomes
     several = len(outcomes.fits) > 1

@@ -42,6 +42,10 @@ def load(path: str | os.PathLike[str]) -> Manifest:
     Args:
         path: File to read; ``-`` is standard input.
 
+    Returns:
+        What the file says, in the current version of the format; a history becomes a manifest that
+        holds no conditions and one fit.
+
     Raises:
         ManifestError: The file cannot be read, is not valid, has another digest than it
             says, or is of a version this release does not know.

@@ -24,7 +24,10 @@ def new_run_id(began: datetime) -> str:
 
 
 def began(run_id: str) -> datetime | None:
-    """Return when the run of this id began, to the millisecond; None after the year 9999.
+    """Return when the run of this id began.
+
+    Returns:
+        A time in UTC, to the millisecond; None after the year 9999.
 
     >>> began("f028a0b1c2d3e4f50617019b7c010400").isoformat()
     '2026-01-02T00:00:00+00:00'

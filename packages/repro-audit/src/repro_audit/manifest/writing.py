@@ -22,6 +22,9 @@ _SCHEMAS = b'"repro-audit/manifest-'
 def serialize(manifest: Manifest) -> bytes:
     """Return the bytes of the file for `manifest`, its digest computed anew.
 
+    Returns:
+        JSON in UTF-8, indented by one space, with a newline at its end.
+
     Raises:
         ManifestError: The manifest is not valid.
     """

@@ -61,6 +61,9 @@ def opened(path: str | os.PathLike[str], *, more_bytes: int = 0) -> Iterator[pik
         path: The PDF. It may be written by its other name while it is open.
         more_bytes: How much larger it may become.
 
+    Yields:
+        The PDF; changes to it are in memory alone until `saved` returns them.
+
     Raises:
         PaperError: It is no PDF, too large, encrypted with a password, or damaged.
         MissingExtraError: pikepdf is not installed.
@@ -129,6 +132,9 @@ def typed(value: Any, kind: str, what: str) -> Any:
         value: The object.
         kind: ``Array``, ``Dictionary``, ``Name``, ``Stream`` or ``String``.
         what: What messages call it.
+
+    Returns:
+        The object that was given.
 
     Raises:
         PaperError: It is of another kind, or missing.

@@ -28,6 +28,10 @@ _CHUNK_BYTES = 2**20
 def entries(pdf: pikepdf.Pdf) -> list[tuple[bytes, Any]]:
     """Return the document's attachments: their keys and file specifications, in order.
 
+    Returns:
+        Keys as bytes and file specifications as objects of pikepdf; empty where the document has no
+        table.
+
     Raises:
         PaperError: The table is damaged, goes in a circle, or is too large.
     """

@@ -55,7 +55,10 @@ class Request:
 
     @classmethod
     def from_environment(cls) -> Request | None:
-        """Return the request this process was started with, if any.
+        """Return the request this process was started with.
+
+        Returns:
+            The request; None where the variable is not set.
 
         Raises:
             CaptureError: The variable holds something else.
@@ -70,7 +73,11 @@ class Request:
             raise CaptureError(message) from error
 
     def trace_setting(self, of_script: str | int | None) -> str | int | None:
-        """Return which steps are traced where the script itself asks for `of_script`."""
+        """Return which steps are traced where the script itself asks for `of_script`.
+
+        Returns:
+            The setting of the request if it has one, else `of_script`; None for no trace.
+        """
         if self.trace is None:
             return of_script
         return None if self.trace == "none" else self.trace

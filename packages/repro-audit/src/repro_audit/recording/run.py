@@ -53,6 +53,9 @@ def record(
             model's state allows (every one up to 16 MB); a number, every so many;
             ``epoch``, only each epoch's end; None, no trace.
 
+    Returns:
+        The recording, which has not begun.
+
     Example:
         >>> with repro_audit.record("manifest.json") as run:  # doctest: +SKIP
         ...     run.data("train", x_train, y_train)
@@ -89,6 +92,9 @@ class Run:
 
     def start(self) -> Self:
         """Begin to record, and write a first manifest with status ``running``.
+
+        Returns:
+            This recording.
 
         Raises:
             CaptureError: Another recording is open, Keras is absent or on another backend.
@@ -271,7 +277,11 @@ class Run:
         return f"<repro_audit recording to {printable(str(self.path))}: {state}>"
 
     def recorded(self) -> Manifest | None:
-        """Return what the manifest holds by now; None where there is none yet."""
+        """Return what the manifest holds by now.
+
+        Returns:
+            The manifest as its file is; None where there is no file yet.
+        """
         if "_recorder" not in vars(self) or not self.path.exists():
             return None
         return load(self.path)

@@ -55,6 +55,9 @@ def variables_set(plan: Plan) -> dict[str, str]:
 
     Args:
         plan: What is repeated, and how.
+
+    Returns:
+        Their values by name; empty where nothing has to be set.
     """
     found: dict[str, str] = {}
     if plan.jobs > 1:

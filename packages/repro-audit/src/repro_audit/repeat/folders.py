@@ -105,6 +105,9 @@ def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) ->
         kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
         directory: Where the evidence goes; never part of a copy.
         elsewhere: Whether to give a folder of another path, which shows the same files.
+
+    Yields:
+        The absolute path of the folder.
     """
     if kind == "here" and not elsewhere:
         yield Path.cwd()
@@ -153,6 +156,10 @@ def snapshot(folder: Path, directory: Path) -> dict[str, tuple[int, int]]:
     Args:
         folder: The folder runs are started in; links in it to other folders are followed.
         directory: Where the evidence goes; not looked into.
+
+    Returns:
+        Size in bytes and time of change in nanoseconds, by the path below `folder`; not complete in
+        a folder of more than a million files.
     """
     evidence = directory.resolve()
     files: dict[str, tuple[int, int]] = {}
@@ -179,6 +186,9 @@ def log_tail(log: Path, lines: int = 20) -> list[str]:
     Args:
         log: The log of a run.
         lines: How many, at most.
+
+    Returns:
+        Lines without their ends; empty where the log cannot be read.
     """
     try:
         with log.open("rb") as file:

@@ -98,6 +98,9 @@ def compare_output(
         expected: Log of the run compared with.
         actual: Log of the run compared.
         folders: What each run's own folder is called, which it may print.
+
+    Returns:
+        The first lines that only one log has; None where there are none.
     """
     mine, theirs = (
         list(_lines(path, folder)) for path, folder in zip((expected, actual), folders, strict=True)

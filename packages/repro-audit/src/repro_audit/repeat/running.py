@@ -77,7 +77,11 @@ class Done:
         return self.folder / LOG
 
     def trace(self) -> Trace | None:
-        """Return the trace it left."""
+        """Return the trace it left.
+
+        Returns:
+            The trace; None where it left no manifest or no trace.
+        """
         if self.manifest is None:
             return None
         return find_trace(self.folder / MANIFEST, self.manifest)

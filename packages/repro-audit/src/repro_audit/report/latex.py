@@ -95,6 +95,9 @@ def escape(text: str) -> str:
 
     A letter that LaTeX cannot compose is written as Python escapes it.
 
+    Returns:
+        ASCII text. Of more than 400 characters the rest is left out, with an ellipsis.
+
     >>> escape("50% of $x_1$"), escape("é"), escape("中")
     ('50\\% of \\$x\\_1\\$', "\\'{e}", '\\textbackslash{}u4e2d')
     """

@@ -21,10 +21,13 @@ __all__ = ["audit_cell", "comparison_cell", "recording_cell"]
 
 
 def audit_cell(result: Audit) -> str | None:
-    """Return an audit as HTML for a notebook, or None where the extra is missing.
+    """Return an audit as HTML for a notebook.
 
     Args:
         result: The audit.
+
+    Returns:
+        An HTML fragment; None where ``repro-audit[paper]`` is not installed.
     """
     names = short_names([judged.name for judged in result.manifests])
     several = len(names) > 1
@@ -39,10 +42,13 @@ def audit_cell(result: Audit) -> str | None:
 
 
 def comparison_cell(comparison: Comparison) -> str | None:
-    """Return a comparison as HTML for a notebook, or None where the extra is missing.
+    """Return a comparison as HTML for a notebook.
 
     Args:
         comparison: The comparison.
+
+    Returns:
+        An HTML fragment; None where ``repro-audit[paper]`` is not installed.
     """
     return _cell(comparison, comparisons=[comparison])
 

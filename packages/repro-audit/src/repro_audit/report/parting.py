@@ -20,10 +20,13 @@ _WORDS = {"random": "random state", "loss": "running loss or metric"}
 
 
 def distances(result: Audit) -> Figure | None:
-    """Return how far the weights of each run are from the first run's, or None where none is.
+    """Return how far the weights of each run are from the first run's.
 
     Args:
         result: The audit.
+
+    Returns:
+        A chart and a table; None where no distance is known.
     """
     names = short_names([judged.name for judged in result.manifests])
     lines, rows = [], []
@@ -62,12 +65,15 @@ def distances(result: Audit) -> Figure | None:
 def tensor_map(
     comparison: Comparison, manifests: Sequence[Manifest], names: Sequence[str]
 ) -> Figure | None:
-    """Return which tensors are seen to differ since which step, or None where no step is known.
+    """Return which tensors are seen to differ since which step.
 
     Args:
         comparison: The comparison.
         manifests: The manifests of the audit, in its order.
         names: What each is called.
+
+    Returns:
+        A chart and a table; None where no step is known.
     """
     trace = comparison.trace
     if trace is None or not trace.partings:

@@ -55,6 +55,9 @@ def growth(trace: TraceComparison) -> list[tuple[str, str, str]]:
 
     Args:
         trace: What the traces show.
+
+    Returns:
+        From the first step to the last; empty where fewer than two distances are known.
     """
     points = [item for item in trace.distances if item.relative]
     if len(points) < 2:

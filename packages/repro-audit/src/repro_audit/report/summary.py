@@ -43,12 +43,19 @@ NO_CAUSE_MEANS = (
 
 
 def number(value: float | None) -> str:
-    """Return a value in full: every digit that float64 needs."""
+    """Return a value in full: every digit that float64 needs.
+
+    Returns:
+        ``nothing`` for None.
+    """
     return "nothing" if value is None else repr(value)
 
 
 def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
     """Return how far two values lie apart.
+
+    Returns:
+        Both distances, or the one that is known; empty where neither is.
 
     >>> distance(1, "float32", 1.1e-07)
     '1 ULP of float32, 1.1e-07 relative'

@@ -60,7 +60,10 @@ class CheckedFile:
         return max(0, self._size - self._seen)
 
     def read_into(self, buffer: memoryview) -> int:
-        """Read the next bytes into a buffer; return how many, 0 at the end.
+        """Read the next bytes into a buffer.
+
+        Returns:
+            How many bytes were read; 0 at the end.
 
         Raises:
             TraceError: The end is reached and the digest is another, or reading fails.

@@ -55,6 +55,9 @@ def fingerprint(array: np.ndarray[Any, Any]) -> int:
     Raises:
         TypeError: The dtype has no code, or an element is neither bytes nor str.
 
+    Source:
+        XXH3-64 of the xxHash library, with seed 0.
+
     >>> import numpy as np
     >>> hex(fingerprint(np.zeros(3, "float32")))
     '0xc10cb23c921f629a'
@@ -88,11 +91,14 @@ def fingerprint(array: np.ndarray[Any, Any]) -> int:
 def fingerprinter(
     dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> Callable[[np.ndarray[Any, Any]], int]:
-    """Return what `fingerprint` is for arrays of one dtype and shape, at a third of its time.
+    """Return a `fingerprint` for arrays of one dtype and shape that takes a third of the time.
 
     Args:
         dtype: The dtype of every array that will be given.
         shape: The shape of every one.
+
+    Returns:
+        A function of such an array, which returns what `fingerprint` returns.
 
     Raises:
         TypeError: The dtype has no code.
@@ -117,6 +123,9 @@ def fingerprinter(
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
     """Return the name of a NumPy dtype in a trace, whatever its byte order.
+
+    Returns:
+        One of `DTYPES`.
 
     Raises:
         TypeError: The dtype has no code.

@@ -155,6 +155,9 @@ class Probe(NamedTuple):
 def probe_positions(size: int) -> list[int]:
     """Return which elements, in C order, a probe holds of a tensor of `size` elements.
 
+    Returns:
+        At most 256 indices, ascending and evenly apart.
+
     >>> probe_positions(3), len(probe_positions(1000))
     ([0, 1, 2], 256)
     """
@@ -163,12 +166,20 @@ def probe_positions(size: int) -> list[int]:
 
 
 def start_line(setting: str | int) -> bytes:
-    """Return the first line of a trace."""
+    """Return the first line of a trace.
+
+    Returns:
+        JSON, padded with spaces to a multiple of 8 bytes, its newline included.
+    """
     return _line({"schema": SCHEMA, "fingerprint": FINGERPRINT, "setting": setting})
 
 
 def block_line(block: Block) -> bytes:
-    """Return the line that begins a block."""
+    """Return the line that begins a block.
+
+    Returns:
+        As `start_line` returns it.
+    """
     return _line(
         {
             "block": block.number,

@@ -52,11 +52,15 @@ def trace_path(manifest: Path) -> Path:
 
 
 def find_trace(path: str | os.PathLike[str], manifest: Manifest) -> Trace | None:
-    """Return the trace that lies beside a manifest's file, if the run left one and it is there.
+    """Return the trace that lies beside a manifest's file.
 
     Args:
         path: The manifest's file; ``-``, standard input, has nothing beside it.
         manifest: What the file holds.
+
+    Returns:
+        The trace, of which nothing has been read yet; None where the run left none, or it is not
+        there.
 
     Raises:
         TraceError: Something else than a regular file lies there.

@@ -70,7 +70,11 @@ class Form(NamedTuple):
 
 
 def barred(manifest: Manifest) -> Statement | None:
-    """Return why the outcomes of a run answer nothing, or None where they do."""
+    """Return why the outcomes of a run answer nothing.
+
+    Returns:
+        The reason; None where the outcomes may answer.
+    """
     if manifest.positive_control is not None:
         text = "this is a positive control, in which one bit was flipped on purpose"
         return Statement(text, ("$.positive_control",))

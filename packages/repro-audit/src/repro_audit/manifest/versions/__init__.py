@@ -25,7 +25,9 @@ READABLE = (*_UPGRADES, SCHEMA)
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a valid document of any readable version says, in the current version.
 
-    A field that the older version did not have is null, or is absent.
+    Returns:
+        A document in which a field that the older version did not have is null or absent; the one
+        given where it is of the current version.
     """
     while document["schema"] != SCHEMA:
         document = _UPGRADES[document["schema"]](document)

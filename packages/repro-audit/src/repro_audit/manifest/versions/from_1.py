@@ -46,6 +46,9 @@ def upgrade(document: dict[str, Any]) -> dict[str, Any]:
 
     Lists that the earlier files of ``manifest-1`` lack are empty in it, and named in
     ``missing``. Fields that may be null and that they lack stay absent.
+
+    Returns:
+        A new document; the one given stays as it is.
     """
     new = copy.deepcopy(document)
     new["schema"] = "repro-audit/manifest-2"

@@ -75,13 +75,21 @@ class Models(Configs, Initializers, Protocol):
         """Return how the steps of `model` are executed."""
 
     def limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the arguments of a fit that a setting of the framework caps, as it caps them."""
+        """Return the arguments of a fit that a setting of the framework caps, as it caps them.
+
+        Returns:
+            The capped arguments alone, by name; empty where no setting caps one.
+        """
 
     def optimizers(self, model: Any) -> Sequence[Any]:
         """Return the optimizers that update a model, the first first."""
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
-        """Return the dtype in which each metric of `model` is accumulated."""
+        """Return the dtype in which each metric of `model` is accumulated.
+
+        Returns:
+            Names of dtypes, such as ``float32``, by the metric's name.
+        """
 
     def is_built(self, model: Any) -> bool:
         """Return whether every layer has its weights."""
@@ -93,19 +101,37 @@ class Models(Configs, Initializers, Protocol):
         """Return what tells the variables of a model."""
 
     def trainable_keys(self, model: Any) -> set[int]:
-        """Return what tells the trainable variables of a model; none where it cannot say."""
+        """Return what tells the trainable variables of a model.
+
+        Returns:
+            Numbers as `key` returns them; empty where the model cannot say.
+        """
 
     def weights(self, model: Any) -> list[StateTensor]:
-        """Return the variables of a built model, in its own order."""
+        """Return the variables of a built model, in its own order.
+
+        Returns:
+            Each with its value on the host, in its own dtype and shape; the states of layers'
+            generators are among them.
+        """
 
     def state(self, model: Any) -> list[StateTensor]:
-        """Return the variables of a built model and then of its optimizers, in their own order."""
+        """Return the variables of a built model and then of its optimizers, in their own order.
+
+        Returns:
+            The tensors of `weights`, and then the optimizers' variables.
+        """
 
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         """Return kind, layer and role of each tensor that `state` returns, reading none."""
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
-        """Flip one mid-mantissa bit of the largest weight; return position, element and bit."""
+        """Flip one mid-mantissa bit of the largest element of the largest weight.
+
+        Returns:
+            Position of the weight among the model's variables, position of the element in C order,
+            and the bit, from 0, the least significant.
+        """
 
 
 class Data(Protocol):
@@ -114,14 +140,23 @@ class Data(Protocol):
     def data_options(self, fit: int, argument: str, data: Any) -> DatasetOptions | None:
         """Return what was given to a fit as data, but for what its code and stages hold.
 
-        None where there is nothing to read: no data, or arrays to validate on.
+        Returns:
+            The options; None where there is nothing to read: no data, or arrays to validate on.
         """
 
     def data_code(self, kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
-        """Return the random sources of the Python code of data, and NumPy generators in it."""
+        """Return the random sources of the Python code of data, and NumPy generators in it.
+
+        Returns:
+            Both empty where data of that kind holds no Python code.
+        """
 
     def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
-        """Return the stages of a pipeline, the source first, and NumPy generators in them."""
+        """Return the stages of a pipeline, the source first, and NumPy generators in them.
+
+        Returns:
+            Both empty where data of that kind is no pipeline.
+        """
 
 
 class Steps(Protocol):
@@ -165,7 +200,11 @@ class Steps(Protocol):
         """Return whether this thread stands for all replicas of a step."""
 
     def updates_made(self, optimizer: Any) -> int | None:
-        """Return how many updates an optimizer was asked for; None where that cannot be read."""
+        """Return how many updates an optimizer was asked for.
+
+        Returns:
+            The count that the optimizer keeps; None where it cannot be read.
+        """
 
 
 class Switches(Protocol):
@@ -187,7 +226,10 @@ class Switches(Protocol):
         """Read what training fixes."""
 
     def record(self) -> TensorFlowDeterminism | None:
-        """Return them all; the backend must be in use. None for a backend that has none.
+        """Return all that was read; the backend must be in use.
+
+        Returns:
+            The record; None for a backend that has no switches of its own.
 
         Raises:
             Exception: They cannot be read.
@@ -214,7 +256,11 @@ class Settings(Protocol):
         """Return whether op determinism is on."""
 
     def threads_requested(self) -> tuple[int, int]:
-        """Return threads requested inside and between operations; 0 is the default."""
+        """Return how many threads were requested.
+
+        Returns:
+            Threads inside one operation, and operations side by side; 0 is the framework's default.
+        """
 
 
 class Backend(Facts, Models, Data, Steps, Settings, Protocol):
@@ -329,7 +375,11 @@ class ModelObserver(Protocol):
         """A model was compiled."""
 
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> FitObserver | None:
-        """A fit begins; return what is to be told of it, None where nothing is."""
+        """A fit begins.
+
+        Returns:
+            What is to be told of it; None where nothing is.
+        """
 
     def fit_unfollowed(self, *, trained_by_both: bool) -> None:
         """A fit begins in another thread than the one that is followed.
@@ -416,6 +466,9 @@ class Framework(Protocol):
             updates: Knows what optimizers of Keras update.
             called_by_framework: Whether the function that a watcher stands around was called by
                 a framework.
+
+        Returns:
+            What looks whether they have changed, each time it is asked.
         """
 
     def load(self, optimizers: Callable[[Any], Sequence[Any]]) -> Backend:

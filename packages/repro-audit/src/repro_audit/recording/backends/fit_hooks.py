@@ -20,6 +20,9 @@ from repro_audit.recording.backends.updates import Updates
 
 __all__ = ["FitHooks"]
 
+# Private: the module that defines `keras.Model` (Keras 3.12 to 3.15). When it moves, no fit is
+# seen, and a run seems to train nothing: name the new module here and in
+# `recording.process.variations`.
 _MODEL = "keras.src.models.model"
 _FITS = "$.outcomes.fits"
 _EVALUATIONS = "$.outcomes.evaluations"

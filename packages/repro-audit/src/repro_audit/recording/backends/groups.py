@@ -29,13 +29,24 @@ class Group:
 
 
 def variable_id(variable: Any) -> int:
-    """Return what tells a variable from others: Keras wraps one of TensorFlow's."""
+    """Return what tells a variable from others: Keras wraps one of TensorFlow's.
+
+    Returns:
+        An `id`, good as long as the variable lives.
+    """
+    # Private: Variable._value (Keras 3.12 to 3.15). When it moves, a variable of Keras and the one
+    # of TensorFlow inside it seem to be two: name the new attribute here, and in
+    # `tensorflow.variables`.
     value = getattr(variable, "_value", None)
     return id(variable if value is None else value)
 
 
 def trainable_ids(model: Any) -> set[int]:
-    """Return what tells the trainable variables of a model; none where it cannot say."""
+    """Return what tells the trainable variables of a model.
+
+    Returns:
+        Numbers as `variable_id` returns them; empty where the model cannot say.
+    """
     try:
         return {variable_id(item) for item in model.trainable_variables}
     except Exception:  # noqa: BLE001 - a model half made, and none of ours

@@ -1,7 +1,15 @@
 """Keras on any framework: what its public and private names tell, whatever computes below.
 
-Many of the facts are readable only through private names, as Keras 3.12 and later have them. Each
-is used in one method here, so that a release that moves one costs one field of the manifest.
+Many of the facts are readable only through private names. Each is used in one method here, or in
+`keras_state`, so that a release that moves one costs one field of the manifest. The method names
+them; all stand so in the sources of Keras 3.12.0 and of 3.15.1. When one moves:
+
+- Read the new name first and the old one else, as long as `pyproject.toml` allows a release that
+  has the old one; add the release to the comment.
+- Where a name has a default (``getattr`` with three arguments), nothing fails when it moves: what
+  is recorded is empty, or wrong. Make sure that a test of ``tests/recording`` fails then.
+- Where no name tells the fact any more, let the method raise: the field is then missing, and says
+  why.
 """
 
 from __future__ import annotations
@@ -51,7 +59,11 @@ class KerasBackend:
     # What a backend says.
 
     def read(self, variable: Any) -> Any:
-        """Return a NumPy array of a variable; on a CPU, a view of it that no update changes."""
+        """Return a variable's value as a NumPy array.
+
+        Returns:
+            An array of its dtype and shape; on a CPU a view of the value, which no update changes.
+        """
         raise NotImplementedError
 
     def write(self, variable: Any, value: Any) -> None:
@@ -68,6 +80,8 @@ class KerasBackend:
         self.keras.utils.set_random_seed(seed)
 
     def declared_seed(self) -> int | None:
+        # Private: rng_utils.get_random_seed (Keras 3.12 to 3.15). It knows the seed of its own
+        # thread alone, and none after clear_session. When it moves, no seed can be read.
         from keras.src.utils import rng_utils
 
         seed: int | None = rng_utils.get_random_seed()
@@ -158,6 +172,8 @@ class KerasBackend:
         return dtypes
 
     def layer_seeds(self, model: Any, index: int) -> list[LayerSeed]:
+        # Private: Layer._seed_generators and SeedGenerator._initial_seed (Keras 3.12 to 3.15).
+        # When the first moves, no layer seems to have a generator.
         return [
             LayerSeed(
                 model=index,
@@ -171,6 +187,9 @@ class KerasBackend:
         ]
 
     def layer_initializers(self, model: Any, index: int) -> list[LayerInitializer]:
+        # Private: RandomInitializer._init_seed, the seed as it was given, and
+        # SeedGenerator._initial_seed (Keras 3.12 to 3.15). When the first moves, every drawn seed
+        # seems to be a given one.
         found = []
         for layer in layers_of(model):
             for attribute, initializer in sorted(vars(layer).items()):
@@ -262,6 +281,8 @@ def _no_warnings_of_serialization() -> Iterator[None]:
 
     The filters of `warnings` stay as they are: to change them shows again what was shown once.
     """
+    # Private: the module `warnings` as serialization_lib imports it (Keras 3.12 to 3.15). When it
+    # warns in another way, the script sees warnings that it would not see without us.
     from keras.src.saving import serialization_lib
 
     before = serialization_lib.warnings

@@ -1,4 +1,10 @@
-"""The variables of a model and of the optimizers that update it, free of names."""
+"""The variables of a model and of the optimizers that update it, free of names.
+
+Private names, as they stand in the sources of Keras 3.12.0 and of 3.15.1: `Layer._flatten_layers`,
+`Layer._trainable_variables`, `Layer._non_trainable_variables` and `Layer._seed_generators`.
+`keras_backend` says what to do when one moves. Without the last, states of generators seem to be
+weights of the model itself; without the others, no state can be read, and that is said.
+"""
 
 from __future__ import annotations
 

@@ -158,11 +158,14 @@ class Patches:
             put_back()
 
     def safely(self, lost: str, act: Callable[[], T]) -> T | None:
-        """Do something of ours in the script's own course; return None where it fails.
+        """Do something of ours in the script's own course.
 
         Args:
             lost: JSONPath of what is missing then.
             act: What is done.
+
+        Returns:
+            What `act` returned; None where it failed.
         """
         try:
             return act()

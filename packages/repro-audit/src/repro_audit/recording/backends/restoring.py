@@ -9,6 +9,10 @@ from repro_audit.recording.backends.select import names
 
 __all__ = ["Restoring", "called_by_framework"]
 
+# Private places in Keras, as they stand in the sources of 3.12.0 and of 3.15.1; those of a
+# framework are in its `NAMES`. When one moves, name the new place here: a function that is not
+# where it was makes the field missing, and a module that is gone is never looked into, so that
+# weights loaded through it are not seen.
 _LOADERS = (
     ("keras.src.layers.layer", "Layer.load_own_variables"),
     ("keras.src.layers.layer", "Layer.set_weights"),
@@ -58,7 +62,11 @@ class Restoring:
                 patches.watch(module, f"{owner}.{name}", self._assigned, lost=_RESTORED)
 
     def known(self) -> bool | None:
-        """Return whether weights were loaded or set; None where that may not have been seen."""
+        """Return whether weights were loaded or set.
+
+        Returns:
+            None where that may not have been seen.
+        """
         return True if self.seen else False if self._since_start else None
 
     def _loads(self, _: Call) -> Watch:

@@ -27,6 +27,10 @@ from repro_audit.recording.backends.turn import Turn
 
 __all__ = ["Updates"]
 
+# Private places in Keras, as they stand in the sources of 3.12.0 and of 3.15.1. When a module
+# moves, name the new place beside the old one, as long as `pyproject.toml` allows a release that
+# has that: a module that is never imported is never looked into. Private too: an optimizer's
+# `_trainable_variables`, without which the models of an update that names none are not known.
 _OPTIMIZERS = (
     ("keras.src.optimizers.base_optimizer", "BaseOptimizer.apply"),
     ("keras.src.optimizers.loss_scale_optimizer", "LossScaleOptimizer.apply"),
@@ -122,8 +126,9 @@ class Updates:
     def optimizers(self, model: Any) -> list[Any]:
         """Return the optimizers that have updated a model since it was compiled, the first first.
 
-        Where none was seen, that is the one it was compiled with, once it has its slots; or
-        those that have updated parts of it.
+        Returns:
+            Where none was seen, the one it was compiled with, once it has its slots; or those that
+            have updated parts of it.
         """
         found = self._optimizers.get(model)
         if found:

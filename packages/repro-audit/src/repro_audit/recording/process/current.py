@@ -107,11 +107,19 @@ class Process:
         return self.updates.optimizers(model)
 
     def file_order(self) -> str | None:
-        """Return in which order folders were listed; None where that is not seen."""
+        """Return in which order folders were listed.
+
+        Returns:
+            ``system`` or ``reversed``; None where no folder was listed, or that is not seen.
+        """
         return None if self.files is None else self.files.order
 
     def recorder(self) -> Recorder | None:
-        """Return what is to be told of training, which begins a recording that waits for it."""
+        """Return what is to be told of training, which begins a recording that waits for it.
+
+        Returns:
+            The recorder; None where there is no recording.
+        """
         if self.active is None and self.automatic is not None:
             self.automatic.begin()
         return None if self.active is None else self.active.recorder

@@ -41,6 +41,8 @@ class _Opener(NamedTuple):
     suffixes: tuple[str, ...] = ("",)
 
 
+# Private places: in h5py, and in TensorFlow as they stand in the sources of 2.18.0 and of 2.21.0.
+# When a module moves, the files that it opens are not seen: name the new one beside it.
 _OPENERS = {
     ("h5py._hl.files", "File.__init__"): _Opener(),
     ("tensorflow.python.lib.io.file_io", "FileIO.__init__"): _Opener(),

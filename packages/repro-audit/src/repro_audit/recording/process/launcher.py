@@ -168,6 +168,9 @@ def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
         exit_code: Exit code of the process; negative for a signal.
         computing: Processes that it started and that computed with TensorFlow.
 
+    Returns:
+        The manifest as its file is by then; None where the process left none.
+
     Raises:
         ManifestError: It cannot be read or is not valid.
         OutputError: It cannot be written.

@@ -38,6 +38,7 @@ class Variations:
                 framework.vary_op_determinism(patches, on=request.op_determinism)
         if request.jit is not None:
             with_jit = functools.partial(_with_jit, jit=request.jit)
+            # Private: as in `recording.backends.fit_hooks`.
             patches.replace("keras.src.models.model", "Model.compile", with_jit, lost=_JIT)
 
     def _shift(self, call: Call, *, name: str, place: int) -> Watch:

@@ -59,7 +59,11 @@ class DraftModel:
     known_optimizers: list[weakref.ref[Any]] = field(default_factory=list)
 
     def trained(self) -> TrainedModel | None:
-        """Return how it was trained; None where that could not be read."""
+        """Return how it was trained.
+
+        Returns:
+            The record, with the optimizers seen so far; None where it could not be read.
+        """
         if self.training is None or not self.optimizers:
             return self.training
         first, *more = self.optimizers

@@ -31,6 +31,9 @@ def guarded(
 
     Args:
         path: JSONPath of the field that the method reads.
+
+    Returns:
+        A decorator. A method that it decorates returns None where it fails.
     """
 
     def decorate(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R | None]:

@@ -22,7 +22,11 @@ class Models:
         self._backend = backend
 
     def known(self, model: Any) -> DraftModel | None:
-        """Return what is known of a model; None where it was not seen."""
+        """Return what is known of a model.
+
+        Returns:
+            Its draft; None where the model was not seen.
+        """
         return next((item for item in self._draft.models if item.reference() is model), None)
 
     def seen(self, model: Any) -> DraftModel:

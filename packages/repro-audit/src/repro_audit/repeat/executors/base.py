@@ -87,6 +87,9 @@ class Executor(Protocol[Job]):
     def submit(self, run: PreparedRun) -> Job:
         """Begin a run.
 
+        Returns:
+            What `follow` and `fetch` know the run by.
+
         Raises:
             RunError: It cannot be started.
         """

@@ -137,11 +137,13 @@ def _shared_files(result: Audit) -> Section:
 def confirming(comparison: Comparison, result: Audit) -> str:
     """Return the command that puts the first cause of a difference to the test.
 
-    It is empty where no experiment can, or where the manifests are no files but lie in a PDF.
-
     Args:
         comparison: The comparison.
         result: The audit it is of.
+
+    Returns:
+        A line for a shell; empty where no experiment can, or where the manifests are no files but
+        lie in a PDF.
     """
     if not comparison.causes or not kind_named(comparison.causes[0].kind).factor:
         return ""
@@ -188,7 +190,11 @@ def _spread_summary(spread: Spread) -> str:
 
 
 def spread_line(metric: SpreadMetric) -> str:
-    """Return mean, standard deviation and range of a metric."""
+    """Return mean, standard deviation and range of a metric.
+
+    Returns:
+        In the unit of the metric; every value instead where they have no standard deviation.
+    """
     if metric.deviation is None and len(metric.values) > 1:
         return ", ".join(f"{value:.4f}" for value in metric.values)
     deviation = "" if metric.deviation is None else f" ± {metric.deviation:.2g}"

@@ -24,7 +24,11 @@ __all__ = ["NAMES", "load", "vary_op_determinism", "watch_settings", "watch_trai
 _OP_DETERMINISM = "tensorflow.python.framework.config", "enable_op_determinism"
 _LOST = "$.conditions.determinism.backend.op_determinism"
 
-# Names of TensorFlow 2.20 and 2.21. One that moves is never seen: a test calls each.
+# Private places in TensorFlow, as they stand in the sources of 2.18.0 and of 2.21.0. When a module
+# moves, what it defines is never seen, and nothing says so: a test calls each. When a function
+# leaves its module, the field that it tells of is missing. Name the new place beside the old one,
+# as long as `pyproject.toml` allows a release that has the old one: a module that is never imported
+# is never looked into. Where the old module stays without the function, only one can be named.
 NAMES = Names(
     modules=("tensorflow.",),
     between=(
@@ -103,6 +107,9 @@ def watch_training(
         updates: Knows what optimizers of Keras update.
         called_by_framework: Whether the function that a watcher stands around was called by a
             framework.
+
+    Returns:
+        What looks whether they have changed, each time it is asked.
     """
     from repro_audit.recording.backends.tensorflow.other_training import OtherTraining
 

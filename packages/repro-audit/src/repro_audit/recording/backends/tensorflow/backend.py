@@ -1,7 +1,9 @@
 """Keras on TensorFlow, as `repro_audit.recording.backends.base` asks for it.
 
-Private names of TensorFlow are used here, in `determinism`, `data` and `steps`, each in one
-function, so that a release that moves one costs one field of the manifest.
+Private names of TensorFlow are used here, in `determinism`, `data`, `steps` and `variables`, each
+in one function, so that a release that moves one costs one field of the manifest. The function
+names them; all stand so in the sources of TensorFlow 2.18.0 and of 2.21.0, or of Keras 3.12.0 and
+of 3.15.1. `keras_backend` says what to do when one moves.
 """
 
 from __future__ import annotations
@@ -57,12 +59,16 @@ class TensorFlow(KerasBackend):
         return determinism.in_use()
 
     def global_seed(self) -> int | None:
+        # Private: context.global_seed (TensorFlow 2.18 to 2.21). When it moves, the call
+        # fails, and the field is missing.
         from tensorflow.python.eager import context
 
         seed = context.global_seed()
         return None if seed is None else int(seed)
 
     def generator_state(self) -> Any:
+        # Private: Context._rng, which is there once TensorFlow is seeded (2.18 to 2.21). When it
+        # moves, the generator seems not to exist.
         generator = getattr(determinism.context(), "_rng", None)
         return None if generator is None else generator.getstate()
 
@@ -158,7 +164,9 @@ class TensorFlow(KerasBackend):
         return context is None or context.replica_id_in_sync_group == 0
 
     def updates_made(self, optimizer: Any) -> int | None:
-        # Where it accumulates gradients, its public count is of a part of them.
+        # Where it accumulates gradients, its public count is of a part of them. Private:
+        # LossScaleOptimizer.inner_optimizer's, or the optimizer's own, _iterations (Keras 3.12 to
+        # 3.15). When it moves, no update in a compiled function of a loop is seen.
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         iterations = getattr(inner, "_iterations", None)
         return None if iterations is None else int(local_value(iterations).read_value())

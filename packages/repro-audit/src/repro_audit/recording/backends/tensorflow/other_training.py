@@ -21,6 +21,9 @@ from repro_audit.recording.backends.updates import Updates
 
 __all__ = ["OtherTraining"]
 
+# Private places, as they stand in the sources of TensorFlow 2.18.0 and of 2.21.0, and of Keras
+# 3.12.0 and of 3.15.1. When one moves, name the new place: until then, what is trained without an
+# optimizer of Keras may pass unseen.
 _TAPE = "tensorflow.python.eager.backprop", "GradientTape.gradient"
 _VARIABLES = (
     ("tensorflow.python.ops.resource_variable_ops", "ResourceVariable"),

@@ -109,7 +109,9 @@ class StepHooks:
 
     def _obstacle(self, model: Any) -> str | None:
         """Say why the steps of a model cannot be seen without changing the run."""
-        # Private. Where it goes, nothing is lost but the trace of the fit, and that is said.
+        # Private: TensorFlowTrainer._autoconvert_optionals (Keras 3.12 to 3.15). Where it goes,
+        # nothing is lost but the trace of the fit, and that is said. Look in _make_function beside
+        # it for another place that the function of one step passes once it is compiled.
         if not hasattr(model, "_autoconvert_optionals"):
             return "this release of Keras has no place to see steps from"
         if model.train_function is not None and not self._is_wrapped(model):
@@ -183,6 +185,9 @@ def loop_step(
         batch: The batch, a structure of tensors or arrays; None where it is not known.
         loss: The step's loss; None where it is not known.
         optimizers: What updates the model.
+
+    Returns:
+        Columns of batch and loss, and arrays: theirs, then those of the state.
     """
     columns, tensors = batch_columns(batch)
     of_loss, loss_tensors = loss_columns(loss)
@@ -200,6 +205,10 @@ def batch_columns(data: Any) -> tuple[list[Column], list[Any]]:
 
     Args:
         data: What the step receives: a tensor, ``(x, y, sample_weight)`` or another structure.
+
+    Returns:
+        Both in the same order. A role is ``x``, ``y`` or ``sample_weight``, and the path below it:
+        ``x/image``.
     """
     if isinstance(data, tuple | list) and len(data) <= len(_PARTS):
         parts = list(zip(_PARTS, data, strict=False))
@@ -218,6 +227,10 @@ def loss_columns(logs: Any) -> tuple[list[Column], list[Any]]:
 
     Args:
         logs: What the step returns: running means by metric, or the loss alone.
+
+    Returns:
+        Both in the same order. A column holds the value's own bits where the tensor is one floating
+        number of at most 8 bytes, else a fingerprint.
     """
     columns, tensors = [], []
     for path, tensor in _flat(logs):
@@ -230,6 +243,8 @@ def loss_columns(logs: Any) -> tuple[list[Column], list[Any]]:
 
 def _flat(structure: Any) -> list[tuple[str, Any]]:
     """Return the tensors of a structure and where each stands; composites as their parts."""
+    # Private: in tensorflow.python.util.nest (TensorFlow 2.18 to 2.21). When the function moves, no
+    # step can be recorded, and that is said; when the module moves, this one cannot be imported.
     flat = nest.flatten_with_joined_string_paths(structure, expand_composites=True)
     return [
         (path, item if _is_tensor(item) else tf.convert_to_tensor(item))

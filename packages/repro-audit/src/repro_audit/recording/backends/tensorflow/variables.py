@@ -12,6 +12,8 @@ def local_value(variable: Any) -> Any:
 
     The variable of all replicas can only be read outside the scopes of other strategies.
     """
+    # Private: Keras's Variable._value (3.12 to 3.15), and `values` of TensorFlow's distributed
+    # variables (2.18 to 2.21). When the first moves, read_value fails and no state can be read.
     value = getattr(variable, "_value", variable)
     replicas = getattr(value, "values", None)
     return replicas[0] if isinstance(replicas, tuple) and replicas else value

@@ -50,7 +50,11 @@ class Descendants:
                 self._computing.add((number, _started(number)))
 
     def alive(self) -> list[int]:
-        """Return those that there are, each behind the one that has started it."""
+        """Return the process ids of the descendants that there are.
+
+        Returns:
+            Each after the one that has started it; the root is not among them.
+        """
         found, pending = [], [self._root]
         while pending:
             children = list(_children(pending.pop()))
