@@ -170,7 +170,7 @@ KINDS = (
         "optimizer",
         "inputs",
         _EVERY_UPDATE,
-        (r"training\.models\[\d+\]\.(more_)?optimizer",),
+        (r"training\.models\[\d+\]\.(optimizer|more_optimizers)",),
     ),
     Kind(
         "loss",
