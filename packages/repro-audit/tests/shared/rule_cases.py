@@ -3,6 +3,7 @@
 Each is written as the changes to a manifest in which nothing is found; see `manifests.clean`.
 """
 
+import functools
 import random
 
 from manifests import EXAMPLES, OTHER_DIGEST, changed, clean, document, record, sealed
@@ -279,6 +280,12 @@ TRACE = summarize_trace(find_trace(EXAMPLES / "threads-2.json", with_trace), wit
 def findings(changes) -> tuple[Finding, ...]:
     """Return what the rules find after some changes, with the trace of the run unchanged."""
     return check(record(changed(clean(), changes)), TRACE)
+
+
+@functools.cache
+def found(code) -> tuple[Finding, ...]:
+    """Return what the rules find where the table says that one of them must, computed once."""
+    return findings(TABLE[code][0])
 
 
 def codes(changes) -> set[str]:
