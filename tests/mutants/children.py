@@ -64,7 +64,7 @@ def run_mutants(
     modules: Sequence[Module],
     tests: Sequence[str],
     workers: int,
-    report: Callable[[Outcome, int], None],
+    report: Callable[[Outcome, int, int], None],
 ) -> None:
     """Run the tests that reach a mutant, on every mutant.
 
@@ -72,7 +72,8 @@ def run_mutants(
         modules: What to mutate.
         tests: Files of tests.
         workers: How many children run at a time.
-        report: Is told what became of each mutant as its child ends, and how many there are.
+        report: Is told what became of each mutant as its child ends, how many have ended, and
+            how many there are.
 
     Raises:
         BrokenError: A test fails without a mutant, or a mutant cannot be put in its place.
@@ -85,6 +86,7 @@ def run_mutants(
         if frame.f_code.co_filename in paths:
             imported.add((frame.f_code.co_filename, frame.f_code.co_qualname))
 
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and it starts faster
     with contextlib.redirect_stdout(io.StringIO()) as said:
         _forget(modules[0])  # so that all of it is imported while that is traced
         sys.settrace(note)
@@ -134,7 +136,7 @@ class _Run:
         modules: Sequence[Module],
         items: list[pytest.Item],
         plugin: _Plugin,
-        report: Callable[[Outcome, int], None],
+        report: Callable[[Outcome, int, int], None],
     ) -> None:
         self._modules = {module.name: module for module in modules}
         self._items = items
@@ -157,7 +159,8 @@ class _Run:
         for number, mutant in enumerate(mutants, start=1):
             running[self._start(mutant)] = mutant
             while len(running) == workers or (running and number == len(mutants)):
-                self._report(self._wait(running), len(mutants))
+                outcome = self._wait(running)
+                self._report(outcome, number - len(running), len(mutants))
 
     def _control(self, mutant: Mutant) -> None:
         """Check that tests notice a module that fails there, and none that is as it was."""
@@ -302,10 +305,13 @@ def _pass_anew(module: Module, files: list[str]) -> bool:
     """Import everything of the project again, with the module as it is now, and run the tests."""
     _forget(module)
     sys.meta_path.insert(0, _Finder(module))
-    done = pytest.main([*files, *OPTIONS, "--exitfirst"])
-    if done in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        raise LookupError(files)
-    return done == pytest.ExitCode.OK
+    for file in files:  # one after another: most mutants live no longer than one
+        done = pytest.main([file, *OPTIONS, "--exitfirst"])
+        if done in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            raise LookupError(file)
+        if done != pytest.ExitCode.OK:
+            return False
+    return True
 
 
 def _forget(module: Module) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -23,26 +22,33 @@ from children import BrokenError, Outcome, run_mutants
 LEAST = 0.9
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
-_COMPARE = ("causes", "kinds", "symptom")
 _TESTS = "packages/repro-audit/tests"
+_COMPARE = [
+    f"{_TESTS}/compare/test_{name}.py" for name in ("causes", "certainties", "diagnosis", "symptom")
+]
+_AUDIT = [
+    "tests/golden/test_findings.py",
+    *(
+        f"{_TESTS}/audit/test_{name}.py"
+        for name in (
+            "contradictions",
+            "data_rules",
+            "forged",
+            "near_each_rule",
+            "recomputed",
+            "rules",
+        )
+    ),
+]
 
 
-def our_modules() -> list[str]:
-    """Return the modules that rank causes, and those of the rules."""
+def areas() -> list[tuple[list[str], list[str]]]:
+    """Return modules, and the files of tests that decide about them; none needs TensorFlow."""
     from repro_audit.audit.rules import FAMILIES
 
-    compare = [f"repro_audit.compare.{name}" for name in _COMPARE]
-    return [*compare, *(f"repro_audit.audit.{name}" for name in ("rules", *FAMILIES))]
-
-
-def our_tests() -> list[str]:
-    """Return the files of tests that decide about them, none of which needs TensorFlow."""
-    compare = ("causes", "certainties", "diagnosis", "symptom")
-    audit = ("data_rules", "forged", "rules")
-    return [
-        *(f"{_TESTS}/compare/test_{name}.py" for name in compare),
-        *(f"{_TESTS}/audit/test_{name}.py" for name in audit),
-    ]
+    compare = [f"repro_audit.compare.{name}" for name in ("causes", "kinds", "symptom")]
+    rules = [f"repro_audit.audit.{name}" for name in ("rules", *FAMILIES)]
+    return [(compare, _COMPARE), (rules, _AUDIT)]
 
 
 def main() -> int:
@@ -52,21 +58,25 @@ def main() -> int:
     parser.add_argument("--tests", nargs="+", help="files of tests that decide, in place of ours")
     parser.add_argument("--survivors", type=Path, default=SURVIVORS, help="those with a reason")
     given = parser.parse_args()
-    names = given.modules or our_modules()
+    chosen = [(given.modules, given.tests)] if given.tests else areas()
+    screen = sys.stdout  # pytest's own output is caught
     outcomes: list[Outcome] = []
-    begun, screen = time.monotonic(), sys.stdout  # pytest's own output is caught
+    names: list[str] = []
 
-    def report(outcome: Outcome, total: int) -> None:
+    def report(outcome: Outcome, done: int, total: int) -> None:
         outcomes.append(outcome)
-        if len(outcomes) % 100 == 0 or len(outcomes) == total:
-            killed = sum(item.killed for item in outcomes)
-            minutes = (time.monotonic() - begun) / 60
-            said = f"{len(outcomes):>5} of {total}: {killed} killed, {minutes:.0f} min"
-            print(said, file=screen, flush=True)
+        if not outcome.killed:
+            print("survives:", " | ".join(key(outcome.mutant)), file=screen)
+        if done % 50 == 0 or done == total:
+            print(f"{done:>5} of {total}", file=screen, flush=True)
 
     try:
-        modules = [Module(name) for name in names]
-        run_mutants(modules, given.tests or our_tests(), os.cpu_count() or 1, report)
+        for every, tests in chosen:
+            modules = [name for name in every if name in (given.modules or every)]
+            if modules:
+                print(f"Mutants of {', '.join(modules)}:", flush=True)
+                run_mutants([Module(name) for name in modules], tests, os.cpu_count() or 1, report)
+            names += modules
     except BrokenError as error:
         print(error)
         return 1

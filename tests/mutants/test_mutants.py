@@ -96,11 +96,7 @@ def mutated(tmp_path_factory):
         return subprocess.run(
             [sys.executable, HERE / "run.py", *modules, *options],
             cwd=folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(folder),
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it starts faster
-            },
+            env={**os.environ, "PYTHONPATH": str(folder)},
             capture_output=True,
             text=True,
             check=False,
