@@ -59,7 +59,7 @@ class Mutant(NamedTuple):
 
     Attributes:
         module: Name of the module.
-        function: The function or class it is in; empty at the top.
+        function: The function, class or constant it is in, and the entry where that is a table.
         line: The line as it was, which names the place whatever is edited above it.
         change: What was changed; with a number from the second equal change of that line on.
         lines: First and last line of the statement, or of its head.
@@ -181,17 +181,24 @@ class _Place(NamedTuple):
 
     def at(self, node: ast.AST, parent: ast.AST, field: str) -> _Place:
         """Return the place of a node that is in some field of a parent at this place."""
-        place = self
-        if isinstance(parent, ast.FunctionDef | ast.ClassDef) and field == "body":
-            scope = (*self.scope, parent.name)
-            place = place._replace(scope=scope)
-            if isinstance(parent, ast.FunctionDef) and self.within is None:
-                place = place._replace(within=".".join(scope))
+        place = self._replace(scope=(*self.scope, *self._names(parent, field)))
+        if isinstance(parent, ast.FunctionDef) and field == "body" and self.within is None:
+            place = place._replace(within=".".join(place.scope))
         if isinstance(node, ast.stmt):
             place = place._replace(lines=_head(node))
         if hasattr(node, "lineno") and not self.in_text:
             place = place._replace(line=node.lineno, in_text=isinstance(node, ast.JoinedStr))
         return place
+
+    def _names(self, parent: ast.AST, field: str) -> Iterator[str]:
+        """Yield what a node of this parent adds to the scope."""
+        match parent:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]) if not self.scope:
+                yield name
+            case ast.Call(args=[ast.Constant(value=str(name)), *_]) if self.within is None:
+                yield name
 
 
 def _head(node: ast.stmt) -> tuple[int, int]:
@@ -208,6 +215,8 @@ def _is_left_alone(node: ast.AST) -> bool:
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return True
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+        case ast.Call(func=ast.Name(id="TypeVar")):
             return True
     return False
 
@@ -257,7 +266,7 @@ def _constants(value: object) -> Iterator[tuple[str, ast.AST]]:
         case int():
             others = (value + 1,)
         case float():
-            others = (value * 10, value / 100)
+            others = (value * 10, value / 100) if value else (1.0,)
         case str() if not any(map(str.isspace, value)):
             others = (value + "_",)
         case _:

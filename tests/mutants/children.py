@@ -18,7 +18,7 @@ import resource
 import sys
 import time
 import traceback
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -258,7 +258,7 @@ class _Run:
         return 0
 
     def _chosen(self, mutant: Mutant) -> list[int]:
-        """Return the tests that run the line of a mutant, or its module; the quickest first."""
+        """Return the tests that run the line of a mutant, the quickest first, or its module."""
         path, on_import = self._modules[mutant.module].path, self._is_on_import(mutant)
         first, last = (0, sys.maxsize) if on_import else mutant.lines
         reach = [
@@ -266,13 +266,9 @@ class _Run:
             for number, measured in enumerate(self._measured)
             if any(file == path and first <= line <= last for file, line in measured.lines)
         ]
-        if not on_import:
-            return sorted(reach, key=lambda number: self._measured[number].cpu_s)
-        # Whole files are run then.
-        cost: Counter[Path] = Counter()
-        for number in reach:
-            cost[self._items[number].path] += self._measured[number].cpu_s
-        return sorted(reach, key=lambda number: cost[self._items[number].path])
+        if on_import:  # whole files are run then, in the order in which they were given
+            return reach
+        return sorted(reach, key=lambda number: self._measured[number].cpu_s)
 
     def _replace(self, module: Module, name: str) -> None:
         """Give the functions of that name the code of the module as it is now."""

@@ -155,6 +155,8 @@ def test_a_seed_that_a_layer_drew_is_not_given_because_others_are():
 ROLE = "conditions/data/train"
 ORDER = {f"{ROLE}/digest": OTHER_DIGEST, f"{ROLE}/arrays/0/digest": OTHER_DIGEST}
 
+MORE = {"conditions/data/more": document()["conditions"]["data"]["test"]}
+
 
 @pytest.mark.parametrize(
     ("changes", "kind"),
@@ -163,7 +165,8 @@ ORDER = {f"{ROLE}/digest": OTHER_DIGEST, f"{ROLE}/arrays/0/digest": OTHER_DIGEST
         (DATA, "data"),
         (ORDER | {f"{ROLE}/unordered_digest": None}, "data"),
         (ORDER | {"conditions/data/test/unordered_digest": OTHER_DIGEST}, "data"),
-        ({"conditions/data/more": document()["conditions"]["data"]["test"]}, "data"),
+        (MORE, "data"),
+        (ORDER | MORE, "data"),
     ],
 )
 def test_equal_samples_in_another_order_are_told_from_other_samples(changes, kind):
@@ -182,6 +185,8 @@ def test_another_order_explains_what_other_data_explains():
     for kind, certainty in (("epoch weights", "certain"), ("initial weights", "possible")):
         causes, _ = diagnosed(ORDER, kind=kind)
         assert causes["sample_order"].certainty == certainty
+    causes, _ = diagnosed(ORDER | THREADS, kind="epoch weights")
+    assert causes["threads"].certainty == "possible"
     _, excluded = diagnosed(ORDER, kind="history")
     assert excluded == {"sample_order": "every epoch ends in the same weights"}
     hashed = {SEEDS + "/hash_seed/probe": "0x1"}
