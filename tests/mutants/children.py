@@ -303,7 +303,7 @@ def _pass_anew(module: Module, files: list[str]) -> bool:
     sys.meta_path.insert(0, _Finder(module))
     for file in files:  # one after another: most mutants live no longer than one
         done = pytest.main([file, *OPTIONS, "--exitfirst"])
-        if done in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        if done == pytest.ExitCode.NO_TESTS_COLLECTED:
             raise LookupError(file)
         if done != pytest.ExitCode.OK:
             return False

@@ -150,3 +150,41 @@ def test_a_value_that_is_not_what_it_follows_from_is_found(code, changes):
 @pytest.mark.parametrize(("code", "changes"), SOUND)
 def test_a_value_that_follows_or_of_which_that_is_not_known_is_sound(code, changes):
     assert code not in codes(changes)
+
+
+def layer(name, role="bias"):
+    """Return the change by which the last dense layer's bias is another layer's weight."""
+    return {
+        f"{INITIALIZERS}/8/layer": name,
+        f"{INITIALIZERS}/8/role": role,
+        f"{INITIAL}/12/layer": name,
+        f"{INITIAL}/12/role": role,
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("BatchNormalization", "Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv1D"),
+        *("DepthwiseConv2D", "LayerNormalization"),
+    ],
+)
+def test_of_these_layers_a_weight_is_what_its_initializer_gives(name):
+    assert "RA607" in codes(OTHER_BIAS | layer(name, "beta"))
+
+
+def test_of_other_layers_and_of_moving_weights_that_is_not_known():
+    """An LSTM adds ones to a part of its bias; a forward pass changes a moving mean."""
+    assert "RA607" not in codes(OTHER_BIAS | layer("LSTM"))
+    for role in ("moving_mean", "moving_variance"):
+        assert "RA607" not in codes(OTHER_BIAS | layer("BatchNormalization", role))
+
+
+def test_a_state_is_looked_for_among_the_first_65_536():
+    assert "RA607" not in codes(states(65_535, 0, 0))
+    assert "RA607" in codes(states(65_536, 0, 0))
+
+
+def test_a_weight_of_more_than_64_mib_is_not_made_again():
+    for size, found in ((2**24, True), (2**24 + 1, False)):
+        assert ("RA607" in codes(OTHER_BIAS | {f"{INITIAL}/12/shape": [size]})) == found

@@ -4,7 +4,7 @@ import pytest
 from first_differences import column, traced
 from manifests import document, record
 
-from repro_audit.compare.causes import diagnose
+from repro_audit.compare.causes import GROUPS, diagnose
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference
 from repro_audit.compare.kinds import KINDS, kind_of
 from repro_audit.repeat.factors import factor_named
@@ -338,6 +338,13 @@ def test_a_cause_has_a_remedy_and_names_the_conditions_that_it_comes_from(kind):
 def test_a_cause_is_entitled_by_what_differs(title):
     (cause,), _ = diagnosed("epoch", first_condition(title.lower()))
     assert cause.title.partition(":")[0] == title
+
+
+def test_every_kind_is_of_those_that_causes_are_judged_and_ranked_by():
+    for kind in KINDS:
+        assert kind.strength in {"seeds", "inputs", "bits", "rarely"}
+        assert kind.acts_on in {"", "batch"}
+        assert kind.group in GROUPS
 
 
 def test_what_repeat_can_vary_is_a_factor_that_it_knows():

@@ -126,6 +126,9 @@ def test_seeds_that_the_user_gave_are_not_blamed_on_a_generator():
     (cause, *_), _ = diagnose(expected, actual, differences, first, None)
     assert (cause.kind, cause.certainty) == ("given_seeds", "certain")
     assert "seed=..." in cause.remedy
+    later = first._replace(kind="step")
+    (cause, *_), _ = diagnose(expected, actual, differences, later, traced(column("random")))
+    assert (cause.kind, cause.certainty) == ("given_seeds", "likely")
 
 
 def test_seeds_that_follow_from_no_seed_are_blamed_on_python_s_random():

@@ -206,10 +206,10 @@ def _judge(case: _Case, kind: Kind) -> _Judgement:
 def _at_start(case: _Case, kind: Kind) -> _Judgement:
     """Judge where the initial weights differ: nothing was trained yet."""
     if kind.name in _SEEDS and case.differs(kind, DRAWN_SEED):
-        return _Judgement("certain", rank=2)
+        return _Judgement("certain")
     strength = case.strength(kind)
     if strength == "seeds" or kind.name == "numeric_packages":
-        return _Judgement("likely", rank=strength == "seeds")
+        return _Judgement("likely")
     return _Judgement("possible", rank=strength == "bits")
 
 
