@@ -253,6 +253,9 @@ def test_other_labels_may_follow_from_the_hash_seed_where_the_inputs_are_equal()
     assert list(causes) == ["hash_seed", "data"]
     assert causes["data"].certainty == "likely"
     assert "may follow from the hash seed" in causes["data"].reason
+    requested = {SEEDS + "/hash_seed/requested": "7"}
+    causes, _ = diagnosed(DATA | SHUFFLE | requested, labels)
+    assert list(causes) == ["hash_seed", "data", "fit"]
     for changes, trace in (
         (DATA, labels),
         (DATA | hashed, inputs),

@@ -351,7 +351,6 @@ KINDS = (
 """Every kind; the first whose paths match a condition takes it."""
 
 _NO_CAUSE = (
-    r"packages\.requirements",
     _VARIABLE + "TF_CPP_MIN_LOG_LEVEL",
     r"environment\.memory_bytes",
     r"environment\.cpu\.(physical|logical)_cores",
