@@ -18,9 +18,9 @@ from rule_cases import (
     ROWS,
     STEPS,
     TRAIN,
-    codes,
     missing,
     on_arrays,
+    seen_by,
 )
 
 DIGEST = "sha256:" + "1" * 64
@@ -230,4 +230,4 @@ TIMES = contradicted_and_sound(
     ],
 )
 def test_a_contradiction_is_found_and_what_may_be_otherwise_is_none(code, changes, contradicts):
-    assert (code in codes(changes)) == contradicts
+    assert bool(seen_by(code, changes)) == contradicts

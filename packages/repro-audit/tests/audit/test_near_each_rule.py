@@ -17,16 +17,15 @@ from rule_cases import (
     TRAIN,
     UNRELATED,
     after,
-    codes,
     drawn_by,
     draws,
     editable,
     epochs,
-    findings,
     given,
     missing,
     pinned,
     racing,
+    seen_by,
 )
 
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
@@ -196,9 +195,9 @@ SAID = [
 
 @pytest.mark.parametrize(("code", "changes", "said", "path"), SAID)
 def test_a_rule_says_what_it_saw_and_where(code, changes, said, path):
-    (finding,) = [item for item in findings(changes) if item.code == code]
-    assert said in finding.seen
-    assert finding.path.endswith(f".{path}")
+    (seen,) = seen_by(code, changes)
+    assert said in seen.text
+    assert seen.path.endswith(f".{path}")
 
 
 SILENT = [
@@ -238,7 +237,7 @@ SILENT = [
 
 @pytest.mark.parametrize(("code", "changes"), SILENT)
 def test_a_rule_is_silent_where_what_it_looks_for_is_not_known(code, changes):
-    assert code not in codes(changes)
+    assert not seen_by(code, changes)
 
 
 def test_of_many_packages_in_editable_mode_eight_are_named():
@@ -246,11 +245,11 @@ def test_of_many_packages_in_editable_mode_eight_are_named():
     package = {"version": "1", "digest": None, "source": editable(None).popitem()[1]}
     for count, said in ((8, "p6, p7."), (9, "p6, p7, ….")):
         changes = {"conditions/packages/distributions": dict.fromkeys(names[:count], package)}
-        (finding,) = [item for item in findings(changes) if item.code == "RA403"]
-        assert finding.seen.endswith(said)
+        (seen,) = seen_by("RA403", changes)
+        assert seen.text.endswith(said)
 
 
 def test_the_size_of_a_file_is_not_counted_in_samples():
     changes = {f"{TRAIN}/arrays/0/dtype": "file", f"{TRAIN}/samples": 9}
-    found = [item.path for item in findings(changes) if item.code == "RA606"]
-    assert found == ["$.conditions.data.train.digest"]
+    (seen,) = seen_by("RA606", changes)
+    assert seen.path == "$.conditions.data.train.digest"
