@@ -150,6 +150,14 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the code that decides, one small thing at a time: tests must notice nine in ten."""
+    install(session, "repro-audit[paper]", groups=("tests",))
+    # Sets come in one order, so that every run is the same.
+    session.run("python", "tests/mutants/run.py", *session.posargs, env={"PYTHONHASHSEED": "0"})
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the core's tests without TensorFlow on the oldest dependencies it allows."""
     install(session, groups=("tests",))

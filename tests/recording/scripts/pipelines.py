@@ -547,7 +547,7 @@ def sums() -> dict[str, int]:
 
 def watch_reading() -> None:
     """Take the time of everything that is read of data, and of each search of a step."""
-    from repro_audit.recording.backends.tensorflow import backend
+    from repro_audit.recording.backends.tensorflow import data
     from repro_audit.recording.session import conditions
 
     def timed(function: Any) -> Any:
@@ -563,7 +563,7 @@ def watch_reading() -> None:
     for owner, name in (
         (conditions.ConditionReader, "dataset"),
         (conditions.ConditionReader, "_generators"),
-        (backend.TensorFlow, "racing_ops"),
+        (data, "racing_ops"),
     ):
         setattr(owner, name, timed(getattr(owner, name)))
 

@@ -1,6 +1,6 @@
 import pytest
 from manifests import changed, clean, consistent, record, value_at
-from rule_cases import SEEDS, TABLE, codes, findings
+from rule_cases import SEEDS, TABLE, codes, findings, found
 
 from repro_audit.audit import all_rules, audit, exit_code
 from repro_audit.audit.rules import Seen, check, rule
@@ -22,9 +22,9 @@ def test_every_rule_is_in_the_table():
 
 @pytest.mark.parametrize("code", TABLE)
 def test_a_rule_finds_what_it_is_for(code):
-    found = [finding for finding in findings(TABLE[code][0]) if finding.code == code]
-    assert found
-    for finding in found:
+    of_rule = [finding for finding in found(code) if finding.code == code]
+    assert of_rule
+    for finding in of_rule:
         assert finding.seen.endswith((".", "…"))
         assert finding.remedy
         assert finding.path.startswith("$.")
@@ -38,7 +38,7 @@ def test_a_rule_finds_nothing_in_what_is_only_near_it(code):
 @pytest.mark.parametrize("code", TABLE)
 def test_the_path_of_a_finding_leads_to_a_field(code):
     value = changed(clean(), TABLE[code][0])
-    for finding in findings(TABLE[code][0]):
+    for finding in found(code):
         if finding.code == code and code not in {"RA502", "RA504"}:
             path = finding.path.removeprefix("$.").replace("[", ".").replace("]", "")
             value_at(value, path.replace(".", "/"))
@@ -91,9 +91,9 @@ SEEDS_AS_THE_RUN = [
 def test_a_remedy_seeds_as_the_run_does(code, where, remedy):
     """Whoever follows it must not change the experiment."""
     seeds = {f"{SEEDS}/declared": None, f"{SEEDS}/backend/seed": None, f"{SEEDS}/{where}": 7}
-    found = [item.remedy for item in findings(TABLE[code][0] | seeds) if item.code == code]
-    assert found
-    assert all(remedy in item for item in found), found
+    remedies = [item.remedy for item in findings(TABLE[code][0] | seeds) if item.code == code]
+    assert remedies
+    assert all(remedy in item for item in remedies), remedies
 
 
 @pytest.mark.parametrize("code", TABLE)
@@ -119,6 +119,38 @@ def test_an_extra_draw_says_its_offset_in_words_and_in_calls():
 def test_late_op_determinism_says_how_many_functions_were_traced():
     (finding,) = findings(TABLE["RA202"][0])
     assert "when 3 functions had been traced" in finding.seen
+
+
+PARTS = [part for part, value in clean()["conditions"].items() if value is not None]
+
+
+READ_SEVERAL = ("RA104", "RA206", "RA304", "RA306", "RA604", "RA607", "RA610", "RA614")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("code", READ_SEVERAL)
+def test_a_part_that_was_not_recorded_is_no_finding_but_that_of_missing_data(code, part):
+    known = {finding.code for finding in found(code)}
+    assert codes(TABLE[code][0] | {("conditions", part): None}) <= known | {"RA301"}
+
+
+NOTHING = {
+    "outcomes/fits": {"RA601", "RA605", "RA611"},
+    "outcomes/initial_weights": {"RA601", "RA605"},
+    "outcomes/final_state": {"RA503", "RA601"},
+    "outcomes/evaluations": {"RA601"},
+    "conditions/training/models": {"RA605"},
+    "conditions/training/fits": {"RA605"},
+    "conditions/data/train/arrays": {"RA606"},
+    "conditions/determinism/execution": set(),
+    "conditions/determinism/datasets": set(),
+    "conditions/determinism/backend/models": set(),
+}
+
+
+@pytest.mark.parametrize("place", NOTHING)
+def test_a_list_that_is_empty_contradicts_its_digest_and_what_counts_it_and_no_more(place):
+    assert codes({place: []}) == NOTHING[place]
 
 
 # Verdicts

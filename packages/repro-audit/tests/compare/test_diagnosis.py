@@ -1,23 +1,15 @@
 """What a trace lets the diagnosis say, and what it must not say without one."""
 
 import pytest
-from manifests import OTHER_DIGEST, changed, document, parted, record, rerun
+from first_differences import COLUMNS, column, traced
+from manifests import OTHER_DIGEST, changed, document, parted, record, rerun, value_at
 
 from repro_audit.compare import compare
 from repro_audit.compare.causes import diagnose
-from repro_audit.compare.comparison import (
-    ColumnDifference,
-    Distance,
-    FirstDifference,
-    OrderDifference,
-    StepDifference,
-    TraceComparison,
-)
+from repro_audit.compare.comparison import Distance, FirstDifference, OrderDifference
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.steps import compare_steps
 
-KINDS = ("batch", "random", "loss", "weight", "optimizer")
-ROLES = {"batch": "x", "random": "seed_generator_state", "loss": "loss"}
 SEEDS = "conditions/seeds"
 DATA = {
     "conditions/data/train/digest": OTHER_DIGEST,
@@ -27,28 +19,6 @@ DATA = {
 LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}
 THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
 SHUFFLE = {"conditions/training/fits/0/arguments/shuffle": True}
-
-
-def column(kind, role=None):
-    return ColumnDifference(
-        kind=kind,
-        role=role or ROLES.get(kind, "kernel"),
-        layer=None,
-        model=0,
-        position=None,
-        label="",
-        dtype="float32",
-    )
-
-
-def traced(*columns, place=(0, 1, 5), stride=1, recorded=KINDS):
-    """Return what traces show that first differ in some columns of one step."""
-    differing = {item.kind for item in columns}
-    equal = tuple(kind for kind in recorded if kind not in differing)
-    step = StepDifference(*place, columns=columns, equal=equal, stride=stride)
-    return TraceComparison(
-        rows=9, columns=9, order=(), step=step, partings=(), distances=(), batches=None
-    )
 
 
 def diagnosed(changes, trace=None, kind="step"):
@@ -78,7 +48,7 @@ def test_equal_batches_rule_the_data_out():
 
 def test_batches_that_nobody_recorded_rule_nothing_out():
     """A hand-written loop may keep its batches to itself."""
-    trace = traced(column("weight"), recorded=KINDS[1:])
+    trace = traced(column("weight"), recorded=COLUMNS[1:])
     causes, excluded = diagnosed(DATA, trace)
     assert excluded == {}
     assert causes["data"].certainty == "likely"
@@ -128,8 +98,9 @@ def test_other_training_data_is_ruled_out_where_every_epoch_ends_in_the_same_wei
 def test_other_test_data_may_be_why_an_evaluation_differs():
     digests = "digest", "unordered_digest"
     other = {f"conditions/data/test/{name}": OTHER_DIGEST for name in digests}
-    causes, _ = diagnosed(other, kind="evaluation")
-    assert causes["data"].certainty == "likely"
+    for changes in (other, DATA | other):
+        causes, _ = diagnosed(changes, kind="evaluation")
+        assert causes["data"].certainty == "likely"
 
 
 def other_layer_seeds(*, given):
@@ -155,6 +126,84 @@ def test_seeds_that_the_user_gave_are_not_blamed_on_a_generator():
     (cause, *_), _ = diagnose(expected, actual, differences, first, None)
     assert (cause.kind, cause.certainty) == ("given_seeds", "certain")
     assert "seed=..." in cause.remedy
+    later = first._replace(kind="step")
+    (cause, *_), _ = diagnose(expected, actual, differences, later, traced(column("random")))
+    assert (cause.kind, cause.certainty) == ("given_seeds", "likely")
+
+
+def test_seeds_that_follow_from_no_seed_are_blamed_on_python_s_random():
+    drawn = other_layer_seeds(given=False)
+    causes, _ = diagnosed(drawn, kind="initial weights")
+    assert {kind: item.certainty for kind, item in causes.items()} == {"python_seed": "certain"}
+    unseeded = {f"{SEEDS}/{name}": None for name in ("declared", "declared_by", "backend/seed")}
+    expected, actual = (record(changed(value, unseeded)) for value in (document(), rerun()))
+    actual = record(changed(rerun(), unseeded | drawn))
+    first = FirstDifference(kind="initial weights", text="")
+    differences = condition_differences(expected, actual)
+    assert diagnose(expected, actual, differences, first, None)[0][0].kind == "python_seed"
+
+
+def test_a_seed_that_a_layer_drew_is_not_given_because_others_are():
+    given = other_layer_seeds(given=True)
+    one = ("conditions", "seeds", "layers", 0, "given")
+    mine = changed(document(), {place: True for place in given if place[-1] == "given"})
+    mine = changed(mine, {one: False})
+    theirs = changed(rerun(mine), given | {one: False})
+    first = FirstDifference(kind="initial weights", text="")
+    runs = record(mine), record(theirs)
+    (cause, *_), _ = diagnose(*runs, condition_differences(*runs), first, None)
+    assert cause.kind != "given_seeds"
+
+
+ROLE = "conditions/data/train"
+ORDER = {f"{ROLE}/digest": OTHER_DIGEST, f"{ROLE}/arrays/0/digest": OTHER_DIGEST}
+
+MORE = {"conditions/data/more": document()["conditions"]["data"]["test"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        (ORDER, "sample_order"),
+        (DATA, "data"),
+        (ORDER | {f"{ROLE}/unordered_digest": None}, "data"),
+        (ORDER | {"conditions/data/test/unordered_digest": OTHER_DIGEST}, "data"),
+        (MORE, "data"),
+        (ORDER | MORE, "data"),
+    ],
+)
+def test_equal_samples_in_another_order_are_told_from_other_samples(changes, kind):
+    for trace in (None, traced(column("batch"))):
+        causes, _ = diagnosed(changes, trace, kind="epoch weights" if trace is None else "step")
+        assert list(causes) == [kind]
+        assert ("order" in causes[kind].title) == (kind == "sample_order")
+
+
+def test_another_order_explains_what_other_data_explains():
+    """A batch, the weights after an epoch; never a generator, nor anything where batches agree."""
+    for column_, certainty in (("batch", "certain"), ("random", None), ("weight", None)):
+        causes, excluded = diagnosed(ORDER, traced(column(column_)))
+        assert ("sample_order" in excluded) == (certainty is None)
+        assert [item.certainty for item in causes.values()] == ([certainty] if certainty else [])
+    for kind, certainty in (("epoch weights", "certain"), ("initial weights", "possible")):
+        causes, _ = diagnosed(ORDER, kind=kind)
+        assert causes["sample_order"].certainty == certainty
+    causes, _ = diagnosed(ORDER | THREADS, kind="epoch weights")
+    assert causes["threads"].certainty == "possible"
+    _, excluded = diagnosed(ORDER, kind="history")
+    assert excluded == {"sample_order": "every epoch ends in the same weights"}
+    hashed = {SEEDS + "/hash_seed/probe": "0x1"}
+    causes, _ = diagnosed(ORDER | hashed, traced(column("batch", "x")))
+    assert causes["hash_seed"].certainty == "possible"
+
+
+def test_an_order_that_neither_run_can_compare_is_other_data():
+    unknown = {f"{ROLE}/unordered_digest": None}
+    mine = record(changed(document(), unknown))
+    theirs = record(changed(rerun(), ORDER | unknown))
+    first = FirstDifference(kind="epoch weights", text="")
+    (cause,), _ = diagnose(mine, theirs, condition_differences(mine, theirs), first, None)
+    assert cause.kind == "data"
 
 
 def test_equal_seeds_are_no_cause_though_the_backend_stands_elsewhere():
@@ -176,6 +225,17 @@ def test_a_resumed_run_is_certain_only_where_the_seeds_agree():
     assert not any("no other condition" in item.reason for item in causes.values())
 
 
+def test_a_resumed_run_is_named_with_its_epoch_and_explains_no_other_batch():
+    resumed = {"outcomes/fits/0/first_epoch": 2}
+    causes, _ = diagnosed(resumed | THREADS, traced(column("weight"), place=(0, 2, 1)))
+    assert list(causes) == ["resume", "threads"]  # what rounds comes after it
+    assert causes["resume"].title == "one run was resumed, at epoch 2"
+    (path,) = causes["resume"].paths
+    assert value_at(document(), path.removeprefix("$.").replace("[0].", "/0/").replace(".", "/"))
+    causes, _ = diagnosed(resumed | THREADS, traced(column("batch"), place=(0, 2, 1)))
+    assert list(causes) == ["threads"]
+
+
 def test_sample_weights_are_no_labels():
     """A set that numbers labels changes targets; PYTHONHASHSEED explains nothing else."""
     hashed = {SEEDS + "/hash_seed/probe": "other"}
@@ -183,6 +243,28 @@ def test_sample_weights_are_no_labels():
     assert "numbers them" in causes["hash_seed"].reason
     causes, _ = diagnosed(hashed, traced(column("batch", "sample_weight")))
     assert "numbers them" not in causes["hash_seed"].reason
+
+
+def test_other_labels_may_follow_from_the_hash_seed_where_the_inputs_are_equal():
+    """As where ``set(names)`` numbers the classes: the data is then no cause of its own."""
+    hashed = {SEEDS + "/hash_seed/probe": "0x1"}
+    labels, inputs = traced(column("batch", "y")), traced(column("batch", "x"))
+    causes, _ = diagnosed(DATA | hashed, labels)
+    assert list(causes) == ["hash_seed", "data"]
+    assert causes["data"].certainty == "likely"
+    assert "may follow from the hash seed" in causes["data"].reason
+    requested = {SEEDS + "/hash_seed/requested": "7"}
+    causes, _ = diagnosed(DATA | SHUFFLE | requested, labels)
+    assert list(causes) == ["hash_seed", "data", "fit"]
+    for changes, trace in (
+        (DATA, labels),
+        (DATA | hashed, inputs),
+        (DATA | {SEEDS + "/hash_seed/probe": None}, labels),
+        (DATA | {SEEDS: None}, labels),
+    ):
+        causes, _ = diagnosed(changes, trace)
+        assert "may follow" not in causes["data"].reason
+        assert causes["data"].certainty == "certain"
 
 
 # What is compared at all.
@@ -257,12 +339,12 @@ def apart(ratio):
 @pytest.mark.parametrize(
     ("ratio", "certainty", "said"),
     [
-        (2e-6, "likely", "as other rounding is"),
-        (9e-4, "likely", "as other rounding is"),
+        (2e-6, "likely", "first apart by 2e-06 of one training step, as other rounding is"),
+        (9e-4, "likely", "first apart by 0.0009 of one training step, as other rounding is"),
         (1.1e-3, "likely", "sums are split"),
         (0.029, "likely", "sums are split"),
-        (0.031, "possible", "rounding is smaller"),
-        (0.5, "possible", "rounding is smaller"),
+        (0.031, "possible", "first apart by 0.03 of one training step: rounding is smaller"),
+        (0.5, "possible", "first apart by 0.5 of one training step: rounding is smaller"),
     ],
 )
 def test_what_only_rounds_is_likely_where_the_distance_is_one_of_rounding(ratio, certainty, said):
@@ -273,11 +355,19 @@ def test_what_only_rounds_is_likely_where_the_distance_is_one_of_rounding(ratio,
 
 
 @pytest.mark.parametrize(("ratio", "certainty"), [(9e-4, "possible"), (1.1e-3, "likely")])
-def test_another_learning_rate_is_not_likely_where_the_distance_is_one_of_rounding(
-    ratio, certainty
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        (LEARNING_RATE, "optimizer"),
+        ({"conditions/training/models/0/loss": "mse"}, "loss"),
+        ({"conditions/training/models/0/metrics": []}, "model"),
+    ],
+)
+def test_another_training_is_not_likely_where_the_distance_is_one_of_rounding(
+    changes, kind, ratio, certainty
 ):
-    causes, _ = diagnosed(LEARNING_RATE, apart(ratio))
-    assert causes["optimizer"].certainty == certainty
+    causes, _ = diagnosed(changes, apart(ratio))
+    assert causes[kind].certainty == certainty
 
 
 def test_xla_comes_before_what_only_rounds():

@@ -67,6 +67,18 @@ def test_keras_that_is_absent_is_refused_with_how_to_install_it(
         select.import_backend(lambda _: ())
 
 
+@pytest.mark.usefixtures("with_fake")
+def test_a_backend_that_is_not_installed_is_refused_as_another_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether or not it could be recorded: it is not TensorFlow that is missing."""
+    monkeypatch.setitem(sys.modules, "keras", None)
+    for name in ("fake", "jax"):
+        monkeypatch.setenv("KERAS_BACKEND", name)
+        with pytest.raises(CaptureError, match=f"received Keras on {name}"):
+            select.import_backend(lambda _: ())
+
+
 def test_whatever_choosing_draws_is_put_back(
     monkeypatch: pytest.MonkeyPatch, keras_on: Any
 ) -> None:

@@ -3,11 +3,12 @@
 Each is written as the changes to a manifest in which nothing is found; see `manifests.clean`.
 """
 
+import functools
 import random
 
 from manifests import EXAMPLES, OTHER_DIGEST, changed, clean, document, record, sealed
 
-from repro_audit.audit.rules import Finding, check
+from repro_audit.audit.rules import Finding, Seen, all_rules, check
 from repro_audit.manifest import parse
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.trace import find_trace
@@ -279,6 +280,18 @@ TRACE = summarize_trace(find_trace(EXAMPLES / "threads-2.json", with_trace), wit
 def findings(changes) -> tuple[Finding, ...]:
     """Return what the rules find after some changes, with the trace of the run unchanged."""
     return check(record(changed(clean(), changes)), TRACE)
+
+
+def seen_by(code, changes) -> list[Seen]:
+    """Return what one rule sees after some changes, and no other is asked."""
+    (rule,) = [rule for rule in all_rules() if rule.code == code]
+    return list(rule.see(record(changed(clean(), changes)), TRACE))
+
+
+@functools.cache
+def found(code) -> tuple[Finding, ...]:
+    """Return what the rules find where the table says that one of them must, computed once."""
+    return findings(TABLE[code][0])
 
 
 def codes(changes) -> set[str]:

@@ -100,7 +100,8 @@ def extra_draws(manifest: Manifest) -> Iterator[Seen]:
     """The layers' draws are not the first ones of the seed, or not consecutive."""
     seeds = manifest.conditions.seeds
     drawn = drawn_seeds(manifest)
-    if seeds is None or not drawn:
+    # Without the initializers, what they drew would look like something else's.
+    if seeds is None or manifest.conditions.initializers is None or not drawn:
         return
     seed = seeds.in_force
     found = None if seed is None else replay(seed, drawn)

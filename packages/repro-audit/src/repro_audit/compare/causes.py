@@ -208,10 +208,10 @@ def _judge(case: _Case, kind: Kind) -> _Judgement:
 def _at_start(case: _Case, kind: Kind) -> _Judgement:
     """Judge where the initial weights differ: nothing was trained yet."""
     if kind.name in _SEEDS and case.differs(kind, DRAWN_SEED):
-        return _Judgement("certain", rank=2)
+        return _Judgement("certain")
     strength = case.strength(kind)
     if strength == "seeds" or kind.name == "numeric_packages":
-        return _Judgement("likely", rank=strength == "seeds")
+        return _Judgement("likely")
     return _Judgement("possible", rank=strength == "bits")
 
 
@@ -235,13 +235,10 @@ def _in_batch(case: _Case, kind: Kind) -> _Judgement:
         return _Judgement("likely" if not case.has("data", "sample_order") else "possible")
     if kind.acts_on == "batch" or (strength == "seeds" and kind.name != "model"):
         return _Judgement("likely", rank=2)
-    if kind.name == "code":
-        return _Judgement("possible")
     if strength in {"inputs", "seeds"}:
         return _excluded("the batches differ already, before the model sees them")
     explained = any(
-        other.acts_on == "batch" or other.name in {"data", "sample_order", "seed"}
-        for other in case.kinds
+        other.acts_on == "batch" or other.name in {"data", "seed"} for other in case.kinds
     )
     if strength == "bits" and explained:
         return _excluded("the batches differ already, before anything is computed from them")
@@ -265,7 +262,7 @@ _BATCHES_EQUAL = "the batches are equal up to and in the step that differs"
 def _in_computation(case: _Case, kind: Kind) -> _Judgement:
     """Judge where batch and random state are equal, and what is computed from them is not."""
     symptom, strength = case.symptom, case.strength(kind)
-    if kind.acts_on == "batch" or kind.name in {"data", "sample_order"}:
+    if kind.acts_on == "batch" or kind.name == "data":
         return _excluded(_BATCHES_EQUAL) if symptom.batches_equal else _in_epoch(case, kind)
     if kind.name == "optimizer":
         if symptom.where == "loss":
@@ -275,7 +272,7 @@ def _in_computation(case: _Case, kind: Kind) -> _Judgement:
         if case.other_keras():
             return _Judgement("possible", "another Keras may write the same config differently")
         return _Judgement("likely" if symptom.size != "rounding" else "possible", rank=2)
-    if kind.name in {"jit", "numeric_packages"}:
+    if kind.name in {"jit", "numeric_packages"} and strength != "rarely":
         return _Judgement("likely", rank=2)
     if strength == "bits":
         return _by_rounding(symptom)
@@ -297,8 +294,7 @@ def _in_outcome(case: _Case, kind: Kind) -> _Judgement:
         if all(re.match(rf"\$\.conditions\.{_TRAIN}", item.path) for item in case.kinds[kind]):
             return _excluded("every epoch ends in the same weights")
         return _Judgement("likely")
-    judgement = _in_epoch(case, kind)
-    return judgement._replace(certainty="likely") if judgement.certainty == "certain" else judgement
+    return _in_epoch(case, kind)
 
 
 def _in_epoch(case: _Case, kind: Kind) -> _Judgement:
@@ -320,9 +316,7 @@ def _excluded(reason: str) -> _Judgement:
 
 
 def _size_text(symptom: Symptom) -> str:
-    """Say how large the distance is."""
-    if symptom.ratio is None:
-        return ""
+    """Say how large the distance is, which is known where a size is."""
     return f"the weights are first apart by {symptom.ratio:.1g} of one training step"
 
 

@@ -175,7 +175,7 @@ KINDS = (
         "optimizer",
         "inputs",
         _EVERY_UPDATE,
-        (r"training\.models\[\d+\]\.(more_)?optimizer",),
+        (r"training\.models\[\d+\]\.(optimizer|more_optimizers)",),
     ),
     Kind(
         "loss",
@@ -356,7 +356,6 @@ KINDS = (
 """Every kind; the first whose paths match a condition takes it."""
 
 _NO_CAUSE = (
-    r"packages\.requirements",
     _VARIABLE + "TF_CPP_MIN_LOG_LEVEL",
     r"environment\.memory_bytes",
     r"environment\.cpu\.(physical|logical)_cores",

@@ -13,6 +13,9 @@ from repro_audit.recording.generators import unmoved_generators
 
 __all__ = ["FRAMEWORKS", "import_backend", "names"]
 
+_USUAL = "tensorflow"
+"""What Keras runs on where nothing is said."""
+
 FRAMEWORKS: Mapping[str, Framework] = {"tensorflow": tensorflow}
 """The packages of backends by Keras's names for them. A new one is named here."""
 
@@ -41,11 +44,11 @@ def import_backend(optimizers: Callable[[Any], Sequence[Any]]) -> Backend:
 
 def _imported() -> str:
     """Import Keras, which imports the framework below, and return the name of that."""
-    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
+    wanted = os.environ.get("KERAS_BACKEND", _USUAL)
     try:
         import keras
     except ImportError as error:
-        if wanted not in FRAMEWORKS:
+        if wanted != _USUAL:
             raise CaptureError(_other_backend(wanted)) from error
         message = (
             f"Recording needs Keras 3 and TensorFlow ({error}). "

@@ -1,0 +1,29 @@
+"""What traces show of two runs that diverge, made without any training."""
+
+from repro_audit.compare.comparison import ColumnDifference, StepDifference, TraceComparison
+
+COLUMNS = ("batch", "random", "loss", "weight", "optimizer")
+ROLES = {"batch": "x", "random": "seed_generator_state", "loss": "loss"}
+
+
+def column(kind, role=None):
+    """Return a column of a kind that differs."""
+    return ColumnDifference(
+        kind=kind,
+        role=role or ROLES.get(kind, "kernel"),
+        layer=None,
+        model=0,
+        position=None,
+        label="",
+        dtype="float32",
+    )
+
+
+def traced(*columns, place=(0, 1, 5), stride=1, recorded=COLUMNS):
+    """Return what traces show that first differ in some columns of one step."""
+    differing = {item.kind for item in columns}
+    equal = tuple(kind for kind in recorded if kind not in differing)
+    step = StepDifference(*place, columns=columns, equal=equal, stride=stride)
+    return TraceComparison(
+        rows=9, columns=9, order=(), step=step, partings=(), distances=(), batches=None
+    )
