@@ -53,7 +53,7 @@ class Finding(NamedTuple):
     why: str
     remedy: str
     source: str
-    contradicts: bool = False
+    contradicts: bool
 
 
 class See(Protocol):
