@@ -5,6 +5,7 @@ import random
 import pytest
 from manifests import OTHER_DIGEST
 from rule_cases import (
+    CALLBACKS,
     DETERMINISM,
     FIRST_EPOCH,
     GENERATOR,
@@ -163,6 +164,18 @@ SAID = [
         "2 workers (threads)",
         "datasets[0].workers",
     ),
+    (
+        "RA306",
+        layers_of(*(f"L{number}" for number in range(9))) | {FIRST_EPOCH: 2},
+        "the generators of L0, L1, L2, L3, L4, L5, L6, L7 stood",
+        "fits[0].first_epoch",
+    ),
+    (
+        "RA306",
+        {CALLBACKS: ["BackupAndRestore"]},
+        "Fit 1 has BackupAndRestore, which would not restore the generators of Dropout.",
+        "fits[0].callbacks",
+    ),
     ("RA306", {FIRST_EPOCH: 2}, "Fit 1 began with epoch 2", "fits[0].first_epoch"),
     (
         "RA401",
@@ -174,15 +187,6 @@ SAID = [
     ("RA404", loose(6), "versions of p0, p1, p2, p3, p4 and others.", "requirements[0].loose"),
     ("RA404", loose(), "no lock file and no list of requirements", "packages.requirements"),
     ("RA501", {"status": "running"}, "was killed, or has not ended", "status"),
-    (
-        "RA501",
-        {
-            "status": "failed",
-            "information/failure": {"type": "ValueError", "message": "y" * 300},
-        },
-        f"The run failed with ValueError: {'y' * 200}",
-        "status",
-    ),
     (
         "RA503",
         {"outcomes/fits": [], "outcomes/evaluations": []},
@@ -301,3 +305,9 @@ def test_the_size_of_a_file_is_not_counted_in_samples():
     changes = {f"{TRAIN}/arrays/0/dtype": "file", f"{TRAIN}/samples": 9}
     (seen,) = seen_by("RA606", changes)
     assert seen.path == "$.conditions.data.train.digest"
+
+
+def test_of_a_long_failure_200_characters_are_told():
+    failure = {"type": "ValueError", "message": "y" * 300}
+    (seen,) = seen_by("RA501", {"status": "failed", "information/failure": failure})
+    assert seen.text == f"The run failed with ValueError: {'y' * 200}"
