@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from manifests import OTHER_DIGEST
+from manifests import OTHER_DIGEST, clean
 from rule_cases import (
     CALLBACKS,
     DETERMINISM,
@@ -37,6 +37,13 @@ CONFIG_DIGEST = "conditions/training/models/0/config_digest"
 LOSS = "outcomes/fits/0/history/loss"
 NO_SEED = NOT_SEEDED | {f"{SEEDS}/backend/seed": None}
 NO_LAYER_DRAWS = {"conditions/initializers/layers": [], f"{SEEDS}/layers": []}
+GIVEN = {
+    f"conditions/initializers/layers/{number}/given": True
+    for number, item in enumerate(clean()["conditions"]["initializers"]["layers"])
+    if item["seed"] is not None
+}
+"""The change by which the user gave their seeds to all initializers."""
+
 ONE_OTHER = {("conditions", "seeds", "layers", 0, "seed"): 5}
 
 
@@ -211,6 +218,12 @@ SAID = [
     ),
     ("RA602", {LOSS: []}, "Fit 1 has 1 epochs, but metrics with 0, 1 values", "fits[0].history"),
     (
+        "RA605",
+        {"conditions/training/models": []},
+        "conditions tell of 0 models, the outcomes of 1",
+        "training.models",
+    ),
+    (
         "RA606",
         {f"{TRAIN}/digest": OTHER_DIGEST},
         "is not that of its arrays",
@@ -282,6 +295,7 @@ SILENT = [
     ("RA602", {LOSS: [1.0] * 9, "outcomes/fits/0/model": None}),
     ("RA604", UNRELATED | {f"{SEEDS}/declared_by": "keras.utils.set_random_seed"}),
     ("RA604", UNRELATED | {"conditions/initializers/layers": []}),
+    ("RA604", UNRELATED | GIVEN),
     ("RA604", drawn_by(after(1))),
     ("RA606", {CONFIG_DIGEST: None}),
 ]

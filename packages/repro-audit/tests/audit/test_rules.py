@@ -1,5 +1,5 @@
 import pytest
-from manifests import changed, clean, consistent, record, value_at
+from manifests import ROOT, changed, clean, consistent, record, value_at
 from rule_cases import SEEDS, TABLE, codes, findings, found
 
 from repro_audit.audit import all_rules, audit, exit_code, seeding
@@ -49,6 +49,7 @@ def test_a_rule_says_why_it_matters_how_to_mend_it_and_where_the_fact_is_from(it
     assert item.severity in {"error", "warning", "info"}
     assert item.code[2] in "123456"
     assert min(len(item.title), len(item.why), len(item.remedy), len(item.source)) > 4
+    assert not item.source.startswith("docs/") or (ROOT / item.source).is_file()
     assert item.why.endswith(".")
     assert not item.title.endswith(".")
 
