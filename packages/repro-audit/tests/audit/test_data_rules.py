@@ -5,6 +5,7 @@ import random
 import pytest
 from rule_cases import (
     CALLBACKS,
+    DATASETS,
     DETERMINISM,
     FIRST_EPOCH,
     GENERATOR,
@@ -134,3 +135,73 @@ def test_a_fit_that_goes_on_in_the_same_process_is_not_resumed():
 def test_a_layer_of_a_run_that_did_not_end_counts_as_one_that_draws():
     assert "RA106" in codes(UNRELATED | still() | {"outcomes/final_state": [None]})
     assert "RA106" in codes(UNRELATED | still() | {"outcomes/initial_weights": []})
+
+
+def datasets(*changes):
+    return {DATASETS: [item for change in changes for item in change[DATASETS]]}
+
+
+def fitted(*fits):
+    """Return the change to several fits: the changes of each one's arguments, and its others."""
+    first = epochs(2)
+    (condition,), (outcome,) = first["conditions/training/fits"], first["outcomes/fits"]
+    return {
+        "conditions/training/fits": [
+            condition | fit | {"arguments": condition["arguments"] | arguments}
+            for arguments, fit, _ in fits
+        ],
+        "outcomes/fits": [outcome | changes for *_, changes in fits],
+    }
+
+
+def arrays(fit, argument="x"):
+    return given("arrays", fit=fit, argument=argument)
+
+
+@pytest.mark.parametrize(
+    ("code", "changes", "said"),
+    [
+        (
+            "RA302",
+            datasets(
+                given("tf.data", deterministic=False, op_determinism=True),
+                given("tf.data", deterministic=False, fit=1),
+            ),
+            "given as x to fit 2",
+        ),
+        ("RA303", given("tf.data", {}, draws("RandomUniform")), "draws from RandomUniform"),
+        (
+            "RA304",
+            epochs(2) | datasets(given("tf.data"), arrays(1), arrays(0, "y"), arrays(0)),
+            "for 2 epochs",
+        ),
+        (
+            "RA304",
+            fitted(({"shuffle": False}, {}, {}), ({"shuffle": True}, {}, {}))
+            | datasets(arrays(0), arrays(1)),
+            "for 2 epochs",
+        ),
+        (
+            "RA306",
+            fitted(({}, {"model": 1}, {}), ({}, {}, {"first_epoch": 3})),
+            "Fit 2 began with epoch 3",
+        ),
+    ],
+)
+def test_what_comes_after_something_sound_is_found_too(code, changes, said):
+    (seen,) = seen_by(code, changes)
+    assert said in seen.text
+
+
+def test_the_size_of_a_batch_is_that_of_the_first_fit_and_32_where_keras_decides():
+    for size, said in ((64, "batch(64)"), (None, "batch(32)")):
+        changes = fitted(({"batch_size": size, "shuffle": True}, {}, {})) | datasets(arrays(0))
+        (seen,) = seen_by("RA304", changes)
+        assert said in seen.remedy
+
+
+@pytest.mark.parametrize("longer", ["conditions/training/fits", "outcomes/fits"])
+def test_a_fit_that_only_conditions_or_only_outcomes_have_is_left_out(longer):
+    changes = epochs(2) | datasets(arrays(0), arrays(1))
+    (seen,) = seen_by("RA304", changes | {longer: changes[longer] * 2})
+    assert "for 2 epochs" in seen.text

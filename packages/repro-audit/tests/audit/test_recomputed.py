@@ -52,6 +52,15 @@ def biases_by(initializer):
     }
 
 
+def zeros(dtype, size):
+    """Return the change by which the last bias is zeros of a type of so many bytes."""
+    return {
+        RESTORED: False,
+        f"{INITIAL}/12/dtype": dtype,
+        f"{INITIAL}/12/digest": digest(dtype, [BIASES[12]], bytes(size * BIASES[12])),
+    }
+
+
 def ones(*positions):
     one = struct.pack("<f", 1.0)
     return {
@@ -91,6 +100,7 @@ CONTRADICTED = [
     ("RA607", OTHER_BIAS | {f"{INITIAL}/12/dtype": "float64"}),
     ("RA607", OTHER_BIAS | {f"{INITIAL}/12/dtype": "bfloat16"}),
     ("RA608", configured(5.0) | ended_at(4.0, "float16", "<e")),
+    ("RA608", configured(5.0) | ended_at(4.0, "float64", "<d")),
     ("RA608", configured(5.0) | {CALLBACKS: ["EarlyStopping"]}),
     ("RA608", configured(0)),
     ("RA612", updates(1)),
@@ -108,6 +118,10 @@ SOUND = [
     ("RA607", OTHER_BIAS | {INITIALIZERS: LAYERS[:8] + LAYERS[9:]}),
     ("RA607", OTHER_BIAS | {f"{INITIAL}/12/dtype": "string"}),
     ("RA607", OTHER_BIAS | {"outcomes/initial_weights": [None]}),
+    *(
+        ("RA607", zeros(dtype, size))
+        for dtype, size in (("float16", 2), ("bfloat16", 2), ("float32", 4), ("float64", 8))
+    ),
     ("RA607", states(0, 0, 0)),
     ("RA607", states(5, 5, 5)),
     ("RA607", states(1, 1, 1, dtype="int32", size=4)),
@@ -188,4 +202,13 @@ def test_a_state_is_looked_for_among_the_first_65_536():
 def test_a_weight_of_more_than_64_mib_is_not_made_again():
     for size, found in ((2**24, True), (2**24 + 1, False)):
         changes = OTHER_BIAS | {f"{INITIAL}/12/shape": [size]}
+        assert bool(seen_by("RA607", changes)) == found
+
+
+def test_a_later_model_may_share_layers_that_were_trained_by_then():
+    tensors = clean()["outcomes"]["initial_weights"][0]
+    trained = [*tensors[:12], tensors[12] | {"digest": OTHER_DIGEST}]
+    layers = {INITIALIZERS: [item | {"model": model} for model in (0, 1) for item in LAYERS]}
+    for weights, found in (([trained], True), ([tensors, trained], False)):
+        changes = {RESTORED: False, "outcomes/initial_weights": weights} | layers
         assert bool(seen_by("RA607", changes)) == found

@@ -1,8 +1,8 @@
 import pytest
-from manifests import changed, clean, consistent, record, value_at
+from manifests import ROOT, changed, clean, consistent, record, value_at
 from rule_cases import SEEDS, TABLE, codes, findings, found
 
-from repro_audit.audit import all_rules, audit, exit_code
+from repro_audit.audit import all_rules, audit, exit_code, seeding
 from repro_audit.audit.rules import Seen, check, rule
 
 
@@ -49,6 +49,7 @@ def test_a_rule_says_why_it_matters_how_to_mend_it_and_where_the_fact_is_from(it
     assert item.severity in {"error", "warning", "info"}
     assert item.code[2] in "123456"
     assert min(len(item.title), len(item.why), len(item.remedy), len(item.source)) > 4
+    assert not item.source.startswith("docs/") or (ROOT / item.source).is_file()
     assert item.why.endswith(".")
     assert not item.title.endswith(".")
 
@@ -56,6 +57,10 @@ def test_a_rule_says_why_it_matters_how_to_mend_it_and_where_the_fact_is_from(it
 def test_a_code_is_given_once():
     with pytest.raises(ValueError, match="RA101 is registered twice"):
         rule("RA101", "error", "t", why="w", remedy="r", source="s")(lambda _: iter(()))
+
+
+def test_a_rule_is_still_the_function_that_it_was():
+    assert list(seeding.no_seed(record(clean()))) == []
 
 
 def test_the_gravest_findings_come_first():

@@ -54,7 +54,7 @@ class Finding(NamedTuple):
     why: str
     remedy: str
     source: str
-    contradicts: bool = False
+    contradicts: bool
 
 
 class See(Protocol):
