@@ -15,7 +15,7 @@ import repro_audit
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="orphans are found on Linux")
 
-SUPERVISOR = Path(repro_audit.__file__).parent / "recording" / "supervisor"
+SUPERVISOR = Path(repro_audit.__file__).parent / "recording" / "process" / "supervisor"
 LOOSE = """
 import os, sys, time
 if os.fork() == 0:
