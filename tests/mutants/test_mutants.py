@@ -135,7 +135,7 @@ def test_a_mutant_that_never_ends_is_killed_by_the_processor_time_it_uses(done):
 def test_a_survivor_with_a_reason_is_accepted_where_nine_in_ten_are_killed(mutated):
     """Of one module alone the reasons of others are not asked for."""
     done = mutated("checked", survivors=EQUAL + EQUAL.replace("'checked'", "'another'"))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "90.9% of 11 mutants are killed" in done.stdout
 
 
@@ -143,7 +143,7 @@ def test_a_survivor_without_a_reason_fails_and_so_does_a_reason_without_a_surviv
     no_reason = EQUAL.replace("Of two equal numbers either is the larger.", " ")
     done = mutated("checked", survivors=no_reason + EQUAL.replace("> → >=", "> → <"))
     assert done.returncode == 1
-    assert "Of 1 that survive, 1 have no reason; 1 reasons are of none" in done.stdout
+    assert "Of 1 that survive, 1 have no reason; 1 reasons are of none" in done.stdout, done.stdout
 
 
 def test_nothing_is_said_where_a_test_fails_without_any_mutant(mutated):

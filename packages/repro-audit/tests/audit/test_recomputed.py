@@ -212,3 +212,14 @@ def test_a_later_model_may_share_layers_that_were_trained_by_then():
     for weights, found in (([trained], True), ([tensors, trained], False)):
         changes = {RESTORED: False, "outcomes/initial_weights": weights} | layers
         assert bool(seen_by("RA607", changes)) == found
+
+
+def test_of_several_weights_that_are_wrong_one_is_named():
+    (seen,) = seen_by("RA607", other_states())
+    assert "Dropout seed_generator_state at 2 of model 0 does not begin as its seed" in seen.text
+
+
+def test_a_seed_that_is_longer_than_its_type_is_cut():
+    longer = [item | {"seed": item["seed"] + 2**32} for item in LAYER_SEEDS]
+    changes = states(1, 1, 1, dtype="uint32", size=4) | {f"{SEEDS}/layers": longer}
+    assert not seen_by("RA607", changes)
