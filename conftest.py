@@ -36,6 +36,24 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def python(server: Server) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs Python in a process of its own, in which Keras is imported."""
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [server.python, *arguments],
+            cwd=cwd,
+            env=plain_environment(),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def table(pytestconfig: pytest.Config) -> Table:
     """Return what begins a table, by its title and its head, and returns its rows to add to."""
 

@@ -218,6 +218,8 @@ def _is_left_alone(node: ast.AST) -> bool:
             return True
         case ast.Call(func=ast.Name(id="TypeVar")):
             return True
+        case ast.Subscript(value=ast.Name(id="Literal")):  # a type, which mypy checks
+            return True
     return False
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forking import Server
-from processes import plain_environment
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
 
@@ -27,24 +25,6 @@ print(hashlib.sha256(state).hexdigest())
 
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def python(server: Server) -> Python:
-    """Return a function that runs Python in a process of its own, in which Keras is imported."""
-
-    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [server.python, *arguments],
-            cwd=cwd,
-            env=plain_environment(),
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-
-    return run
 
 
 def final_weights(python: Python, mode: str, seed: int, cwd: Path) -> str:

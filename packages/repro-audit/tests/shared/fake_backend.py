@@ -19,12 +19,8 @@ from repro_audit.manifest.conditions import (
     RandomSource,
     Stage,
 )
-from repro_audit.recording.backends.base import (
-    Controlled,
-    Notes,
-    StepObserver,
-    Switches,
-)
+from repro_audit.recording.backends.base import Controlled, Switches
+from repro_audit.recording.backends.observers import Notes, StepObserver
 from repro_audit.recording.backends.patching import Patches
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.recorder import Recorder

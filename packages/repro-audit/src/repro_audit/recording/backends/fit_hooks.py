@@ -13,7 +13,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from repro_audit.recording.backends.base import FitObserver, ModelObserver, Steps
+from repro_audit.recording.backends.base import Steps
+from repro_audit.recording.backends.observers import FitObserver, ModelObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.turn import Turn
 from repro_audit.recording.backends.updates import Updates

@@ -14,6 +14,7 @@ them; all stand so in the sources of Keras 3.12.0 and of 3.15.1. When one moves:
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ _STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 _MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
 
 
-class KerasBackend:
+class KerasBackend(abc.ABC):
     """What every backend of Keras has in common. Reads and never sets, but for `flip_bit`.
 
     A backend says how a variable is read, and what else is its own.
@@ -58,13 +59,13 @@ class KerasBackend:
 
     # What a backend says.
 
+    @abc.abstractmethod
     def read(self, variable: Any) -> Any:
         """Return a variable's value as a NumPy array.
 
         Returns:
             An array of its dtype and shape; on a CPU a view of the value, which no update changes.
         """
-        raise NotImplementedError
 
     def write(self, variable: Any, value: Any) -> None:
         """Set a variable to a NumPy array."""

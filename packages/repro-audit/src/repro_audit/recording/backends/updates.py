@@ -15,13 +15,14 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from repro_audit.recording.backends.base import LoopObserver, Place, Steps, TrainingWatch
+from repro_audit.recording.backends.base import Place, Steps, TrainingWatch
 from repro_audit.recording.backends.groups import (
     built_optimizers,
     owners,
     trainable_ids,
     variable_id,
 )
+from repro_audit.recording.backends.observers import LoopObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.turn import Turn
 

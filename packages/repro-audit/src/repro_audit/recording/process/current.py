@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from repro_audit.recording.backends import select
-from repro_audit.recording.backends.base import Backend, Controlled, LoopObserver
+from repro_audit.recording.backends.base import Backend, Controlled
 from repro_audit.recording.backends.fit_hooks import FitHooks
+from repro_audit.recording.backends.observers import LoopObserver
 from repro_audit.recording.backends.patching import Patches
 from repro_audit.recording.backends.restoring import Restoring, called_by_framework
 from repro_audit.recording.backends.turn import Turn

@@ -27,7 +27,8 @@ from repro_audit.manifest.conditions import (
     Seeds,
     optimizer_field,
 )
-from repro_audit.recording.backends.base import Backend, Controlled, Notes
+from repro_audit.recording.backends.base import Backend, Controlled
+from repro_audit.recording.backends.observers import Notes
 from repro_audit.recording.session.draft import Draft, DraftModel
 from repro_audit.recording.session.inputs import Inputs
 

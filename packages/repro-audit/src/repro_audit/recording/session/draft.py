@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from repro_audit.canonical import digest_json
+from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import digest_state
 from repro_audit.manifest.conditions import (
     Conditions,
@@ -40,6 +42,7 @@ from repro_audit.manifest.records import (
 )
 from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.structure import unstructure
+from repro_audit.recording.session.guarding import text_of
 from repro_audit.wording import counted
 
 __all__ = ["Draft", "DraftFit", "DraftModel"]
@@ -161,6 +164,20 @@ class Draft:
     def is_missed(self, path: str) -> bool:
         """Return whether a field is known to be missing."""
         return path in self._missing
+
+    def end(self, error: BaseException | None, project: Path | None) -> None:
+        """Note how the run ended.
+
+        Args:
+            error: The exception that ended it, if any; to exit with 0 is no failure.
+            project: The project's folder, which no message names.
+        """
+        ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
+        self.status = "complete" if ended_well else "failed"
+        if not ended_well:
+            self.failure = Failure(
+                type=type(error).__name__, message=scrub(text_of(error), project)[:2000]
+            )
 
     def manifest(self) -> Manifest:
         """Return the manifest of what is known now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import warnings
@@ -10,7 +11,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from repro_audit.errors import RecordingWarning
 
-__all__ = ["guarded", "warn"]
+__all__ = ["guarded", "text_of", "warn"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,3 +58,10 @@ def warn(message: str) -> None:
     except RecordingWarning:
         if sys.stderr is not None:
             sys.stderr.write(f"{message}\n")
+
+
+def text_of(error: BaseException | None) -> str:
+    """Return what an exception says; of a stranger's even that can fail."""
+    with contextlib.suppress(Exception):
+        return str(error)
+    return ""

@@ -7,7 +7,6 @@ becomes a `RecordingWarning` and a field marked missing; training goes on.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.rank import capture_rank
 from repro_audit.capture.training import capture_fit
-from repro_audit.manifest.records import Evaluation, Failure, Flip
+from repro_audit.manifest.records import Evaluation, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.conditions import ConditionReader
 from repro_audit.recording.session.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.session.fits import FitRecorder
-from repro_audit.recording.session.guarding import guarded, warn
+from repro_audit.recording.session.guarding import guarded, text_of, warn
 from repro_audit.recording.session.models import Models
 from repro_audit.recording.session.safe_tracing import SafeTracer
 from repro_audit.recording.session.tracing import Tracer
@@ -129,7 +128,7 @@ class Recorder:
             outputs: Paths the run writes.
         """
         self.open = False
-        self._end_status(error)
+        self._draft.end(error, self._conditions.project)
         for item, model in self._models.alive():
             if item.index in self._loops and self._automatic:
                 self._close_loop(item)
@@ -140,16 +139,6 @@ class Recorder:
         self._read_last(arguments, outputs)
         self.trace.end()
         self.write()
-
-    def _end_status(self, error: BaseException | None) -> None:
-        """Say how the run ended."""
-        ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
-        self._draft.status = "complete" if ended_well else "failed"
-        if not ended_well:
-            self._draft.failure = Failure(
-                type=type(error).__name__,
-                message=scrub(_text(error), self._conditions.project)[:2000],
-            )
 
     @guarded("$.conditions.code")
     def _read_last(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
@@ -352,7 +341,7 @@ class Recorder:
 
     def failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
-        reason = scrub(f"{type(error).__name__}: {_text(error)}")[:500]
+        reason = scrub(f"{type(error).__name__}: {text_of(error)}")[:500]
         self._draft.missed(path, reason)
         warn(f"repro-audit could not record {path}: {reason}")
 
@@ -404,10 +393,3 @@ class Recorder:
     @guarded("$.outcomes.fits")
     def _count_unfollowed(self) -> None:
         self._unfollowed.count()
-
-
-def _text(error: BaseException | None) -> str:
-    """Return what an exception says; of a stranger's even that can fail."""
-    with contextlib.suppress(Exception):
-        return str(error)
-    return ""

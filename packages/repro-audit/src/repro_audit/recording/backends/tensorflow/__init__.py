@@ -6,13 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.recording.backends.base import (
-    Backend,
-    Controlled,
-    Names,
-    TrainingObserver,
-    TrainingWatch,
-)
+from repro_audit.recording.backends.base import Backend, Controlled, Names, TrainingWatch
+from repro_audit.recording.backends.observers import TrainingObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 
 if TYPE_CHECKING:

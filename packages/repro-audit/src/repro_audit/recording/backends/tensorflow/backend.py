@@ -17,8 +17,9 @@ import numpy as np
 from repro_audit.capture.backend import Held
 from repro_audit.errors import CaptureError
 from repro_audit.manifest.conditions import DatasetOptions, RandomSource, Stage
-from repro_audit.recording.backends.base import Controlled, Notes, StepObserver, Switches
+from repro_audit.recording.backends.base import Controlled, Switches
 from repro_audit.recording.backends.keras_backend import KerasBackend
+from repro_audit.recording.backends.observers import Notes, StepObserver
 from repro_audit.recording.backends.patching import Patches
 from repro_audit.recording.backends.tensorflow import data, determinism, steps
 from repro_audit.recording.backends.tensorflow.variables import local_value, read_tensor

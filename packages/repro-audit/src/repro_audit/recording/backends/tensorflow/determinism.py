@@ -29,8 +29,9 @@ from repro_audit.manifest.conditions import (
     ThreadPool,
     Threads,
 )
-from repro_audit.recording.backends.base import Controlled, Notes
+from repro_audit.recording.backends.base import Controlled
 from repro_audit.recording.backends.groups import Group
+from repro_audit.recording.backends.observers import Notes
 from repro_audit.recording.backends.tensorflow import data
 from repro_audit.recording.backends.tensorflow.variables import local_value
 

@@ -12,8 +12,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from repro_audit.recording.backends.base import TrainingObserver
 from repro_audit.recording.backends.groups import trainable_ids, variable_id
+from repro_audit.recording.backends.observers import TrainingObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.tensorflow.variables import read_tensor
 from repro_audit.recording.backends.turn import Turn

@@ -22,8 +22,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import nest
 
-from repro_audit.recording.backends.base import StepObserver
 from repro_audit.recording.backends.keras_state import state_variables
+from repro_audit.recording.backends.observers import StepObserver
 from repro_audit.recording.backends.patching import Patches
 from repro_audit.recording.backends.tensorflow.variables import read_tensor
 from repro_audit.trace import Column
