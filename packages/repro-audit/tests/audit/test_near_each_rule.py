@@ -216,11 +216,11 @@ SAID = [
         "digest of the history",
         "digests.history",
     ),
-    ("RA602", {LOSS: []}, "Fit 1 has 1 epochs, but metrics with 0, 1 values", "fits[0].history"),
+    ("RA602", {LOSS: []}, "Fit 1 has 1 epoch, but metrics with 0, 1 values", "fits[0].history"),
     (
         "RA605",
         {"conditions/training/models": []},
-        "conditions tell of 0 models, the outcomes of 1",
+        "conditions hold 0 models, the outcomes 1",
         "training.models",
     ),
     (

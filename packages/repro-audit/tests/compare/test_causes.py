@@ -47,7 +47,7 @@ def threads(count):
     }
 
 
-# What differs, where the runs part: the first cause's group and certainty, and its remedy.
+# What differs, where the runs diverge: the first cause's group and certainty, and its remedy.
 TABLE = {
     "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),

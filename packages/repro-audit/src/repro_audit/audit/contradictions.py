@@ -8,6 +8,7 @@ from repro_audit.audit.rules import Look, Seen, rule
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.replay import replay
+from repro_audit.wording import counted
 
 _WHY = "Either the recorder is wrong, or the file was edited: it proves nothing as it stands."
 _REMEDY = "repro-audit repeat train.py  # record the run again"
@@ -76,7 +77,7 @@ def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
         lengths = {len(values) for values in fit.history.values()}
         if fit.model is not None and lengths - {len(fit.epochs)}:
             yield Seen(
-                f"Fit {index + 1} has {len(fit.epochs)} epochs, but metrics with "
+                f"Fit {index + 1} has {counted(len(fit.epochs), 'epoch')}, but metrics with "
                 f"{', '.join(map(str, sorted(lengths)))} values.",
                 f"$.outcomes.fits[{index}].history",
             )
@@ -132,12 +133,12 @@ def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
     if training is None:
         return
     outcomes = manifest.outcomes
-    for name, here, there in (
-        ("fits", len(training.fits), len(outcomes.fits)),
-        ("models", len(training.models), len(outcomes.initial_weights)),
+    for noun, here, there in (
+        ("fit", len(training.fits), len(outcomes.fits)),
+        ("model", len(training.models), len(outcomes.initial_weights)),
     ):
         if here != there:
             yield Seen(
-                f"The conditions tell of {here} {name}, the outcomes of {there}.",
-                f"$.conditions.training.{name}",
+                f"The conditions hold {counted(here, noun)}, the outcomes {there}.",
+                f"$.conditions.training.{noun}s",
             )

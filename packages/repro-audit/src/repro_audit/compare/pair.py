@@ -261,7 +261,8 @@ def _while_metrics_agree(
     ]
     names.sort(key=lambda name: (name != "loss", name))
     agreeing = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-    return f", while {agreeing} are still identical" if agreeing else ""
+    verb = "is" if len(names) == 1 else "are"
+    return f", while {agreeing} {verb} still identical" if agreeing else ""
 
 
 def _tolerance(rtol: float | None, atol: float | None) -> str:

@@ -82,7 +82,9 @@ def _explained(subject: Subject) -> Iterator[Section]:
         children = list(_outcomes(subject, first))
         if others:
             names = listed((subject.names[item.actual] for item in others), _MOST_NAMES)
-            children.insert(0, Paragraph(line(f"There, and for the same reasons, part: {names}.")))
+            children.insert(
+                0, Paragraph(line(f"For the same reasons these diverge there, too: {names}."))
+            )
         yield _against(subject, first, tuple(children))
     left = sum(map(len, parted[MOST_EXPLAINED:]))
     if left:
