@@ -1,4 +1,4 @@
-"""Read a file that may be hostile, and replace a file so that it is never half written."""
+"""Read a file that may be hostile, replace one never half written, and see when one changed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ __all__ = [
     "LIMIT_BYTES",
     "IrregularFileError",
     "PathLock",
+    "changed_at",
     "open_regular",
     "read_bounded",
     "replace_file",
@@ -38,6 +39,32 @@ _KINDS = {
 
 class IrregularFileError(Exception):
     """What is to be opened is no regular file; the text says what it is."""
+
+
+def changed_at(path: str | os.PathLike[str], *, follow_links: bool = True) -> float:
+    """Return when a file last changed, as far as its file system tells.
+
+    A copy keeps the time of its source, but not that of its own change, which the file system
+    keeps. It keeps that of a further link, too, which package managers make to a file that two
+    environments share: what arrived in a folder has changed that folder, a link elsewhere has not.
+
+    Args:
+        path: The file or folder.
+        follow_links: Whether a symbolic link stands for what it points to.
+
+    Returns:
+        Seconds of the clock.
+
+    Raises:
+        OSError: It is not there, or cannot be looked at.
+        ValueError: The name is none that a file may have.
+    """
+    status = os.stat(path, follow_symlinks=follow_links)  # noqa: PTH116 - asked at every open
+    changed = status.st_ctime
+    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+        whole = os.path.realpath(path) if follow_links else os.path.abspath(path)  # noqa: PTH100
+        changed = min(changed, os.stat(os.path.dirname(whole)).st_mtime)  # noqa: PTH116, PTH120
+    return max(status.st_mtime, changed)
 
 
 def open_regular(path: str | os.PathLike[str]) -> FileIO:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,59 @@ def test_a_file_that_is_older_counts_once_it_is_read(tmp_path, way):
         check=True,
     )
     assert done.stdout.strip() == str(expected)
+
+
+ARRIVING = {
+    "written": (["cp", "new", "place/file"], True),
+    "copied with its time": (["cp", "-p", "old", "place/file"], True),
+    "copied over with its time": (["cp", "-p", "old", "place/there"], True),
+    "linked": (["ln", "old", "place/file"], True),
+    "moved": (["mv", "old", "place/file"], True),
+    "linked from elsewhere": (["ln", "place/there", "elsewhere"], False),
+    "let go elsewhere": (["rm", "second"], False),
+    "left alone": (["true"], False),
+}
+"""What another program does, and whether a file in the folder `place` has changed by that."""
+
+
+@pytest.mark.parametrize("way", ARRIVING)
+def test_a_link_that_is_made_elsewhere_changes_no_file(tmp_path, monkeypatch, way):
+    """Package managers link one file into every environment; each link moves a time of the file."""
+    command, changes = ARRIVING[way]
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "place"
+    place.mkdir()
+    for name in ("new", "old", "place/there", "place/linked"):
+        Path(name).write_text("content", encoding="utf-8")
+    for name in ("second", "third"):
+        Path(name).hardlink_to("place/linked")
+    for name in ("old", "place/there", "place/linked", "place"):
+        os.utime(name, (OLD, OLD))
+    time.sleep(0.05)
+    since = time.time()
+    time.sleep(0.05)
+    subprocess.run(command, check=True)
+    script = (
+        "import pathlib, sys, time\n"
+        "from repro_audit.recording.process.files import Files\n"
+        "from repro_audit.recording.backends.patching import Patches\n"
+        "time.sleep(0.05)\n"
+        "files = Files(reverse=None, since=float(sys.argv[1]))\n"
+        "files.install(Patches(print))\n"
+        "for file in pathlib.Path(sys.argv[2]).iterdir():\n"
+        "    file.read_text()\n"
+        "print(len(files.read))"
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, repr(since), str(place)],
+        cwd=empty,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) == changes
 
 
 WRITING = {

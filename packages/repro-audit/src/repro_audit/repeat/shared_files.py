@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from repro_audit.audit import SharedFile
 from repro_audit.capture.privacy import scrub
+from repro_audit.files import changed_at
 
 __all__ = ["Used", "read_used", "shared_files"]
 
@@ -93,10 +94,9 @@ def shared_files(used: Sequence[tuple[str, Used]]) -> tuple[SharedFile, ...]:
 def _changed_since(path: str, since: float) -> bool:
     """Whether a file or folder is there, and has changed."""
     try:
-        status = os.lstat(path)
+        return changed_at(path, follow_links=False) >= since
     except (OSError, ValueError):
         return False
-    return max(status.st_mtime, status.st_ctime) >= since
 
 
 def _is_below(path: str, folders: Collection[str]) -> bool:

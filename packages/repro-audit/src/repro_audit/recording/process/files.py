@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from repro_audit.files import changed_at
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 
 __all__ = ["Files"]
@@ -200,11 +201,9 @@ class Files:
         if whole in self._made or len(noted) >= _MOST:
             return
         try:
-            # A copy keeps the time of its source, but not that of its own change.
-            status = os.stat(whole)  # noqa: PTH116 - compared as text
+            changed = changed_at(whole)
         except (OSError, ValueError):
             return
-        changed = max(status.st_mtime, status.st_ctime)
         counts = here or changed >= (self._since or 0.0)
         if (counts and changed < self._began) or whole in self._appended:
             noted.add(whole)
