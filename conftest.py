@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forking import Server
+from forking import Server, started
 from processes import plain_environment
 
 import repro_audit
@@ -18,6 +19,8 @@ from repro_audit.trace import find_trace
 Row = tuple[str, ...]
 Table = Callable[..., list[Row]]
 
+SERVER = pytest.StashKey[Server]()
+STARTED = pytest.StashKey[AbstractContextManager[Server]]()
 TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
@@ -27,12 +30,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what all workers have their trainers started by: it imports Keras once for all."""
+    if not hasattr(config, "workerinput"):
+        starting = started(plain_environment() | {"PYTHONHASHSEED": "0"})
+        config.stash[STARTED] = starting
+        config.stash[SERVER] = starting.__enter__()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End it."""
+    if STARTED in config.stash:
+        config.stash[STARTED].__exit__(None, None, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where it is."""
+    node.workerinput["server"] = str(node.config.stash[SERVER].folder)
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """Return the process that has imported Keras, and starts scripts in children of its own."""
-    server = Server(plain_environment() | {"PYTHONHASHSEED": "0"})
-    yield server
-    server.close()
+def server(pytestconfig: pytest.Config) -> Server:
+    """Return the process that imports Keras, and starts scripts in children of its own."""
+    if SERVER in pytestconfig.stash:
+        return pytestconfig.stash[SERVER]
+    return Server(Path(pytestconfig.workerinput["server"]))
 
 
 @pytest.fixture(scope="session")

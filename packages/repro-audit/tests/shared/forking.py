@@ -10,6 +10,8 @@ processes that it starts, needs a fresh one.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -20,16 +22,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Forked", "Server"]
+__all__ = ["Forked", "Server", "started"]
 
 _TIMEOUT_S = 3600
 _STARTS_S = 0.2
 _LOOK_S = 0.02
-_MOST_SIBLINGS = 8
+_MOST_SIBLINGS = 16
 _CLIENT = '''#!{python} -IS
 """Stands for Python: has its arguments run by a process that has imported Keras."""
 import sys
@@ -61,40 +63,18 @@ class Forked(NamedTuple):
 
 
 class Server:
-    """A process that has imported Keras, and forks.
+    """A process that imports Keras when it is first asked for a child, and forks.
 
     Attributes:
+        folder: Where it is reached: whoever knows the folder may use the server.
         python: A program to start in the place of Python.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """Start it.
-
-        Args:
-            environment: Its environment; what Keras and TensorFlow read as they are imported
-                counts for all children.
-        """
-        self._folder = tempfile.TemporaryDirectory(prefix="forking-")
-        folder = Path(self._folder.name)
-        self._address = str(folder / "socket")
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, self._address],
-            env=dict(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
-            message = "the server did not start"
-            raise RuntimeError(message)
+    def __init__(self, folder: Path) -> None:
+        """Reach the server of a folder."""
+        self.folder = folder
         self.python = str(folder / "python")
-        client = _CLIENT.format(
-            python=sys.executable,
-            folder=str(Path(__file__).parent),
-            address=self._address,
-        )
-        Path(self.python).write_text(client, encoding="utf-8")
-        Path(self.python).chmod(0o700)
+        self._address = str(folder / "socket")
 
     def run(
         self,
@@ -136,10 +116,37 @@ class Server:
                 weights=json.loads(weights.read() or b"{}"),
             )
 
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()
-        self._folder.cleanup()
+
+@contextlib.contextmanager
+def started(environment: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server, and end it.
+
+    Args:
+        environment: Its environment; what Keras and TensorFlow read as they are imported counts
+            for all children.
+
+    Yields:
+        The server.
+    """
+    with tempfile.TemporaryDirectory(prefix="forking-") as name:
+        server = Server(Path(name))
+        client = _CLIENT.format(
+            python=sys.executable, folder=str(Path(__file__).parent), address=f"{name}/socket"
+        )
+        Path(server.python).write_text(client, encoding="utf-8")
+        Path(server.python).chmod(0o700)
+        process = subprocess.Popen(
+            [sys.executable, __file__, f"{name}/socket", "when asked"],
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        if process.stdout is None or process.stdout.readline() != b"ready\n":
+            message = "the server did not start"
+            raise RuntimeError(message)
+        yield server
+        process.communicate()
 
 
 def ask(address: str) -> None:
@@ -208,23 +215,16 @@ def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int | 
 _HAS_CORES = hasattr(os, "sched_setaffinity")
 
 
-def serve(address: str) -> None:
-    """Fork for each request, until the input is closed."""
-    import archspec.cpu  # noqa: F401 - what children find imported
-    import keras  # noqa: F401 - as above
-    import tensorflow as tf  # noqa: F401 - as above
+def serve(address: str, *, when_asked: bool) -> None:
+    """Fork for each request, until the input is closed.
 
-    from repro_audit.capture.environment import capture_environment  # noqa: F401 - as above
-    from repro_audit.capture.packages import capture_packages
-    from repro_audit.manifest.records import VERSION
-    from repro_audit.manifest.validation import _validator
-    from repro_audit.recording.process import launched  # noqa: F401 - as above
-    from repro_audit.recording.session import recorder  # noqa: F401 - as above
-
-    # What a process reads and makes once is there by then.
-    capture_packages(None, lambda *_: None)
-    _validator(VERSION, strict=True).is_valid({})
-
+    Args:
+        address: Where requests come in.
+        when_asked: Whether Keras is imported for the first request; else at once, so that nobody
+            reaches a server that cannot import it.
+    """
+    if not when_asked:
+        import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     own = deciding(os.environ)
     siblings: dict[str, subprocess.Popen[bytes]] = {}
@@ -234,6 +234,7 @@ def serve(address: str) -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
+            import_all()
             connection, _ = listening.accept()
             _, files, _, _ = socket.recv_fds(connection, 1, 3)
             request = json.loads(connection.makefile("rb").readline())
@@ -248,6 +249,24 @@ def serve(address: str) -> None:
                 os.close(file)
     for process in siblings.values():
         process.communicate()
+
+
+@functools.cache
+def import_all() -> None:
+    """Import what children find imported, and do what a process does once."""
+    import archspec.cpu  # noqa: F401 - what children find imported
+    import keras  # noqa: F401 - as above
+    import tensorflow as tf  # noqa: F401 - as above
+
+    from repro_audit.capture.environment import capture_environment  # noqa: F401 - as above
+    from repro_audit.capture.packages import capture_packages
+    from repro_audit.manifest.records import VERSION
+    from repro_audit.manifest.validation import _validator
+    from repro_audit.recording.process import launched  # noqa: F401 - as above
+    from repro_audit.recording.session import recorder  # noqa: F401 - as above
+
+    capture_packages(None, lambda *_: None)
+    _validator(VERSION, strict=True).is_valid({})
 
 
 def sibling(
@@ -383,7 +402,6 @@ def exit_code(error: SystemExit) -> int:
 
 def watched(environment: Mapping[str, str]) -> None:
     """Begin what the launcher's hook begins in a fresh process."""
-    import contextlib
     import runpy
     import types
 
@@ -422,8 +440,6 @@ def behind(function: Any) -> list[Any]:
 
 def digest(value: Any) -> str:
     """Return a digest of a model's, an optimizer's or a variable's values; empty for the rest."""
-    import hashlib
-
     import keras
     import numpy as np
     import tensorflow as tf
@@ -444,4 +460,4 @@ def digest(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], when_asked="when asked" in sys.argv)
