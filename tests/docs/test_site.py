@@ -23,6 +23,7 @@ from manifests import EXAMPLES, ROOT, document, record, rerun, sealed
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from papers import drawn
+from processes import our_command
 
 from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS, group
@@ -97,10 +98,10 @@ def how(words: list[str]) -> str:
     return "written by a run" if "manifest.json" in rest else "reads"
 
 
-def execute(words: list[str], folder: Path) -> tuple[int, str]:
+def execute(words: list[str], folder: Path, python: str = sys.executable) -> tuple[int, str]:
     """Run a command of ours and return its exit code and all that it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "repro_audit", *words[1:]],
+        [*our_command(python), *words[1:]],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -179,14 +180,14 @@ def test_what_a_command_does_not_take_is_found(command):
 
 
 @pytest.mark.keras
-def test_the_first_steps_lead_where_the_page_says(tmp_path):
+def test_the_first_steps_lead_where_the_page_says(server, tmp_path):
     text = (DOCS / "first-steps.md").read_text(encoding="utf-8")
     (tmp_path / "train.py").write_text(captioned(text)["train.py"], encoding="utf-8")
     steps = {item.command: item for item in shown(text) if item.command in FIRST_STEPS}
     assert list(steps) == FIRST_STEPS
     codes = []
     for item in steps.values():
-        code, printed = execute(item.words, tmp_path)
+        code, printed = execute(item.words, tmp_path, server.python)
         assert agrees(item.output, printed), printed
         codes.append(code)
     assert codes == [0, 1, 0]

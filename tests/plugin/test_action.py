@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import Server
+from processes import our_command
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.minutes(2)
@@ -176,15 +179,21 @@ def test_the_evidence_is_kept_however_the_repeat_ends() -> None:
 
 @pytest.mark.keras
 def test_training_that_repeats_passes_and_training_that_is_not_seeded_fails(
-    tmp_path: Path, trained: Path
+    server: Server, tmp_path: Path, trained: Path
 ) -> None:
     """Exit codes 0 and 1, and the same verdict in the summary, the outputs and the evidence."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/repro-audit"
+    words = shlex.join(our_command(server.python))
+    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
 
     def one(how: str) -> Step:
         made = tmp_path / how
         made.mkdir()
         shutil.copy(trained, made / "train.py")
-        return run("Repeat", made, {"script": "train.py", "args": how})
+        given = {"script": "train.py", "args": how}
+        return run("Repeat", made, given, path=f"{tmp_path}/bin:{Path(sys.executable).parent}")
 
     with ThreadPoolExecutor(2) as workers:
         seeded, unseeded = workers.map(one, ("seeded", "unseeded"))

@@ -79,14 +79,3 @@ def said() -> Callable[[Future[Done]], Any]:
         return json.loads(done.stdout.splitlines()[-1])
 
     return read
-
-
-@pytest.fixture(scope="session")
-def observed(
-    start: Start, said: Callable[[Future[Done]], Any], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Any, Any, Path]:
-    """Train every case of ``observed_cases.py`` bare and recorded; return both and a folder."""
-    folder = tmp_path_factory.mktemp("observed")
-    ends = [start("observed_cases.py", mode, cwd=folder) for mode in ("bare", "recorded")]
-    bare, recorded = map(said, ends)
-    return bare, recorded, folder

@@ -41,6 +41,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", taken)
     if "jit_case" in metafunc.fixturenames:
         metafunc.parametrize("jit_case", [case for case in taken if "jit" in case])
+    if "in_several" in metafunc.fixturenames:
+        several = [case.partition("-")[0] for case in taken if case.endswith("-several")]
+        both = [name for name in several if f"{name}-graph" in taken]
+        metafunc.parametrize("in_several", both)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +104,11 @@ def test_every_step_has_a_row(matrix: Any, case: str) -> None:
     assert rows == read.steps > 0
 
 
-@pytest.mark.parametrize("name", ["convolution", "own_step", "stateful_random", "words"])
-def test_several_steps_in_one_execution_leave_the_rows_of_one(matrix: Any, name: str) -> None:
+def test_several_steps_in_one_execution_leave_the_rows_of_one(matrix: Any, in_several: str) -> None:
     """Batches, states and losses are those of the same steps."""
     words = []
     for way in ("graph", "several"):
-        path = matrix[2] / f"{name}-{way}.json"
+        path = matrix[2] / f"{in_several}-{way}.json"
         trace = find_trace(path, repro_audit.load(path))
         assert trace is not None
         rows = [part.words.tolist() for part in trace.parts() if isinstance(part, Rows)]

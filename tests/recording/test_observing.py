@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
-
-CASES = re.findall(
-    r"^@case\ndef (\w+)",
-    (Path(__file__).parent / "scripts/observed_cases.py").read_text(encoding="utf-8"),
-    re.MULTILINE,
-)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_recorded_run_ends_in_the_bits_of_the_bare_run(observed: Any, case: str) -> None:
-    """Weights, optimizer slots and every shared generator are the same with and without."""
-    bare, recorded, _ = observed
-    assert recorded[case]["digest"] == bare[case]["digest"]
-
-
-@pytest.mark.parametrize("case", ["sequential_unbuilt", "hand_written_loop"])
-def test_a_recorder_that_drew_once_would_be_seen(observed: Any, case: str) -> None:
-    """The negative: one random.random() before the model changes the digest."""
-    bare, _, _ = observed
-    assert bare[f"{case} after a draw"]["digest"] != bare[case]["digest"]
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_recording_gives_no_warning(observed: Any, case: str) -> None:
-    """Nothing failed inside the recorder."""
-    assert observed[1][case]["warnings"] == []
-
-
-def test_a_callback_list_of_the_user_is_left_as_it_was(observed: Any) -> None:
-    """The recorder's callback is taken out of a CallbackList again."""
-    assert observed[1]["callback_list"]["list_kept"] is True
-
 
 STATES = """
 import json, random, sys, warnings

@@ -1,8 +1,10 @@
-"""What a manifest holds is what Keras says of the same training."""
+"""What a manifest holds is what Keras says of the same training, of which no bit changes."""
 
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,11 @@ from repro_audit.replay import drawn_seeds
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(2)]
 
+CASES = re.findall(
+    r"^@case\ndef (\w+)",
+    (Path(__file__).parent / "scripts/observed_cases.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
 PUBLISHED = {
     "RandomNormal": 0.000790853810030967,
     "TruncatedNormal": 0.000790853810030967,
@@ -47,12 +54,48 @@ WITH_FIT = [
 ]
 
 
+@pytest.fixture(scope="module")
+def observed(
+    start: Any, said: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any, Path]:
+    """Train every case of ``observed_cases.py`` bare and recorded; return both and a folder."""
+    folder = tmp_path_factory.mktemp("observed")
+    ends = [start("observed_cases.py", mode, cwd=folder) for mode in ("bare", "recorded")]
+    bare, recorded = map(said, ends)
+    return bare, recorded, folder
+
+
 def manifest(observed: Any, case: str) -> Manifest:
     return repro_audit.load(observed[2] / f"{case}.json")
 
 
 def paths(read: Manifest) -> dict[str, str]:
     return {item.path: item.reason for item in read.missing}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_recorded_run_ends_in_the_bits_of_the_bare_run(observed: Any, case: str) -> None:
+    """Weights, optimizer slots and every shared generator are the same with and without."""
+    bare, recorded, _ = observed
+    assert recorded[case]["digest"] == bare[case]["digest"]
+
+
+@pytest.mark.parametrize("case", ["sequential_unbuilt", "hand_written_loop"])
+def test_a_recorder_that_drew_once_would_be_seen(observed: Any, case: str) -> None:
+    """The negative: one random.random() before the model changes the digest."""
+    bare, _, _ = observed
+    assert bare[f"{case} after a draw"]["digest"] != bare[case]["digest"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_recording_gives_no_warning(observed: Any, case: str) -> None:
+    """Nothing failed inside the recorder."""
+    assert observed[1][case]["warnings"] == []
+
+
+def test_a_callback_list_of_the_user_is_left_as_it_was(observed: Any) -> None:
+    """The recorder's callback is taken out of a CallbackList again."""
+    assert observed[1]["callback_list"]["list_kept"] is True
 
 
 @pytest.mark.parametrize("case", [*WITH_FIT, "hand_written_loop"])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from forking import Forked, Server
 from manifests import sealed
-from processes import plain_environment
+from processes import our_command, plain_environment
 
 import repro_audit
 from repro_audit.audit import Audit
@@ -276,13 +276,15 @@ def test_of_two_threads_that_record_at_once_one_gets_a_clear_error(
     assert len(list(tmp_path.glob("*.json"))) == 1
 
 
-def command(*words: str | Path, folder: Path, path: Path | None = None) -> Any:
+def command(
+    *words: str | Path, folder: Path, path: Path | None = None, python: str = sys.executable
+) -> Any:
     """Run `repro-audit` in a folder, with more packages where they are given."""
     environment = plain_environment()
     if path is not None:
         environment["PYTHONPATH"] = str(path)
     return subprocess.run(
-        [sys.executable, "-m", "repro_audit", *words],
+        [*our_command(python), *words],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -299,7 +301,7 @@ def test_a_script_that_only_evaluates_has_its_weights_and_results_recorded(
     environment = plain_environment()
     assert server.run(script, "train", cwd=tmp_path, environment=environment).code == 0
     bare = server.run(script, cwd=tmp_path, environment=environment)
-    done = command("record", "-o", "m.json", script, folder=tmp_path)
+    done = command("record", "-o", "m.json", script, folder=tmp_path, python=server.python)
     assert (done.returncode, done.stdout) == (bare.code, bare.output) == (0, bare.output)
     assert "m.json: complete: 1 evaluation, evidence: weights." in done.stderr
 
@@ -341,12 +343,15 @@ def test_a_script_that_uses_keras_2_ends_as_without_and_is_said_to(
     ],
 )
 def test_repeat_finds_what_its_own_settings_or_files_would_hide(
-    name: str, verdict: str, said: str, tmp_path: Path
+    server: Server, name: str, verdict: str, said: str, tmp_path: Path
 ) -> None:
     """The hash seed stays open, and a file elsewhere that one run leaves another is named."""
     (tmp_path / "start").mkdir()
     place = tmp_path / "drawn.txt"
-    done = command("repeat", "-q", CASES / f"{name}.py", place, folder=tmp_path / "start")
+    words = "repeat", "-q", CASES / f"{name}.py", place
+    # The server's children have its hash seed.
+    python = sys.executable if name == "hash_order_repeat" else server.python
+    done = command(*words, folder=tmp_path / "start", python=python)
     assert done.stdout.startswith(verdict), done.stdout + done.stderr
     assert said in done.stdout
 

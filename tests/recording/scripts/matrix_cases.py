@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, tree
-from observed_cases import BATCH, CLASSES, SEED, Seen, arrays, stack
+from observed_cases import BATCH, CLASSES, MOMENTUM, SEED, Seen, arrays, stack
 
 CROSSENTROPY = "sparse_categorical_crossentropy"
 Fit = tuple[Any, dict[str, Any]]
@@ -39,7 +39,7 @@ def model(ways: str) -> Callable[[Build], Build]:
 def compiled(model: Any, options: dict[str, Any], **others: Any) -> Any:
     """Compile a classifier."""
     model.compile(
-        **{"optimizer": "adam", "loss": CROSSENTROPY, "metrics": ["accuracy"]} | others | options
+        **{"optimizer": MOMENTUM, "loss": CROSSENTROPY, "metrics": ["accuracy"]} | others | options
     )
     return model
 
@@ -88,7 +88,8 @@ def convolution(options: dict[str, Any]) -> Fit:
         layers.MaxPooling2D(),
         layers.Flatten(),
     ]
-    return compiled(simple(*first), options), given(x, y, validation_data=(x[:20], y[:20]))
+    made = compiled(simple(*first), options, optimizer="adam")
+    return made, given(x, y, validation_data=(x[:20], y[:20]))
 
 
 @model("(graph) several (jit) (eager)")
@@ -115,7 +116,7 @@ def nested_dicts(options: dict[str, Any]) -> Fit:
     return made, given(data, targets)
 
 
-@model("graph several (jit) jit+several (eager)")
+@model("graph (several) (jit) (jit+several) (eager)")
 def own_step(options: dict[str, Any]) -> Fit:
     return compiled(Own(), options, metrics=None), given(*arrays(count=70))
 
@@ -138,12 +139,12 @@ def recurrent_dropout(options: dict[str, Any]) -> Fit:
     return compiled(made, options), given(*arrays(5, 4))
 
 
-@model("(graph) (several) jit (jit+several) eager")
+@model("(graph) (several) (jit) jit+several (eager)")
 def unbuilt(options: dict[str, Any]) -> Fit:
     return compiled(simple(), options), given(*arrays(count=70))
 
 
-@model("graph (several) (jit) eager")
+@model("graph (several) (jit) (eager)")
 def mixed_float16(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -163,7 +164,7 @@ def mixed_bfloat16(options: dict[str, Any]) -> Fit:
     return compiled(made, options), given(*arrays(count=70))
 
 
-@model("(graph) jit")
+@model("graph (jit)")
 def float64(options: dict[str, Any]) -> Fit:
     keras.config.set_dtype_policy("float64")
     try:
@@ -176,7 +177,7 @@ def float64(options: dict[str, Any]) -> Fit:
 WORDS = np.array(["one", "two", "three", "four", "five"])
 
 
-@model("(graph) (several) jit (jit+several) (eager)")
+@model("graph (several) (jit) (jit+several) (eager)")
 def words_looked_up_in_the_pipeline(options: dict[str, Any]) -> Fit:
     lookup = layers.StringLookup(vocabulary=WORDS)
     _, y = arrays()
@@ -191,7 +192,7 @@ def words_looked_up_in_the_pipeline(options: dict[str, Any]) -> Fit:
     return compiled(made, options), {"x": dataset}
 
 
-@model("graph several eager")
+@model("graph (several) eager")
 def words(options: dict[str, Any]) -> Fit:
     _, y = arrays(count=70)
     x = WORDS[np.random.default_rng(2).integers(0, 5, (70, 3))]
@@ -234,7 +235,7 @@ def stateful_random(options: dict[str, Any]) -> Fit:
     return compiled(made, options, metrics=None), given(*arrays(count=70))
 
 
-@model("(graph) (several) (jit) jit+several eager")
+@model("(graph) (several) (jit) jit+several (eager)")
 def sample_weights(options: dict[str, Any]) -> Fit:
     x, y = arrays(count=70)
     weights = np.linspace(0.1, 2, len(x)).astype("float32")
@@ -263,7 +264,7 @@ def averaged_and_accumulated(options: dict[str, Any]) -> Fit:
     )
 
 
-@model("(graph) several (jit)")
+@model("graph (several) (jit)")
 def scheduled(options: dict[str, Any]) -> Fit:
     rate = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)
     return compiled(

@@ -31,7 +31,7 @@ __all__ = ["Forked", "Server", "started"]
 _TIMEOUT_S = 3600
 _STARTS_S = 0.2
 _LOOK_S = 0.02
-_MOST_SIBLINGS = 16
+_MOST_SIBLINGS = 12
 _CLIENT = '''#!{python} -IS
 """Stands for Python: has its arguments run by a process that has imported Keras."""
 import sys
@@ -277,12 +277,14 @@ def sibling(
 ) -> str | None:
     """Return the address of a server that imported Keras with other variables, started if need be.
 
-    None where there are too many, or where it has ended: Keras cannot be imported so.
+    None where it has ended: Keras cannot be imported so. Of many the one that was asked for
+    longest ago is ended.
     """
-    if wanted not in siblings and len(siblings) >= _MOST_SIBLINGS:
-        return None
     own = f"{address}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     if wanted not in siblings:
+        if len(siblings) >= _MOST_SIBLINGS:
+            siblings.pop(next(iter(siblings))).communicate()
+        Path(own).unlink(missing_ok=True)
         variables = {
             name: value
             for name, value in request["environment"].items()
@@ -297,6 +299,7 @@ def sibling(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+    siblings[wanted] = siblings.pop(wanted)
     return own if siblings[wanted].poll() is None else None
 
 

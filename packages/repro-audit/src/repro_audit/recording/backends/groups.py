@@ -6,7 +6,14 @@ import gc
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Group", "built_optimizers", "owners", "trainable_ids", "variable_id"]
+__all__ = [
+    "Group",
+    "built_optimizers",
+    "owners",
+    "trainable_by_model",
+    "trainable_ids",
+    "variable_id",
+]
 
 
 class Group:
@@ -61,18 +68,35 @@ def built_optimizers() -> list[Any]:
     return [item for item in gc.get_objects() if issubclass(type(item), kind) and item.built]
 
 
-def owners(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
+def trainable_by_model() -> list[tuple[Any, set[int]]]:
+    """Return every model there is, and what tells its trainable variables.
+
+    Returns:
+        Models, each with numbers as `trainable_ids` returns them.
+    """
+    import keras
+
+    # By type: asking a stranger's object for its class may make it do something.
+    models = [item for item in gc.get_objects() if issubclass(type(item), keras.Model)]
+    return [(model, trainable_ids(model)) for model in models]
+
+
+def owners(
+    optimizer: Any, variables: Sequence[Any], owned: Sequence[tuple[Any, set[int]]] | None = None
+) -> list[Any]:
     """Return the models that own variables, and a group of those that none owns.
 
     Args:
         optimizer: What updates them.
         variables: The variables.
+        owned: What `trainable_by_model` returns, if it was asked already: it looks at all objects
+            there are.
 
     Returns:
         The smallest model that owns all; else those that own parts, and the group of the rest.
     """
     wanted = {variable_id(variable) for variable in variables}
-    owned = _trainable_by_model()
+    owned = trainable_by_model() if owned is None else owned
     whole = [(len(ids), at) for at, (_, ids) in enumerate(owned) if wanted and wanted <= ids]
     if whole:
         return [owned[min(whole)[1]][0]]
@@ -93,12 +117,3 @@ def owners(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
             covered |= ids
     rest = [variable for variable in variables if variable_id(variable) not in covered]
     return [*models, Group(optimizer, rest)] if rest else models
-
-
-def _trainable_by_model() -> list[tuple[Any, set[int]]]:
-    """Return every model there is, and what tells its trainable variables."""
-    import keras
-
-    # By type: asking a stranger's object for its class may make it do something.
-    models = [item for item in gc.get_objects() if issubclass(type(item), keras.Model)]
-    return [(model, trainable_ids(model)) for model in models]

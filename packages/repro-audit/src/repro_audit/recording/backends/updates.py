@@ -19,6 +19,7 @@ from repro_audit.recording.backends.base import Place, Steps, TrainingWatch
 from repro_audit.recording.backends.groups import (
     built_optimizers,
     owners,
+    trainable_by_model,
     trainable_ids,
     variable_id,
 )
@@ -160,11 +161,13 @@ class Updates:
 
     def adopt(self) -> None:
         """Know the optimizers that there are: a step that holds one may have been traced before."""
-        for optimizer in built_optimizers():
+        optimizers = built_optimizers()
+        owned = trainable_by_model() if optimizers else []
+        for optimizer in optimizers:
             known = self._known.setdefault(optimizer, _Known(optimizer))
             variables = list(optimizer._trainable_variables)
             known.in_graph = True
-            known.add(variables, self._owners(optimizer, variables))
+            known.add(variables, self._owners(optimizer, variables, owned))
             known.advance(self._steps())
 
     def is_applying(self) -> bool:
@@ -264,7 +267,12 @@ class Updates:
                     recorder.optimizer_found(model, outermost)
         return models
 
-    def _owners(self, optimizer: Any, variables: Sequence[Any]) -> list[Any]:
+    def _owners(
+        self,
+        optimizer: Any,
+        variables: Sequence[Any],
+        owned: Sequence[tuple[Any, set[int]]] | None = None,
+    ) -> list[Any]:
         """Return whose the variables are: above all the model's that is being fitted."""
         wanted, models = list(variables), []
         for model in reversed(self._turn.models):
@@ -273,7 +281,7 @@ class Updates:
             if len(rest) < len(wanted):
                 models.append(model)
                 wanted = rest
-        return models + (owners(optimizer, wanted) if wanted else [])
+        return models + (owners(optimizer, wanted, owned) if wanted else [])
 
 
 def _variables(call: Call) -> tuple[Call, list[Any]]:
