@@ -25,7 +25,7 @@ def test_a_checklist_is_printed_and_exits_0(name, run):
     assert (done.code, done.err) == (0, "")
     assert "in part" in done.out
     assert re.fullmatch(
-        r"\d+ items: \d+ answered, \d+ in part, \d+ not answered here\.", done.out.splitlines()[-1]
+        r"\d+ items: \d+ answered, \d+ in part, \d+ not recorded\.", done.out.splitlines()[-1]
     )
 
 
@@ -69,7 +69,7 @@ def test_a_history_answers_little_and_exits_0(tmp_path, run):
     (tmp_path / "history.json").write_text('{"loss": [1.5]}')
     done = run("checklist", "--for", "neurips", tmp_path / "history.json")
     assert done.code == 0
-    assert done.out.endswith("16 items: 0 answered, 0 in part, 16 not answered here.\n")
+    assert done.out.endswith("16 items: 0 answered, 0 in part, 16 not recorded.\n")
 
 
 def test_an_incomplete_run_exits_0_and_answers_nothing_about_outcomes(tmp_path, run):

@@ -45,7 +45,7 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "callback on_test_end": (Recorder, "evaluated"),
     "a step that is traced": (steps, "_hand_over"),
     "a step that is seen": (FitRecorder, "step"),
-    "a step that is counted": (FitRecorder, "wants"),
+    "a step that is counted": (FitRecorder, "should_trace"),
     "a step that cannot be seen": (FitRecorder, "step_failed"),
     "the beginning of the recording": (AutomaticRecording, "begin"),
     "the end of the recording": (Recorder, "end"),

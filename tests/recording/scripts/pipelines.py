@@ -24,7 +24,7 @@ COUNT = 192
 FEATURES = 24
 BATCH = 16
 BINS = 8
-MOST_TRIES = {"off": 8, "on": 3}
+MAX_TRIES = {"off": 8, "on": 3}
 
 Case = Callable[[], Any]
 CASES: dict[str, Case] = {}
@@ -519,7 +519,7 @@ def trained(name: str, *, bare: bool = False) -> dict[str, Any]:
 def ends(name: str, first: str) -> int:
     """Run a case again until it ends otherwise; return how many ends it had."""
     found = {first}
-    for _ in range(MOST_TRIES[DETERMINISM]):
+    for _ in range(MAX_TRIES[DETERMINISM]):
         found.add(trained(name, bare=True)["weights"])
         if len(found) > 1:
             break

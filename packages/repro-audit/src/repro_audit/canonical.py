@@ -39,7 +39,7 @@ __all__ = [
     "number",
 ]
 
-_LARGEST_EXACT = 2**53 - 1
+_MAX_EXACT = 2**53 - 1
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "-0.0": -0.0}
 """The floats that JSON cannot hold, by the strings that stand for them."""
 
@@ -67,7 +67,7 @@ def encode(value: Any) -> Any:
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):
-        return value if -_LARGEST_EXACT <= value <= _LARGEST_EXACT else hex(value)
+        return value if -_MAX_EXACT <= value <= _MAX_EXACT else hex(value)
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

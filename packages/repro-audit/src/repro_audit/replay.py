@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "drawn_seeds", "likely_small_seed", "replay"]
 
-_LARGEST = 10**9
+_MAX_DRAWS = 10**9
 _NEAR = 4_096
 _FAR = 2**18
 _SMALL_SEEDS = 1_024
@@ -132,6 +132,6 @@ def _places(words: array[int], drawn: Sequence[int]) -> dict[int, int]:
 
 def _taken(words: array[int], start: int, end: int) -> int:
     """Count the words from `start` to `end` that are not just rejected on the way to `end`."""
-    while end > start and words[end - 1] >> 2 >= _LARGEST:
+    while end > start and words[end - 1] >> 2 >= _MAX_DRAWS:
         end -= 1
     return end - start

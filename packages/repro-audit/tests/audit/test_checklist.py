@@ -12,7 +12,7 @@ from repro_audit.audit.checklist import FORMS, STATUSES, Checklist, answer
 from repro_audit.manifest import parse
 from repro_audit.report.checklist import render_json, render_markdown, render_text
 
-NONE = "not answered here"
+NONE = "not recorded"
 CHECKLISTS = tuple(FORMS)
 PARTS = ("data", "seeds", "training", "determinism", "packages", "environment", "code")
 HISTORY = b'{"loss": [1.5, 0.25], "accuracy": [0.5, 0.75]}'

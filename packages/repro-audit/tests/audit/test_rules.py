@@ -3,7 +3,7 @@ from manifests import ROOT, changed, clean, consistent, record, value_at
 from rule_cases import SEEDS, TABLE, codes, findings, found
 
 from repro_audit.audit import all_rules, audit, exit_code, seeding
-from repro_audit.audit.rules import Seen, check, rule
+from repro_audit.audit.rules import Hit, check, rule
 
 
 def test_nothing_is_found_in_a_run_that_is_in_order():
@@ -71,7 +71,7 @@ def test_the_gravest_findings_come_first():
 def test_a_rule_that_sees_a_remedy_for_this_run_prints_that_one():
     (finding,) = findings(TABLE["RA201"][0] | {f"{SEEDS}/declared": 812})
     assert "seed=812" in finding.remedy
-    assert Seen("x", "$.y").remedy is None
+    assert Hit("x", "$.y").remedy is None
 
 
 SEEDS_AS_THE_RUN = [

@@ -4,9 +4,9 @@ import pytest
 from first_differences import column, traced
 from manifests import document, record
 
+from repro_audit.compare.cause_kinds import KINDS, kind_of
 from repro_audit.compare.causes import GROUPS, diagnose
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference
-from repro_audit.compare.kinds import KINDS, kind_of
 from repro_audit.repeat.factors import factor_named
 
 BASE = record(document())

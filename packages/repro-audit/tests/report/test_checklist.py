@@ -58,7 +58,7 @@ def test_a_path_is_never_broken_however_narrow_the_window():
 def test_the_last_line_counts_the_items_by_status(name):
     checklist = answer(record(document()), name)
     counts = [sum(item.status == status for item in checklist.items) for status in STATUSES]
-    line = "{} items: {} answered, {} in part, {} not answered here.".format(sum(counts), *counts)
+    line = "{} items: {} answered, {} in part, {} not recorded.".format(sum(counts), *counts)
     assert tally(checklist) == line
     for render in (render_text, render_markdown):
         assert render(checklist).splitlines()[-1] == line

@@ -371,7 +371,7 @@ def fit(
         told.epoch_begins(epoch + 1)
         for number, batch in enumerate(BATCHES):
             loss = model.step(batch)
-            if recorder.open and told.wants():
+            if recorder.open and told.should_trace():
                 told.step(model, *_of_step(model, batch, loss))
             told.batch_ended(number, len(BATCHES))
         told.epoch_ended({"loss": float(loss)})

@@ -31,7 +31,7 @@ __all__ = ["Forked", "Server", "started"]
 _TIMEOUT_S = 3600
 _STARTS_S = 0.2
 _LOOK_S = 0.02
-_MOST_SIBLINGS = 12
+_MAX_SIBLINGS = 12
 _CLIENT = '''#!{python} -IS
 """Stands for Python: has its arguments run by a process that has imported Keras."""
 import sys
@@ -282,7 +282,7 @@ def sibling(
     """
     own = f"{address}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     if wanted not in siblings:
-        if len(siblings) >= _MOST_SIBLINGS:
+        if len(siblings) >= _MAX_SIBLINGS:
             siblings.pop(next(iter(siblings))).communicate()
         Path(own).unlink(missing_ok=True)
         variables = {

@@ -8,7 +8,7 @@ import random
 
 from manifests import EXAMPLES, OTHER_DIGEST, changed, clean, document, record, sealed
 
-from repro_audit.audit.rules import Finding, Seen, all_rules, check
+from repro_audit.audit.rules import Finding, Hit, all_rules, check
 from repro_audit.manifest import parse
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.trace import find_trace
@@ -282,7 +282,7 @@ def findings(changes) -> tuple[Finding, ...]:
     return check(record(changed(clean(), changes)), TRACE)
 
 
-def seen_by(code, changes) -> list[Seen]:
+def seen_by(code, changes) -> list[Hit]:
     """Return what one rule sees after some changes, and no other is asked."""
     (rule,) = [rule for rule in all_rules() if rule.code == code]
     return list(rule.see(record(changed(clean(), changes)), TRACE))

@@ -95,7 +95,7 @@ def train(tracer, fits, training=None, name="model", first_epoch=1):
                 training.change(model, size=3 if step == steps else 4)
                 arrays = training.arrays(model)
                 states.append((fit, model, epoch, step, [array.copy() for array in arrays]))
-                if tracer.wants(fit):
+                if tracer.should_trace(fit):
                     tensors = training.tensors(model, name)
                     state = functools.partial(describe, tensors)
                     tracer.step(fit, (BATCH, LOSS), state, arrays)
@@ -222,7 +222,7 @@ def test_only_steps_with_a_row_or_a_probe_are_asked_for(path):
     tracer.epoch_begins(0, 1)
     asked, tensors = [], training.tensors(1)
     for step in range(1, 18):
-        if tracer.wants(0):
+        if tracer.should_trace(0):
             asked.append(step)
             tracer.step(0, (BATCH, LOSS), lambda: describe(tensors), training.arrays(1))
     tracer.close()
@@ -233,7 +233,7 @@ def test_of_epochs_no_step_is_asked_for(path):
     tracer = Tracer(path, "epoch")
     tracer.fit_begins(0, 0)
     tracer.epoch_begins(0, 1)
-    assert not any(tracer.wants(0) for _ in range(40))
+    assert not any(tracer.should_trace(0) for _ in range(40))
     tracer.close()
 
 
@@ -293,7 +293,7 @@ def test_variables_that_are_built_late_begin_another_block(path):
     tracer.fit_begins(0, 0)
     tracer.epoch_begins(0, 1)
     for known in (4, 4, 6, 6):
-        assert tracer.wants(0)
+        assert tracer.should_trace(0)
         tracer.step(0, (BATCH, LOSS), lambda n=known: describe(tensors[:n]), arrays[: known + 2])
     assert tracer.epoch_ends(0, tensors) == tracer.digest
     tracer.close()
@@ -309,7 +309,7 @@ def test_batches_of_other_columns_alternate_between_their_blocks(path):
     tracer.epoch_begins(0, 1)
     for columns in (kinds[0], kinds[1], kinds[0], kinds[0], kinds[1]):
         training.change(1)
-        assert tracer.wants(0)
+        assert tracer.should_trace(0)
         tracer.step(0, columns, lambda: describe(training.tensors(1)), training.arrays(1))
     tracer.close()
     blocks, records = read(path, tracer)
@@ -323,7 +323,7 @@ def test_the_running_loss_stands_in_its_word_bit_for_bit(path, dtype):
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 1)
     tracer.epoch_begins(0, 1)
-    assert tracer.wants(0)
+    assert tracer.should_trace(0)
     tracer.step(0, (LOSS._replace(dtype=dtype),), list, [loss])
     tracer.close()
     ((_, *_, words),) = [record for record in read(path, tracer)[1] if record[0] == "row"]
@@ -337,7 +337,7 @@ def test_a_loss_whose_shape_varies_is_taken_in_the_shape_it_has(path):
     tracer.fit_begins(0, 1)
     tracer.epoch_begins(0, 1)
     for loss in losses:
-        assert tracer.wants(0)
+        assert tracer.should_trace(0)
         tracer.step(0, columns, list, [loss])
     tracer.close()
     words = [record[-1] for record in read(path, tracer)[1] if record[0] == "row"]
@@ -373,7 +373,7 @@ def test_a_large_state_is_traced_every_so_many_steps_and_its_stride_is_reported(
         if fit == 0:
             assert tracer.strides == [None]
         for step in range(1, 7):
-            if tracer.wants(fit):
+            if tracer.should_trace(fit):
                 before = tracer.rows
                 tracer.step(fit, (), lambda item=item: describe([item]), [item.array])
                 rows += [(fit, step)] * (tracer.rows - before)
@@ -388,7 +388,7 @@ def test_a_large_batch_does_not_make_the_stride_longer(path):
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 0)
     tracer.epoch_begins(0, 1)
-    assert tracer.wants(0)
+    assert tracer.should_trace(0)
     tracer.step(0, (BATCH,), lambda: describe([item]), [batch, item.array])
     tracer.close()
     assert tracer.strides == [1]
@@ -448,7 +448,7 @@ def test_one_bit_of_one_array_changes_one_word_of_one_row(tmp_path, index):
             arrays = [array.copy() for array in training.arrays(0)]
             if step == 2:
                 arrays[index].reshape(-1).view("u1")[0] ^= flip
-            assert tracer.wants(0)
+            assert tracer.should_trace(0)
             tracer.step(0, (BATCH, LOSS), lambda: describe(Training().tensors(0)), arrays)
         tracer.close()
         records = read(tmp_path / f"{flip}.trace", tracer)[1]
@@ -550,7 +550,7 @@ def test_an_array_that_a_trace_cannot_hold_is_a_typeerror(path):
     tracer = Tracer(path, "step")
     tracer.fit_begins(0, 1)
     tracer.epoch_begins(0, 1)
-    assert tracer.wants(0)
+    assert tracer.should_trace(0)
     with pytest.raises(TypeError, match=r"Expected a dtype that a trace can hold.*datetime64"):
         tracer.step(0, (), lambda: [("weight", "Dense", "bias")], [np.zeros(1, "M8[s]")])
     tracer.discard()

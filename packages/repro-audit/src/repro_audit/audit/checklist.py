@@ -1,6 +1,6 @@
 """Answer a checklist for papers from a manifest, and from nothing else.
 
-What a manifest does not record is *not answered here*: no field, no claim.
+What a manifest does not record is *not recorded*: no field, no claim.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from repro_audit.audit.checklists.acm import ACM
-from repro_audit.audit.checklists.evidence import Item, Statement, barred, reasons
+from repro_audit.audit.checklists.evidence import Item, Statement, blocked_reason, reasons
 from repro_audit.audit.checklists.icml import ICML
 from repro_audit.audit.checklists.neurips import NEURIPS
 from repro_audit.audit.checklists.wording import brief
@@ -31,7 +31,7 @@ SCHEMA = "repro-audit/checklist-1"
 FORMS = {"neurips": NEURIPS, "icml": ICML, "acm": ACM}
 """Every checklist, by the name a user gives."""
 
-STATUSES = ("answered", "in part", "not answered here")
+STATUSES = ("answered", "in part", "not recorded")
 
 
 class ChecklistRun(NamedTuple):
@@ -56,7 +56,7 @@ class ChecklistItem(NamedTuple):
     Attributes:
         number: As in the checklist.
         title: What it asks, in a few words.
-        status: ``answered``, ``in part`` or ``not answered here``.
+        status: ``answered``, ``in part`` or ``not recorded``.
         text: What the manifest records; empty where that is nothing.
         paths: JSONPaths of the fields this rests on.
         left: What remains for the author, what is not recorded, and why.
@@ -125,7 +125,7 @@ def tally(checklist: Checklist) -> str:
 
 
 def _answered(item: Item, manifest: Manifest) -> ChecklistItem:
-    no_outcomes = barred(manifest)
+    no_outcomes = blocked_reason(manifest)
     said: list[Statement] = []
     barred_: list[str] = []
     absent: list[tuple[str, str]] = []
@@ -144,7 +144,7 @@ def _answered(item: Item, manifest: Manifest) -> ChecklistItem:
     if barred_ and no_outcomes is not None:
         left.append(f"nothing on {listed(barred_)}: {no_outcomes.text}")
         paths += no_outcomes.paths
-    status = "not answered here"
+    status = "not recorded"
     if said:
         status = "in part" if left else "answered"
     return ChecklistItem(

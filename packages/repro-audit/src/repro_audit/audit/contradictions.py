@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from repro_audit.audit.rules import Look, Seen, rule
+from repro_audit.audit.rules import Hit, Look, rule
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.replay import replay
@@ -42,7 +42,7 @@ def contradiction(
 
 
 @contradiction("RA601", "a digest does not match the values beside it")
-def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
+def outcome_digests(manifest: Manifest) -> Iterator[Hit]:
     """A digest of outcomes is not that of the outcomes."""
     outcomes = manifest.outcomes
     digests = outcomes.digests
@@ -52,12 +52,12 @@ def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
     ):
         said = getattr(digests, name)
         if said is not None and said != digest_json(unstructure(tensors)):
-            yield Seen(
+            yield Hit(
                 f"The digest of {name} is not that of its tensors.", f"$.outcomes.digests.{name}"
             )
     epochs = tuple(digest for fit in outcomes.fits for digest in fit.epochs if digest)
     if digests.epochs != epochs:
-        yield Seen(
+        yield Hit(
             "The digests of the epochs are not those of the fits.", "$.outcomes.digests.epochs"
         )
     history = [
@@ -65,18 +65,18 @@ def outcome_digests(manifest: Manifest) -> Iterator[Seen]:
         [item.results for item in outcomes.evaluations],
     ]
     if digests.history is not None and digests.history != digest_json(unstructure(history)):
-        yield Seen(
+        yield Hit(
             "The digest of the history is not that of its values.", "$.outcomes.digests.history"
         )
 
 
 @contradiction("RA602", "epochs and history disagree")
-def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
+def epochs_and_history(manifest: Manifest) -> Iterator[Hit]:
     """A metric has more or fewer values than the fit has epochs."""
     for index, fit in enumerate(manifest.outcomes.fits):
         lengths = {len(values) for values in fit.history.values()}
         if fit.model is not None and lengths - {len(fit.epochs)}:
-            yield Seen(
+            yield Hit(
                 f"Fit {index + 1} has {counted(len(fit.epochs), 'epoch')}, but metrics with "
                 f"{', '.join(map(str, sorted(lengths)))} values.",
                 f"$.outcomes.fits[{index}].history",
@@ -91,20 +91,20 @@ def epochs_and_history(manifest: Manifest) -> Iterator[Seen]:
     remedy="export PYTHONHASHSEED=0  # before Python starts",
     source="Python documentation: PYTHONHASHSEED",
 )
-def hash_seed(manifest: Manifest) -> Iterator[Seen]:
+def hash_seed(manifest: Manifest) -> Iterator[Hit]:
     """PYTHONHASHSEED was 0, and Python hashes at random all the same."""
     seeds = manifest.conditions.seeds
     if seeds is None:
         return
     if seeds.hash_seed.requested == "0" and seeds.hash_seed.randomized:
-        yield Seen(
+        yield Hit(
             "PYTHONHASHSEED was 0, but Python hashes strings at random.",
             "$.conditions.seeds.hash_seed",
         )
 
 
 @contradiction("RA604", "the generators contradict the declared seed")
-def generators(manifest: Manifest) -> Iterator[Seen]:
+def generators(manifest: Manifest) -> Iterator[Hit]:
     """Python's generator stood as seeded, yet the layers drew something else from it."""
     seeds = manifest.conditions.seeds
     initializers = manifest.conditions.initializers
@@ -119,7 +119,7 @@ def generators(manifest: Manifest) -> Iterator[Seen]:
         if weight.seed is not None and weight.given is False
     )
     if seeds.python.as_seeded and drawn and not replay(seeds.declared, drawn).found:
-        yield Seen(
+        yield Hit(
             f"Python's generator stood as random.Random({seeds.declared}) when recording began, "
             "but no layer's seed is a draw of it.",
             "$.conditions.seeds.python.as_seeded",
@@ -127,7 +127,7 @@ def generators(manifest: Manifest) -> Iterator[Seen]:
 
 
 @contradiction("RA605", "fits and models disagree")
-def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
+def fits_and_models(manifest: Manifest) -> Iterator[Hit]:
     """The outcomes tell of more fits or models than the conditions."""
     training = manifest.conditions.training
     if training is None:
@@ -138,7 +138,7 @@ def fits_and_models(manifest: Manifest) -> Iterator[Seen]:
         ("model", len(training.models), len(outcomes.initial_weights)),
     ):
         if here != there:
-            yield Seen(
+            yield Hit(
                 f"The conditions hold {counted(here, noun)}, the outcomes {there}.",
                 f"$.conditions.training.{noun}s",
             )

@@ -14,7 +14,7 @@ from repro_audit.audit.plain_fits import (
     plain_fits,
 )
 from repro_audit.audit.recomputed import count_of
-from repro_audit.audit.rules import Seen
+from repro_audit.audit.rules import Hit
 from repro_audit.manifest import Manifest
 from repro_audit.wording import counted
 
@@ -29,7 +29,7 @@ _DEFAULT_BATCH = 32
     "the fit ran for another number of epochs than it was asked for",
     source="Keras: Model.fit",
 )
-def epochs(manifest: Manifest) -> Iterator[Seen]:
+def epochs(manifest: Manifest) -> Iterator[Hit]:
     """A fit that nothing could end early has more or fewer epochs than its arguments say."""
     fits = list(plain_fits(manifest))
     # A fit that was resumed leaves its first epoch to the next one.
@@ -40,7 +40,7 @@ def epochs(manifest: Manifest) -> Iterator[Seen]:
         expected, actual = max(0, asked - begun), len(fit.outcome.epochs)
         may_end_early = fit.may_end_early or not fit.data_looks_on
         if actual > expected or (actual < expected and not may_end_early):
-            yield Seen(
+            yield Hit(
                 f"Fit {fit.number + 1} was asked for {counted(expected, 'epoch')} and has "
                 f"{actual:,}.",
                 f"{fit.where}.epochs",
@@ -52,7 +52,7 @@ def epochs(manifest: Manifest) -> Iterator[Seen]:
     "the steps are not those of the data",
     source="Keras: an epoch over arrays has as many steps as there are batches",
 )
-def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
+def steps_of_data(manifest: Manifest) -> Iterator[Hit]:
     """A fit on arrays took another number of steps than they have batches."""
     # With several fits, which of the data sets each was given is not recorded.
     fit, data = only_fit(manifest), (manifest.conditions.data or {}).get("train")
@@ -67,7 +67,7 @@ def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
         return
     expected = -(-data.samples // batch) * len(fit.outcome.epochs)
     if fit.outcome.steps != expected:
-        yield Seen(
+        yield Hit(
             f"{counted(data.samples, 'sample')} in batches of {batch:,} make {expected:,} steps in "
             f"{counted(len(fit.outcome.epochs), 'epoch')}; the fit has {fit.outcome.steps or 0:,}.",
             f"{fit.where}.steps",
@@ -77,7 +77,7 @@ def steps_of_data(manifest: Manifest) -> Iterator[Seen]:
 @contradiction("RA611", "steps and the rows of the trace disagree", reads_trace=True)
 def steps_and_rows(
     manifest: Manifest, trace: Mapping[int, FitTrace] | None = None
-) -> Iterator[Seen]:
+) -> Iterator[Hit]:
     """Every step has a row, and there are more or fewer of these."""
     fits = list(plain_fits(manifest))
     outcomes = manifest.outcomes
@@ -89,14 +89,14 @@ def steps_and_rows(
     if every and traced and outcomes.trace is not None and len(fits) == len(outcomes.fits):
         rows = outcomes.trace.rows
         if rows != manifest.steps:
-            yield Seen(
+            yield Hit(
                 f"The fits have {counted(manifest.steps, 'step')}, the trace {rows:,} rows.",
                 "$.outcomes.trace.rows",
             )
     for fit in fits if trace is not None else ():
         found = (trace or {}).get(fit.number)
         if found is not None and found.stride == 1 and found.rows != fit.outcome.steps:
-            yield Seen(
+            yield Hit(
                 f"Fit {fit.number + 1} has {fit.outcome.steps or 0:,} steps, and the trace "
                 f"{found.rows:,} rows of it.",
                 f"{fit.where}.steps",
@@ -108,7 +108,7 @@ def steps_and_rows(
     "steps and the optimizer disagree",
     source="Keras: an optimizer counts its updates, one a step",
 )
-def steps_and_iterations(manifest: Manifest) -> Iterator[Seen]:
+def steps_and_iterations(manifest: Manifest) -> Iterator[Hit]:
     """The optimizer has counted fewer updates than the model was trained for steps."""
     fit = only_fit(manifest)
     if fit is None or not fit.outcome.steps or fit.execution.steps_per_execution != 1:
@@ -120,7 +120,7 @@ def steps_and_iterations(manifest: Manifest) -> Iterator[Seen]:
         return
     counts = count_of(found, below=fit.outcome.steps)
     if counts:  # none at all where nothing can be trained
-        yield Seen(
+        yield Hit(
             f"The fit has {fit.outcome.steps:,} steps, and its optimizer has counted {counts:,}.",
             f"{fit.where}.steps",
         )

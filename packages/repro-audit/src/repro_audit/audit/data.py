@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Hit, rule
 from repro_audit.audit.sources import drawing_layers, generators_begin_anew
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import DatasetOptions, RandomSource
@@ -27,11 +27,11 @@ _SERIAL = {
     remedy='run.data("train", x_train, y_train)  # inside the record block',
     source="NeurIPS paper checklist, item on data",
 )
-def no_data_digest(manifest: Manifest) -> Iterator[Seen]:
+def no_data_digest(manifest: Manifest) -> Iterator[Hit]:
     """Training was recorded and no data set."""
     recorded = manifest.complete and manifest.conditions.seeds is not None
     if recorded and manifest.outcomes.fits and not manifest.conditions.data:
-        yield Seen("No data set was digested.", "$.conditions.data")
+        yield Hit("No data set was digested.", "$.conditions.data")
 
 
 @rule(
@@ -42,19 +42,19 @@ def no_data_digest(manifest: Manifest) -> Iterator[Seen]:
     remedy="options.deterministic = True; dataset = dataset.with_options(options)",
     source="TensorFlow API: tf.data.Options.deterministic",
 )
-def pipeline_order(manifest: Manifest) -> Iterator[Seen]:
+def pipeline_order(manifest: Manifest) -> Iterator[Hit]:
     """A tf.data pipeline, or a stage of one, has deterministic=False."""
     for path, dataset in _datasets(manifest):
         # Op determinism keeps the order all the same (measured).
         if dataset.op_determinism:
             continue
         if dataset.deterministic is False:
-            yield Seen(
+            yield Hit(
                 f"The pipeline {_given(dataset)} has deterministic=False.", f"{path}.deterministic"
             )
         for at, stage in enumerate(dataset.stages):
             if stage.deterministic is False:
-                yield Seen(
+                yield Hit(
                     f"The {stage.op} of the pipeline {_given(dataset)} has deterministic=False.",
                     f"{path}.stages[{at}].deterministic",
                     f"dataset.{stage.op}(..., deterministic=True)"
@@ -77,7 +77,7 @@ def pipeline_order(manifest: Manifest) -> Iterator[Seen]:
     ),
     source="measured: 6 of 6 runs differ; tensorflow/tensorflow issue 13932",
 )
-def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
+def random_parallel_map(manifest: Manifest) -> Iterator[Hit]:
     """A stage draws from something shared, and TensorFlow runs several calls of it at once."""
     for path, dataset in _datasets(manifest):
         for at, stage in enumerate(dataset.stages):
@@ -87,7 +87,7 @@ def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
             if not sources:
                 continue
             hidden = not all(item.stateful for item in sources)
-            yield Seen(
+            yield Hit(
                 f"The {stage.op} of the pipeline {_given(dataset)} draws from "
                 f"{_listed(sources)}"
                 + (
@@ -116,7 +116,7 @@ def random_parallel_map(manifest: Manifest) -> Iterator[Seen]:
     ),
     source="measured: Keras 3.15, TensorFlow 2.21; tensorflow/tensorflow issue 35682",
 )
-def one_permutation(manifest: Manifest) -> Iterator[Seen]:
+def one_permutation(manifest: Manifest) -> Iterator[Hit]:
     """A model was fitted for several epochs on arrays that a seeded Keras shuffles."""
     conditions = manifest.conditions
     seeds, training = conditions.seeds, conditions.training
@@ -141,7 +141,7 @@ def one_permutation(manifest: Manifest) -> Iterator[Seen]:
     for model, count in epochs.items():
         if count > 1:
             batch = training.fits[first[model]].arguments.get("batch_size")
-            yield Seen(
+            yield Hit(
                 f"Model {model} was trained for {count} epochs on arrays with shuffle=True, all "
                 "in one order.",
                 f"$.conditions.training.fits[{first[model]}].arguments.shuffle",
@@ -161,13 +161,13 @@ def one_permutation(manifest: Manifest) -> Iterator[Seen]:
     remedy="rng = np.random.default_rng([{seed}, index])  # in __getitem__: from the batch's index",
     source="measured: 4 of 4 runs differ with 4 threads and with 2 processes, and 1 worker repeats",
 )
-def random_workers(manifest: Manifest) -> Iterator[Seen]:
+def random_workers(manifest: Manifest) -> Iterator[Hit]:
     """A PyDataset with several workers names a shared random source in its code."""
     for path, dataset in _datasets(manifest):
         shared = _shared(dataset.random)
         if dataset.kind == "PyDataset" and (dataset.workers or 0) > 1 and shared:
             kind = "processes" if dataset.use_multiprocessing else "threads"
-            yield Seen(
+            yield Hit(
                 f"The PyDataset {_given(dataset)} has {dataset.workers} workers ({kind}) and draws "
                 f"from {_listed(shared)}.",
                 f"{path}.workers",
@@ -188,7 +188,7 @@ def random_workers(manifest: Manifest) -> Iterator[Seen]:
     ),
     source="measured: Keras 3.15; keras-team/keras issue 19796",
 )
-def resumed(manifest: Manifest) -> Iterator[Seen]:
+def resumed(manifest: Manifest) -> Iterator[Hit]:
     """A fit goes on from an earlier process, or could, and layers hold generators."""
     training = manifest.conditions.training
     drawing, anew = drawing_layers(manifest), generators_begin_anew(manifest)
@@ -203,13 +203,13 @@ def resumed(manifest: Manifest) -> Iterator[Seen]:
             continue
         epoch = manifest.outcomes.fits[index].first_epoch
         if begins and (epoch or 1) > 1 and fit.model in anew:
-            yield Seen(
+            yield Hit(
                 f"Fit {index + 1} began with epoch {epoch}, and the generators of {layers} stood "
                 "where they stand before the first.",
                 f"$.outcomes.fits[{index}].first_epoch",
             )
         elif "BackupAndRestore" in fit.callbacks:
-            yield Seen(
+            yield Hit(
                 f"Fit {index + 1} has BackupAndRestore, which would not restore the generators "
                 f"of {layers}.",
                 f"$.conditions.training.fits[{index}].callbacks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Hit, rule
 from repro_audit.manifest import Manifest
 from repro_audit.wording import counted
 
@@ -22,11 +22,11 @@ _TF_DETERMINISM = "TensorFlow API: tf.config.experimental.enable_op_determinism"
     remedy="repro_audit.control(seed={seed})  # turns it on, before the first operation",
     source=_TF_DETERMINISM,
 )
-def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
+def op_determinism_off(manifest: Manifest) -> Iterator[Hit]:
     """Op determinism was off when training began."""
     tensorflow = manifest.conditions.tensorflow
     if tensorflow is not None and tensorflow.op_determinism == "off":
-        yield Seen(
+        yield Hit(
             "Op determinism was off when training began.",
             "$.conditions.determinism.backend.op_determinism",
             "repro_audit.control(seed={seed})  # before the first operation",
@@ -44,14 +44,14 @@ def op_determinism_off(manifest: Manifest) -> Iterator[Seen]:
     remedy="repro_audit.control(seed={seed})  # first, before any layer, data set or operation",
     source=_TF_DETERMINISM,
 )
-def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
+def op_determinism_late(manifest: Manifest) -> Iterator[Hit]:
     """Op determinism was turned on after TensorFlow's first operation."""
     tensorflow = manifest.conditions.tensorflow
     if tensorflow is None or tensorflow.op_determinism != "later":
         return
     traced = tensorflow.functions_traced_before
     functions = "" if not traced else f", when {traced} functions had been traced"
-    yield Seen(
+    yield Hit(
         f"Op determinism was turned on late: after TensorFlow's first operation{functions}.",
         "$.conditions.determinism.backend.op_determinism",
         "repro_audit.control(seed={seed})  # before the first operation",
@@ -66,14 +66,14 @@ def op_determinism_late(manifest: Manifest) -> Iterator[Seen]:
     remedy="repro_audit.control(seed={seed})  # in place of enable_op_determinism: it notes when",
     source=_TF_DETERMINISM,
 )
-def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
+def op_determinism_unknown(manifest: Manifest) -> Iterator[Hit]:
     """Op determinism is on and an operation had run before recording began."""
     tensorflow = manifest.conditions.tensorflow
     if tensorflow is None or tensorflow.op_determinism != "unknown":
         return
     traced = tensorflow.functions_traced_before
     functions = f"; {traced} functions had been traced by then" if traced else ""
-    yield Seen(
+    yield Hit(
         "Op determinism was on when recording began, after TensorFlow's first operation"
         f"{functions}. It may have come late.",
         "$.conditions.determinism.backend.op_determinism",
@@ -92,13 +92,13 @@ def op_determinism_unknown(manifest: Manifest) -> Iterator[Seen]:
     remedy="model.compile(..., jit_compile=False)",
     source="tensorflow/tensorflow issues 117644 and 121243",
 )
-def jit_auto(manifest: Manifest) -> Iterator[Seen]:
+def jit_auto(manifest: Manifest) -> Iterator[Hit]:
     """The model was compiled with jit_compile="auto"."""
     determinism = manifest.conditions.determinism
     for index, execution in enumerate(determinism.execution if determinism else ()):
         if execution.jit_requested == "auto":
             in_force = "on" if execution.jit else "off"
-            yield Seen(
+            yield Hit(
                 f'Model {execution.model} was compiled with jit_compile="auto", which is '
                 f"{in_force} here.",
                 f"$.conditions.determinism.execution[{index}].jit_requested",
@@ -116,14 +116,14 @@ def jit_auto(manifest: Manifest) -> Iterator[Seen]:
     remedy="repro_audit.control(seed={seed}, threads=2)",
     source="measured: a CNN's weights differ between one and two threads",
 )
-def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
+def threads_not_pinned(manifest: Manifest) -> Iterator[Hit]:
     """The size of the intra-op pool follows from the number of cores."""
     tensorflow = manifest.conditions.tensorflow
     if tensorflow is None:
         return
     pool = tensorflow.threads.intra_op
     if pool.source == "cores":
-        yield Seen(
+        yield Hit(
             f"Operations use {counted(pool.in_force, 'thread')}, the number of usable cores.",
             "$.conditions.determinism.backend.threads.intra_op",
             f"repro_audit.control(seed={{seed}}, threads={pool.in_force})",
@@ -141,7 +141,7 @@ def threads_not_pinned(manifest: Manifest) -> Iterator[Seen]:
     remedy="repro_audit.control(seed={seed}, threads=1)",
     source="measured: TensorFlow 2.21, 2 to 75 distinct results in 100 calls from 2 threads on",
 )
-def racing_operation(manifest: Manifest) -> Iterator[Seen]:
+def racing_operation(manifest: Manifest) -> Iterator[Hit]:
     """The traced step holds an operation that races, and there is more than one thread."""
     determinism, tensorflow = manifest.conditions.determinism, manifest.conditions.tensorflow
     if determinism is None or tensorflow is None or tensorflow.threads.intra_op.in_force < 2:
@@ -153,7 +153,7 @@ def racing_operation(manifest: Manifest) -> Iterator[Seen]:
             continue
         names = ", ".join(model.racing_ops[:8])
         bincount = all(name.endswith("Bincount") for name in model.racing_ops)
-        yield Seen(
+        yield Hit(
             f"The step of model {model.model} holds {names}, and operations use "
             f"{tensorflow.threads.intra_op.in_force} threads.",
             f"$.conditions.determinism.backend.models[{index}].racing_ops",

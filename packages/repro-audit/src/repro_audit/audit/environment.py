@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Hit, rule
 from repro_audit.manifest import Manifest
 
 _PINNING = "pip documentation: Repeatable Installs"
@@ -18,15 +18,15 @@ _PINNING = "pip documentation: Repeatable Installs"
     remedy="git init && git add --all && git commit --message 'The code of this run'",
     source="ACM artifact review: available artifacts",
 )
-def no_git(manifest: Manifest) -> Iterator[Seen]:
+def no_git(manifest: Manifest) -> Iterator[Hit]:
     """No git state was recorded."""
     code = manifest.conditions.code
     if code is None:
         return
     if code.git is None:
-        yield Seen("No git repository was found around the code.", "$.conditions.code.git")
+        yield Hit("No git repository was found around the code.", "$.conditions.code.git")
     elif code.git.commit is None:
-        yield Seen("The repository has no commit yet.", "$.conditions.code.git.commit")
+        yield Hit("The repository has no commit yet.", "$.conditions.code.git.commit")
 
 
 @rule(
@@ -37,11 +37,11 @@ def no_git(manifest: Manifest) -> Iterator[Seen]:
     remedy="git add --all && git commit --message 'The code of this run'",
     source="ACM artifact review: available artifacts",
 )
-def dirty(manifest: Manifest) -> Iterator[Seen]:
+def dirty(manifest: Manifest) -> Iterator[Hit]:
     """The work tree had changes."""
     code = manifest.conditions.code
     if code is not None and code.git is not None and code.git.commit and code.git.dirty:
-        yield Seen(
+        yield Hit(
             f"The work tree had changes to commit {code.git.commit[:12]}.",
             "$.conditions.code.git.dirty",
         )
@@ -55,7 +55,7 @@ def dirty(manifest: Manifest) -> Iterator[Seen]:
     remedy="pip install .  # in place of: pip install --editable .",
     source="PEP 610",
 )
-def editable(manifest: Manifest) -> Iterator[Seen]:
+def editable(manifest: Manifest) -> Iterator[Hit]:
     """A distribution is editable."""
     packages = manifest.conditions.packages
     names = [
@@ -64,7 +64,7 @@ def editable(manifest: Manifest) -> Iterator[Seen]:
         if package.source is not None and package.source.editable
     ]
     if names:
-        yield Seen(
+        yield Hit(
             f"Installed in editable mode: {', '.join(names[:8])}"
             + (", …." if len(names) > 8 else "."),
             "$.conditions.packages.distributions",
@@ -79,7 +79,7 @@ def editable(manifest: Manifest) -> Iterator[Seen]:
     remedy="pip freeze > constraints.txt  # beside the code; install with: -c constraints.txt",
     source=_PINNING,
 )
-def loosely_pinned(manifest: Manifest) -> Iterator[Seen]:
+def loosely_pinned(manifest: Manifest) -> Iterator[Hit]:
     """No requirement or lock file beside the code pins every version it names."""
     packages = manifest.conditions.packages
     if packages is None:
@@ -88,14 +88,14 @@ def loosely_pinned(manifest: Manifest) -> Iterator[Seen]:
     if any(not item.loose for item in files):
         return
     if not files:
-        yield Seen(
+        yield Hit(
             "There is no lock file and no list of requirements beside the code.",
             "$.conditions.packages.requirements",
         )
         return
     item = files[0]
     names = ", ".join(name for name in item.loose[:5])
-    yield Seen(
+    yield Hit(
         f"{item.file} admits several versions of {names}"
         + (" and others." if len(item.loose) > 5 else "."),
         "$.conditions.packages.requirements[0].loose",

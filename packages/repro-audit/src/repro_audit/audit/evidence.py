@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repro_audit.audit.rules import Seen, rule
+from repro_audit.audit.rules import Hit, rule
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.wording import counted, listed
 
 _LAW = "repro-audit: missing evidence is never a match"
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Fields that a finding names before it only counts."""
 
 _RECORD = "with repro_audit.record('manifest.json') as run: ..."
@@ -24,15 +24,15 @@ _RECORD = "with repro_audit.record('manifest.json') as run: ..."
     remedy="# run it again to its end",
     source=_LAW,
 )
-def incomplete(manifest: Manifest) -> Iterator[Seen]:
+def incomplete(manifest: Manifest) -> Iterator[Hit]:
     """The status is not complete."""
     if manifest.status == "running":
-        yield Seen("The run was killed, or has not ended: its status is running.", "$.status")
+        yield Hit("The run was killed, or has not ended: its status is running.", "$.status")
     elif manifest.status == "failed":
         failure = manifest.information.failure
         said = "" if failure is None else f" with {failure.type}: "
         said += "" if failure is None else failure.message[:200]
-        yield Seen(f"The run failed{said or '.'}", "$.status")
+        yield Hit(f"The run failed{said or '.'}", "$.status")
 
 
 @rule(
@@ -43,13 +43,13 @@ def incomplete(manifest: Manifest) -> Iterator[Seen]:
     remedy=_RECORD,
     source=_LAW,
 )
-def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
+def missing_outcomes(manifest: Manifest) -> Iterator[Hit]:
     """A field of the outcomes could not be read, though the run ended."""
     if manifest.complete:
         for item in manifest.missing:
             of_release = item.reason in {UNRECORDED, NOT_UNDERSTOOD}
             if item.path.startswith("$.outcomes") and not of_release:
-                yield Seen(
+                yield Hit(
                     f"{item.path} is missing: {item.reason}.",
                     item.path,
                 )
@@ -63,11 +63,11 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Seen]:
     remedy=_RECORD,
     source="measured: with one and two threads, a CNN's losses agree for 65 steps",
 )
-def history_only(manifest: Manifest) -> Iterator[Seen]:
+def history_only(manifest: Manifest) -> Iterator[Hit]:
     """The evidence is the history alone, or nothing."""
     if manifest.complete and manifest.evidence not in {"weights", "trace"}:
         held = "a history and no weights" if manifest.evidence == "history" else "no training"
-        yield Seen(f"The manifest holds {held}.", "$.outcomes")
+        yield Hit(f"The manifest holds {held}.", "$.outcomes")
 
 
 @rule(
@@ -78,14 +78,14 @@ def history_only(manifest: Manifest) -> Iterator[Seen]:
     remedy=_RECORD,
     source=_LAW,
 )
-def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
+def missing_conditions(manifest: Manifest) -> Iterator[Hit]:
     """A whole condition could not be read, though the run ended."""
     if not manifest.complete or not manifest.outcomes.fits:
         return
     for item in manifest.missing:
         whole = item.path.startswith("$.conditions.") and item.path.count(".") == 2
         if whole and item.path != "$.conditions.data":
-            yield Seen(
+            yield Hit(
                 f"{item.path} is missing: {item.reason}.",
                 item.path,
             )
@@ -99,10 +99,10 @@ def missing_conditions(manifest: Manifest) -> Iterator[Seen]:
     remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",
     source="repro-audit: an audit proves that it can fail",
 )
-def positive_control(manifest: Manifest) -> Iterator[Seen]:
+def positive_control(manifest: Manifest) -> Iterator[Hit]:
     """The manifest says that a bit was flipped."""
     if manifest.positive_control is not None:
-        yield Seen(
+        yield Hit(
             f"One bit was flipped after step {manifest.positive_control.step}.",
             "$.positive_control",
         )
@@ -116,13 +116,13 @@ def positive_control(manifest: Manifest) -> Iterator[Seen]:
     remedy="# record it again with this release",
     source="docs/format.md",
 )
-def unrecorded_fields(manifest: Manifest) -> Iterator[Seen]:
+def unrecorded_fields(manifest: Manifest) -> Iterator[Hit]:
     """The release that wrote the manifest did not record some fields that this one reads."""
     paths = _missing_because(manifest, UNRECORDED)
     if paths:
-        yield Seen(
+        yield Hit(
             f"{manifest.recorder} did not record {counted(len(paths), 'field')} that "
-            f"this release reads: {listed(paths, _MOST_NAMED)}.",
+            f"this release reads: {listed(paths, _MAX_NAMED)}.",
             "$.missing",
         )
 
@@ -135,14 +135,14 @@ def unrecorded_fields(manifest: Manifest) -> Iterator[Seen]:
     remedy="pip install --upgrade repro-audit",
     source="docs/format.md",
 )
-def unknown_fields(manifest: Manifest) -> Iterator[Seen]:
+def unknown_fields(manifest: Manifest) -> Iterator[Hit]:
     """A later release wrote fields that this one does not know."""
     paths = _missing_because(manifest, NOT_UNDERSTOOD)
     if paths:
         are = "is" if len(paths) == 1 else "are"
-        yield Seen(
+        yield Hit(
             f"Written by another release, {manifest.recorder}: "
-            f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MOST_NAMED)}.",
+            f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MAX_NAMED)}.",
             "$.missing",
         )
 

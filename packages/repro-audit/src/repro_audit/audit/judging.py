@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
 from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.rules import Finding, check
-from repro_audit.audit.standing import with_standing_causes
+from repro_audit.audit.shared_causes import with_shared_causes
 from repro_audit.compare import EVIDENCE, Comparison, Match, Verdict, compare, group
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
@@ -226,7 +226,7 @@ def audit(
         "accept_partial": accept_partial,
     }
     comparisons = tuple(
-        with_standing_causes(
+        with_shared_causes(
             compare(
                 manifests[0],
                 other,

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from repro_audit.audit.contradictions import contradiction
 from repro_audit.audit.plain_fits import final_tensor, is_keras_own, is_untouched, only_fit
-from repro_audit.audit.rules import Seen
+from repro_audit.audit.rules import Hit
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
@@ -21,8 +21,8 @@ from repro_audit.manifest.records import Tensor
 _FORMATS = {"float32": "<f", "float64": "<d", "float16": "<e"}
 _INTEGER_BYTES = {"int32": 4, "int64": 8, "uint32": 4}
 _ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-_MOST_BYTES = 2**26
-_MOST_DRAWS = 65_536
+_MAX_BYTES = 2**26
+_MAX_DRAWS = 65_536
 _CONSTANT = {"Zeros": 0.0, "Ones": 1.0}
 _BUILT_AS_SAID = frozenset(
     {
@@ -37,17 +37,17 @@ _MOVING = frozenset({"moving_mean", "moving_variance"})
 
 
 @contradiction("RA606", "a digest of a condition does not match the values beside it")
-def condition_digests(manifest: Manifest) -> Iterator[Seen]:
+def condition_digests(manifest: Manifest) -> Iterator[Hit]:
     """A data set's digest, or its size, or a model's digest, is not that of what stands there."""
     for role, data in (manifest.conditions.data or {}).items():
         where = path_below("$.conditions.data", role)
         if data.digest != digest_json([unstructure(item) for item in data.arrays]):
-            yield Seen("The digest of a data set is not that of its arrays.", f"{where}.digest")
+            yield Hit("The digest of a data set is not that of its arrays.", f"{where}.digest")
         first = data.arrays[0] if data.arrays else None
         if first is not None and first.dtype != "file":
             size = first.shape[0] if first.shape else None
             if data.samples != size:
-                yield Seen(
+                yield Hit(
                     f"The data set is said to hold {data.samples:,} samples, "
                     f"and its first array holds {size:,}."
                     if data.samples is not None and size is not None
@@ -58,7 +58,7 @@ def condition_digests(manifest: Manifest) -> Iterator[Seen]:
     for index, model in enumerate(training.models if training else ()):
         said = model.config_digest
         if said is not None and said != digest_json(model.config):
-            yield Seen(
+            yield Hit(
                 "The digest of a model's config is not that of the config.",
                 f"$.conditions.training.models[{index}].config_digest",
             )
@@ -69,7 +69,7 @@ def condition_digests(manifest: Manifest) -> Iterator[Seen]:
     "initial weights are not what their initializers give",
     source="Keras: Zeros and Ones; the state of a SeedGenerator is its seed and a count",
 )
-def initial_weights(manifest: Manifest) -> Iterator[Seen]:
+def initial_weights(manifest: Manifest) -> Iterator[Hit]:
     """Nothing was loaded, and a weight that begins as zeros or ones, or as a seed, does not."""
     initializers, seeds = manifest.conditions.initializers, manifest.conditions.seeds
     if initializers is None or initializers.restored is not False:
@@ -103,7 +103,7 @@ def initial_weights(manifest: Manifest) -> Iterator[Seen]:
                 name = "its seed"
             if wrong:
                 label = f"{tensor.layer} {tensor.role} at {position}"
-                yield Seen(
+                yield Hit(
                     f"No weight was loaded, and {label} of model {model} does not begin as "
                     f"{name.lower()}.",
                     f"$.outcomes.initial_weights[{model}]",
@@ -116,7 +116,7 @@ def initial_weights(manifest: Manifest) -> Iterator[Seen]:
     "the learning rate is not the one that was used",
     source="Keras: the learning rate is a variable of the optimizer, unless a schedule gives it",
 )
-def learning_rate(manifest: Manifest) -> Iterator[Seen]:
+def learning_rate(manifest: Manifest) -> Iterator[Hit]:
     """Nothing changes the learning rate, and the optimizer ends with another than its config's."""
     fit = only_fit(manifest)
     if fit is None or fit.may_steer or not fit.data_looks_on or not is_untouched(manifest):
@@ -129,7 +129,7 @@ def learning_rate(manifest: Manifest) -> Iterator[Seen]:
         return
     expected = _filled(found, float(value))
     if expected is not None and found.digest != expected:
-        yield Seen(
+        yield Hit(
             f"The optimizer was configured with a learning rate of {value:g} and ended with "
             "another, which nothing in the run changes.",
             f"$.conditions.training.models[{fit.arguments.model}].optimizer",
@@ -150,7 +150,7 @@ def count_of(tensor: Tensor, *, below: int) -> int | None:
     size = _INTEGER_BYTES.get(tensor.dtype)
     if size is None or tensor.shape:
         return None
-    numbers = range(min(below, _MOST_DRAWS))
+    numbers = range(min(below, _MAX_DRAWS))
     found = (
         item for item in numbers if _digest(tensor, item.to_bytes(size, "little")) == tensor.digest
     )
@@ -169,7 +169,7 @@ def _filled(tensor: Tensor, value: float) -> str | None:
     """Return the digest of a tensor of this shape that holds one value; None if that is unknown."""
     size = math.prod(tensor.shape)
     item = _ITEM_BYTES.get(tensor.dtype)
-    if item is None or size * item > _MOST_BYTES:
+    if item is None or size * item > _MAX_BYTES:
         return None
     if value == 0:
         content = bytes(size * item)
@@ -185,10 +185,10 @@ def _seed_states(tensor: Tensor, seed: int) -> Iterator[str]:
     """Yield the digests of a generator's state with this seed, after 0, 1, 2 … draws."""
     size = _INTEGER_BYTES.get(tensor.dtype)
     if size is None or tensor.shape != (2,):
-        yield from itertools.repeat(tensor.digest, _MOST_DRAWS)  # another Keras keeps it otherwise
+        yield from itertools.repeat(tensor.digest, _MAX_DRAWS)  # another Keras keeps it otherwise
         return
     begun = hashlib.sha256(_head(tensor) + (seed % 2 ** (8 * size)).to_bytes(size, "little"))
-    for draws in range(_MOST_DRAWS):
+    for draws in range(_MAX_DRAWS):
         hasher = begun.copy()
         hasher.update(draws.to_bytes(size, "little"))
         yield "sha256:" + hasher.hexdigest()

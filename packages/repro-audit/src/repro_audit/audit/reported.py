@@ -15,7 +15,7 @@ from repro_audit.audit.plain_fits import (
     plain_fits,
     standard_metrics,
 )
-from repro_audit.audit.rules import Seen
+from repro_audit.audit.rules import Hit
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.run_id import began
 
@@ -37,7 +37,7 @@ _ROUNDING_S = 0.001
 )
 def history_and_trace(
     manifest: Manifest, trace: Mapping[int, FitTrace] | None = None
-) -> Iterator[Seen]:
+) -> Iterator[Hit]:
     """A metric of an epoch has other bits than the running mean in the epoch's last row."""
     for fit in plain_fits(manifest) if trace is not None else ():
         found = (trace or {}).get(fit.number)
@@ -50,7 +50,7 @@ def history_and_trace(
                 dtype, word = end.losses[name]
                 if value and not _has_bits(value[0], dtype, word):
                     said = "nothing" if value[0] is None else repr(value[0])
-                    yield Seen(
+                    yield Hit(
                         f"Fit {fit.number + 1}, epoch {epoch}: {name} is {said} in the "
                         f"history, and {_value(dtype, word)!r} after the epoch's last step in the "
                         "trace.",
@@ -61,31 +61,31 @@ def history_and_trace(
 @contradiction(
     "RA614", "a metric has a value that it cannot have", source="IEEE 754; an accuracy is a share"
 )
-def possible_values(manifest: Manifest) -> Iterator[Seen]:
+def possible_values(manifest: Manifest) -> Iterator[Hit]:
     """A value is none of its element type, or an accuracy is no share of the samples."""
     for where, name, value, dtype, samples in _metrics(manifest):
         if dtype in _FORMATS and not _is_of(value, dtype):
-            yield Seen(f"{name} is {value!r}, which no {dtype} is.", where)
+            yield Hit(f"{name} is {value!r}, which no {dtype} is.", where)
         elif name.removeprefix("val_") != "loss" and not 0 <= value <= 1:
-            yield Seen(f"{name} is {value!r}, and an accuracy lies within 0 to 1.", where)
+            yield Hit(f"{name} is {value!r}, and an accuracy lies within 0 to 1.", where)
         elif name != "loss" and samples and dtype == "float32" and not _is_share(value, samples):
-            yield Seen(f"{name} is {value!r}, which is no number of {samples:,} samples.", where)
+            yield Hit(f"{name} is {value!r}, which is no number of {samples:,} samples.", where)
 
 
 @contradiction("RA615", "times contradict each other")
-def times(manifest: Manifest) -> Iterator[Seen]:
+def times(manifest: Manifest) -> Iterator[Hit]:
     """A run has another run's id, was written before it began, or its epochs took longer."""
     information = manifest.information
     begun, written = _time(information.started), _time(information.updated)
     dated = all(item.path != "$.run_id" for item in manifest.missing)
     if begun is not None and dated and not _is_second(began(manifest.run_id), begun):
-        yield Seen("The run's id is not of the second in which the run began.", "$.run_id")
+        yield Hit("The run's id is not of the second in which the run began.", "$.run_id")
     if begun is not None and written is not None and (begun - written).total_seconds() > _CLOCK_S:
-        yield Seen("The manifest was written before the run began.", "$.information.started")
+        yield Hit("The manifest was written before the run began.", "$.information.started")
     whole, epochs = information.duration_s, information.epoch_durations_s
     one = manifest.complete and len(manifest.outcomes.fits) == 1
     if one and whole is not None and sum(epochs) > whole + _ROUNDING_S * (len(epochs) + 1):
-        yield Seen("The epochs took longer than the whole run.", "$.information.duration_s")
+        yield Hit("The epochs took longer than the whole run.", "$.information.duration_s")
 
 
 def _metrics(manifest: Manifest) -> Iterator[tuple[str, str, float, str | None, int | None]]:

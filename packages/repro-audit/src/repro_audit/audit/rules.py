@@ -12,7 +12,7 @@ from repro_audit.wording import EXAMPLE_SEED
 if TYPE_CHECKING:
     from repro_audit.trace.summary import FitTrace
 
-__all__ = ["Finding", "Rule", "Seen", "Severity", "all_rules", "check", "rule"]
+__all__ = ["Finding", "Hit", "Rule", "Severity", "all_rules", "check", "rule"]
 
 FAMILIES = (
     "seeding", "determinism", "data", "environment", "evidence",
@@ -23,10 +23,10 @@ FAMILIES = (
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
-Look = TypeVar("Look", bound=Callable[..., "Iterator[Seen]"])
+Look = TypeVar("Look", bound=Callable[..., "Iterator[Hit]"])
 
 
-class Seen(NamedTuple):
+class Hit(NamedTuple):
     """What a rule saw in one manifest.
 
     Attributes:
@@ -62,7 +62,7 @@ class See(Protocol):
 
     def __call__(
         self, manifest: Manifest, trace: Mapping[int, FitTrace] | None = None, /
-    ) -> Iterator[Seen]: ...
+    ) -> Iterator[Hit]: ...
 
 
 class Rule(NamedTuple):

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["capture_generators", "generators_in"]
 
-_LONGEST_GIVEN_BITS = 64
+_MAX_GIVEN_BITS = 64
 """A longer seed that nobody gave comes from the operating system; so short a one by chance once
 in 2^64 times."""
 
 _FIXED = {"PCG64": "inc", "PCG64DXSM": "inc", "Philox": "key"}
 """Part of a bit generator's state that follows from its seed and that no draw changes."""
 
-_MOST_SOURCE_BYTES = 2**20
+_MAX_SOURCE_BYTES = 2**20
 
 
 def capture_generators(
@@ -111,7 +111,7 @@ def _read(where: str, generator: np.random.Generator, text: _Text) -> NumpyGener
 
 
 def _is_short(entropy: int) -> bool:
-    return entropy.bit_length() <= _LONGEST_GIVEN_BITS
+    return entropy.bit_length() <= _MAX_GIVEN_BITS
 
 
 def _entropy(bits: Any) -> tuple[int, ...] | None:
@@ -156,7 +156,7 @@ class _Text:
     def _files(self) -> Iterator[str]:
         for _, _, path in own_modules():
             try:
-                if path.stat().st_size <= _MOST_SOURCE_BYTES:
+                if path.stat().st_size <= _MAX_SOURCE_BYTES:
                     yield path.read_text(encoding="utf-8", errors="replace")
             except OSError:
                 continue

@@ -20,7 +20,7 @@ from repro_audit.capture.code import is_installed
 
 __all__ = ["Found", "closure", "named_sources"]
 
-_MOST_FUNCTIONS = 200
+_MAX_FUNCTIONS = 200
 _CONSTRUCTORS = {
     "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "Random", "RandomState", "SFC64",
     "SeedSequence", "default_rng",
@@ -109,7 +109,7 @@ class _Reading:
             value, owner = call, value
         code = value.__code__
         key = (code, id(owner))
-        if key in self._seen or len(self._seen) >= _MOST_FUNCTIONS:
+        if key in self._seen or len(self._seen) >= _MAX_FUNCTIONS:
             return
         if not (always or _is_followed(code)):
             return

@@ -31,7 +31,7 @@ def command(pdf: str, files: tuple[str, ...], output: str, with_traces: bool) ->
     """
     from repro_audit.files import replace_file
     from repro_audit.publish.attachments import attach
-    from repro_audit.publish.gathering import gather
+    from repro_audit.publish.selection import gather
 
     if output == "-":
         message = "A PDF is not written to standard output. Name a file with --output."

@@ -30,7 +30,7 @@ __all__ = ["command"]
 def command(file: str, name: str, form: str, output: str, color: str) -> int:
     """Answer a paper's checklist with what a manifest records.
 
-    Each item is answered, answered in part, or not answered here; each answer names the fields
+    Each item is answered, answered in part, or not recorded; each answer names the fields
     of the manifest it rests on, and nothing is claimed that was not recorded. The file - is
     standard input; a PDF must hold one manifest.
 

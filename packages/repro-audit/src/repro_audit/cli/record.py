@@ -59,11 +59,11 @@ def command(
     from repro_audit.manifest.writing import check_replaceable
     from repro_audit.recording.process.launcher import (
         check_target,
+        finalize_manifest,
         how_it_ended,
         python_command,
         recording_environment,
         run_in_foreground,
-        settle,
     )
     from repro_audit.recording.request import Request
 
@@ -76,7 +76,9 @@ def command(
     environment = recording_environment(os.environ, request)
     command = python_command(target, module=module)
     code, family = run_in_foreground(command, environment)
-    manifest = settle(output, code, family.computing) if _identity(output) != before else None
+    manifest = (
+        finalize_manifest(output, code, family.computing) if _identity(output) != before else None
+    )
     elsewhere = manifest is not None and manifest.unfollowed
     seen = manifest is not None and (manifest.has_outcomes or elsewhere)
     if code:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batches", "Mapping"]
 
-_MOST = 65_536
+_MAX_DISTINCT = 65_536
 
 
 class Mapping(NamedTuple):
@@ -54,7 +54,7 @@ class Batches:
         """Take further rows of the same epoch."""
         if self._place is None:
             return
-        if block.stride != 1 or len(self._mine) > _MOST:
+        if block.stride != 1 or len(self._mine) > _MAX_DISTINCT:
             self._in_part = True
             return
         batch = [index for index, column in enumerate(mapping.columns) if column.kind == "batch"]

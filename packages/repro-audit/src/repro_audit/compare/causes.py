@@ -13,6 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
+from repro_audit.compare.cause_kinds import DRAWN_SEED, KINDS, Kind, Strength, kind_named, kind_of
+from repro_audit.compare.cause_titles import extra_draws, title_of
 from repro_audit.compare.comparison import (
     Cause,
     Certainty,
@@ -22,10 +24,8 @@ from repro_audit.compare.comparison import (
     Group,
     TraceComparison,
 )
-from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, Strength, kind_named, kind_of
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import Symptom, read_symptom
-from repro_audit.compare.titles import extra_draws, title_of
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
 

@@ -13,6 +13,7 @@ __all__ = [
     "Certainty",
     "ColumnDifference",
     "ColumnKind",
+    "ColumnOnset",
     "Comparison",
     "ConditionDifference",
     "Distance",
@@ -24,7 +25,6 @@ __all__ = [
     "MetricDifference",
     "OrderDifference",
     "Outcome",
-    "Parting",
     "Side",
     "StepDifference",
     "TensorDifference",
@@ -172,7 +172,7 @@ class StepDifference(NamedTuple):
         return self.stride == 1 or (self.stride > 1 and place == (0, 1, 1))
 
 
-class Parting(NamedTuple):
+class ColumnOnset(NamedTuple):
     """From which step on one column differs.
 
     Attributes:
@@ -259,7 +259,7 @@ class TraceComparison(NamedTuple):
     columns: int
     order: tuple[OrderDifference, ...]
     step: StepDifference | None
-    partings: tuple[Parting, ...]
+    partings: tuple[ColumnOnset, ...]
     distances: tuple[Distance, ...]
     batches: BatchOrder | None
 
@@ -297,7 +297,7 @@ class Cause(NamedTuple):
     """A condition that differs and may explain the difference.
 
     Attributes:
-        kind: Name of the kind of cause, as in `repro_audit.compare.kinds`.
+        kind: Name of the kind of cause, as in `repro_audit.compare.cause_kinds`.
         group: ``data``, ``seeds``, ``training``, ``determinism``, ``packages``,
             ``environment`` or ``code``.
         title: What differs, in a few words.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "place_of"]
 
-_MOST_PROBES = 64
+_MAX_PROBES = 64
 
 
 class Cursor:
@@ -23,7 +23,7 @@ class Cursor:
     def __init__(self, parts: Iterable[Block | Rows | Probe]) -> None:
         self._parts: Iterator[Block | Rows | Probe] = iter(parts)
         self._rows: Rows | None = None
-        self.probes: deque[tuple[Probe, int, int | None]] = deque(maxlen=_MOST_PROBES)
+        self.probes: deque[tuple[Probe, int, int | None]] = deque(maxlen=_MAX_PROBES)
         self.passed = 0
         self.position = Position()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Distances"]
 
-_MOST = 128
+_MAX_POINTS = 128
 _ORDINALS = {"float16": "i2", "bfloat16": "i2", "float32": "i4", "float64": "i8"}
 
 
@@ -63,7 +63,7 @@ class Distances:
             self._found[-1] = found
             return
         self._found.append(found)
-        if len(self._found) > _MOST:
+        if len(self._found) > _MAX_POINTS:
             self._found = self._found[::2]
             self._every *= 2
 

@@ -15,8 +15,8 @@ from repro_audit.compare.batches import Batches, Mapping
 from repro_audit.compare.comparison import (
     ColumnDifference,
     ColumnKind,
+    ColumnOnset,
     OrderDifference,
-    Parting,
     Side,
     StepDifference,
     TraceComparison,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_traces"]
 
-_MOST_NOTED = 8
+_MAX_NOTED = 8
 _FLOATS = {"float16": "<e", "float32": "<f", "float64": "<d"}
 
 Key = tuple[int, int]
@@ -76,7 +76,7 @@ class _Pair:
         self._pending: dict[tuple[int, int], list[int]] = {}
         self._order: list[OrderDifference] = []
         self._step: StepDifference | None = None
-        self._partings: dict[tuple[int, Column], Parting] = {}
+        self._partings: dict[tuple[int, Column], ColumnOnset] = {}
         self._distances = Distances()
         self._batches = Batches()
         self._rows = 0
@@ -158,7 +158,7 @@ class _Pair:
             self._order.pop()
         else:
             start, count_all = (fit, epoch, step_), count
-        if len(self._order) < _MOST_NOTED:
+        if len(self._order) < _MAX_NOTED:
             self._order.append(
                 OrderDifference(
                     only=only,
@@ -224,7 +224,7 @@ class _Pair:
     def _lone_column(
         self, only: Side, block: Block, column: Column, row: np.ndarray[Any, Any]
     ) -> None:
-        if len(self._order) < _MOST_NOTED:
+        if len(self._order) < _MAX_NOTED:
             fit, epoch, step = place_of(row)
             name = self._described(block, column)
             self._order.append(
@@ -270,7 +270,7 @@ class _Pair:
             # Rows of other blocks may have shown it before.
             self._partings.setdefault(
                 (block.model, column),
-                Parting(
+                ColumnOnset(
                     column=self._described(block, column),
                     fit=fit,
                     epoch=epoch,

@@ -13,7 +13,7 @@ from repro_audit.errors import shown
 
 __all__ = ["fill_absent", "objects", "path_below", "take_unknown"]
 
-_LONGEST_KEY = 100
+_MAX_KEY_LENGTH = 100
 """Characters of a key that are shown in full."""
 
 Node = dict[str, Any]
@@ -70,7 +70,7 @@ def path_below(path: str, key: str) -> str:
     >>> path_below("$.seeds", "numpy"), path_below("", "numpy"), path_below("$", "a word")
     ('$.seeds.numpy', 'numpy', "$['a word']")
     """
-    if not key.isidentifier() or len(key) > _LONGEST_KEY:
+    if not key.isidentifier() or len(key) > _MAX_KEY_LENGTH:
         return f"{path}[{shown(key)}]"
     return f"{path}.{key}" if path else key
 

@@ -29,10 +29,10 @@ from repro_audit.manifest.versions import READABLE, upgraded
 
 __all__ = ["load", "parse", "read_json"]
 
-_DEEPEST = 100
+_MAX_DEPTH = 100
 """Levels of nesting that are accepted; a model of models needs about thirty."""
 
-_LONGEST_NUMBER = 400
+_MAX_NUMBER_LENGTH = 400
 """Digits of a number that are accepted; the longest float64 in full has 309 before its point."""
 
 
@@ -127,15 +127,15 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
         return result
 
     def integer(text: str) -> int:
-        if len(text) > _LONGEST_NUMBER:
+        if len(text) > _MAX_NUMBER_LENGTH:
             refuse(
-                f"expected a number of at most {_LONGEST_NUMBER} digits, received {len(text):,}."
+                f"expected a number of at most {_MAX_NUMBER_LENGTH} digits, received {len(text):,}."
             )
         real(text)
         return int(text)
 
     def real(text: str) -> float:
-        value = float(text) if len(text) <= 2 * _LONGEST_NUMBER else math.inf
+        value = float(text) if len(text) <= 2 * _MAX_NUMBER_LENGTH else math.inf
         if math.isinf(value):
             refuse(f"expected a number within float64, received {shown(text, 20)}.")
         return value
@@ -165,7 +165,7 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
             hint = f"To record a script: repro-audit record {name}"
         refuse(f"is not JSON: {reason} at {place}. {hint}")
     except RecursionError:
-        refuse(f"is nested too deeply. Expected at most {_DEEPEST} levels.")
+        refuse(f"is nested too deeply. Expected at most {_MAX_DEPTH} levels.")
     _check_values(document, refuse)
     return document
 
@@ -173,7 +173,7 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
 def _check_values(document: Any, refuse: Any) -> None:
     """Refuse deep nesting and lone surrogates, without recursion."""
     level = [document]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         following: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -189,7 +189,7 @@ def _check_values(document: Any, refuse: Any) -> None:
         if not following:
             return
         level = following
-    refuse(f"is nested too deeply. Expected at most {_DEEPEST} levels.")
+    refuse(f"is nested too deeply. Expected at most {_MAX_DEPTH} levels.")
 
 
 def _check_digest(document: dict[str, Any], name: str) -> None:

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 _RANDOM_BYTES = 10
-_LONGEST_MS = 2**48
+_MAX_MS = 2**48
 
 
 def new_run_id(began: datetime) -> str:
@@ -18,7 +18,7 @@ def new_run_id(began: datetime) -> str:
     >>> new_run_id(datetime(2026, 1, 2, tzinfo=UTC))[20:]
     '019b7c010400'
     """
-    ms = int(began.timestamp() * 1000) % _LONGEST_MS
+    ms = int(began.timestamp() * 1000) % _MAX_MS
     # From the operating system: Python's generator stays where it is.
     return f"{os.urandom(_RANDOM_BYTES).hex()}{ms:012x}"
 

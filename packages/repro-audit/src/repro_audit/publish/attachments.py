@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.errors import OutputError, PaperError, printable, shown
 from repro_audit.files import replace_file
-from repro_audit.publish.gathering import (
-    MOST_MANIFEST_BYTES,
-    MOST_OURS,
-    MOST_TRACE_BYTES,
+from repro_audit.publish.pdf import LIMIT_BYTES, opened, saved, typed
+from repro_audit.publish.selection import (
+    MAX_MANIFEST_BYTES,
+    MAX_OURS,
+    MAX_TRACE_BYTES,
     Attachment,
 )
-from repro_audit.publish.pdf import LIMIT_BYTES, opened, saved, typed
 from repro_audit.publish.table import (
     MARKS,
-    MOST_ATTACHMENTS,
+    MAX_ATTACHMENTS,
     content_of,
     entries,
     is_ours,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Unpacked", "attach", "extract", "unpack"]
 
 _TYPES = {".json": "/application/json", ".trace": "/application/octet-stream"}
-_MOST_BYTES = {".json": MOST_MANIFEST_BYTES, ".trace": MOST_TRACE_BYTES}
+_MAX_BYTES = {".json": MAX_MANIFEST_BYTES, ".trace": MAX_TRACE_BYTES}
 
 
 class Unpacked(NamedTuple):
@@ -72,7 +72,7 @@ def attach(path: str | os.PathLike[str], attachments: Sequence[Attachment]) -> b
     with opened(path, more_bytes=sum(len(file.content) for file in attachments)) as pdf:
         _check_changeable(pdf)
         others = [entry for entry in entries(pdf) if not is_ours(entry[1])]
-        if len(others) + len(attachments) > MOST_ATTACHMENTS:
+        if len(others) + len(attachments) > MAX_ATTACHMENTS:
             raise too_many()
         _replace(pdf, others, [_spec(pdf, attachment) for attachment in attachments])
         result = saved(pdf)
@@ -104,7 +104,7 @@ def unpack(path: str | os.PathLike[str], folder: Path) -> list[Unpacked]:
         specs = [spec for _, spec in entries(pdf) if is_ours(spec)]
         names = [name_of(spec) for spec in specs]
         _check_names(names)
-        left = dict(_MOST_BYTES)
+        left = dict(_MAX_BYTES)
         unpacked = []
         numbers: dict[str, int] = {}
         for spec, own in zip(specs, names, strict=True):
@@ -172,8 +172,8 @@ def _is_there(source: Path, target: Path) -> bool:
 
 def _check_names(names: Sequence[str]) -> None:
     """Refuse too many, and names that could be one name on a disk."""
-    if len(names) > MOST_OURS:
-        message = f"expected at most {MOST_OURS} files of repro-audit, received {len(names):,}."
+    if len(names) > MAX_OURS:
+        message = f"expected at most {MAX_OURS} files of repro-audit, received {len(names):,}."
         raise PaperError(message)
     seen: set[str] = set()
     for name in names:
@@ -191,7 +191,7 @@ def _write(spec: Any, name: str, target: Path, most: int) -> int:
             for piece in content_of(spec, name):
                 size += len(piece)
                 if size > most:
-                    most_mib = _MOST_BYTES[target.suffix] // 2**20
+                    most_mib = _MAX_BYTES[target.suffix] // 2**20
                     message = (
                         f"its attachment {shown(name)} is too large: "
                         f"expected at most {most_mib:,} MiB in all."

@@ -11,7 +11,7 @@ from repro_audit.trace.reading import trace_path
 
 __all__ = ["attached_names", "is_safe", "trace_name"]
 
-_MOST_BYTES = 200
+_MAX_BYTES = 200
 """A file's name may have 255 in most file systems; some are left for a temporary one beside it."""
 
 _SAFE = re.compile(r"\w[\w.-]*\.(json|trace)")
@@ -28,7 +28,7 @@ def is_safe(name: str) -> bool:
     return (
         _SAFE.fullmatch(name) is not None
         and _DEVICES.fullmatch(name) is None
-        and len(name.encode()) <= _MOST_BYTES
+        and len(name.encode()) <= _MAX_BYTES
         and unicodedata.normalize("NFC", name) == name
     )
 
@@ -66,7 +66,7 @@ def _plain(name: str) -> str:
     if not re.match(r"\w", stem) or _DEVICES.fullmatch(stem):
         stem = "_" + stem
     # Room for a number and for the longer ending of the two.
-    return stem.encode()[: _MOST_BYTES - 10].decode(errors="ignore") + _ENDING
+    return stem.encode()[: _MAX_BYTES - 10].decode(errors="ignore") + _ENDING
 
 
 def _distinct(name: str, taken: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ LIMIT_BYTES = 2**30
 """The largest PDF that is read, in bytes."""
 
 _HEAD_BYTES = 1024
-_MOST_DECODED_BYTES = 16 * 2**20
+_MAX_DECODED_BYTES = 16 * 2**20
 """The largest stream of objects, decoded; parsed, it may take seventy times as much."""
 
 _MEMORY_BYTES = 2 * 2**30
@@ -201,7 +201,7 @@ def _bounded(more_memory: int) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(_ALONE)
-        previous: Any = set_qpdf_limits(flate_max_memory=_MOST_DECODED_BYTES)
+        previous: Any = set_qpdf_limits(flate_max_memory=_MAX_DECODED_BYTES)
         stack.callback(set_qpdf_limits, **previous)
         # qpdf has no limit for objects that are large once parsed.
         with contextlib.suppress(ImportError, OSError, ValueError):

@@ -13,15 +13,15 @@ from repro_audit.publish.pdf import typed
 if TYPE_CHECKING:
     import pikepdf
 
-__all__ = ["MARKS", "MOST_ATTACHMENTS", "content_of", "entries", "is_ours", "name_of", "too_many"]
+__all__ = ["MARKS", "MAX_ATTACHMENTS", "content_of", "entries", "is_ours", "name_of", "too_many"]
 
 MARKS = {".json": "repro-audit manifest", ".trace": "repro-audit trace"}
 """The descriptions by which attachments are ours."""
 
-MOST_ATTACHMENTS = 1000
+MAX_ATTACHMENTS = 1000
 """The most attachments of anybody's that a PDF may have."""
 
-_MOST_NODES = 10_000
+_MAX_NODES = 10_000
 _CHUNK_BYTES = 2**20
 
 
@@ -44,15 +44,15 @@ def entries(pdf: pikepdf.Pdf) -> list[tuple[bytes, Any]]:
     while nodes:
         node = typed(nodes.pop(), "Dictionary", "a part of the table of attachments")
         count += 1
-        if (node.is_indirect and node.objgen in seen) or count > _MOST_NODES:
+        if (node.is_indirect and node.objgen in seen) or count > _MAX_NODES:
             message = "is damaged: its table of attachments goes in a circle or is too large."
             raise PaperError(message)
         seen.add(node.objgen)
-        found.extend(_leaf(node, MOST_ATTACHMENTS - len(found)))
+        found.extend(_leaf(node, MAX_ATTACHMENTS - len(found)))
         kids = node.get("/Kids")
         if kids is not None:
             kids = typed(kids, "Array", "/Kids")
-            if len(kids) > _MOST_NODES:
+            if len(kids) > _MAX_NODES:
                 message = "is damaged: its table of attachments is too large."
                 raise PaperError(message)
             nodes.extend(reversed(list(kids)))
@@ -74,7 +74,7 @@ def _leaf(node: Any, most: int) -> Iterator[tuple[bytes, Any]]:
 
 def too_many() -> PaperError:
     """Return the error for more attachments than a PDF may have."""
-    return PaperError(f"expected at most {MOST_ATTACHMENTS:,} attachments, received more.")
+    return PaperError(f"expected at most {MAX_ATTACHMENTS:,} attachments, received more.")
 
 
 def is_ours(spec: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.audit import Audit, Confirmation
-from repro_audit.compare.kinds import kind_named
+from repro_audit.compare.cause_kinds import kind_named
 from repro_audit.errors import RunError, printable
 from repro_audit.manifest import Manifest
 

@@ -32,7 +32,7 @@ _OURS = re.compile(
     r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
 )
 _NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
-_MOST_FILES = 1_000_000
+_MAX_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20
 _TAIL_BYTES = 64 * 1024
 
@@ -175,7 +175,7 @@ def snapshot(folder: Path, directory: Path) -> dict[str, tuple[int, int]]:
             with contextlib.suppress(OSError):
                 status = path.lstat()
                 files[str(path.relative_to(folder))] = (status.st_size, status.st_mtime_ns)
-        if len(files) > _MOST_FILES:
+        if len(files) > _MAX_FILES:
             break
     return files
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 __all__ = ["OutputDifference", "compare_output"]
 
-_MOST_BYTES = 16 * 2**20
-_MOST_CHARACTERS = 120
+_MAX_BYTES = 16 * 2**20
+_MAX_CHARACTERS = 120
 
 _FRAMEWORK = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] |[IWEF]\d{4} \d\d:\d\d:\d\d|WARNING: All log)"
@@ -137,7 +137,7 @@ def _lines(path: Path, folder: str) -> Iterator[tuple[int, str, str]]:
     """Yield each line that says something: its number, what is compared of it, and itself."""
     try:
         with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode(errors="replace")
+            text = file.read(_MAX_BYTES).decode(errors="replace")
     except OSError:
         return
     for number, line in enumerate(text.splitlines(), start=1):
@@ -155,5 +155,5 @@ def _shown(line: str) -> str:
     """Return a line as a message quotes it."""
     if not line:
         return "nothing"
-    short = line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "…"
+    short = line if len(line) <= _MAX_CHARACTERS else line[:_MAX_CHARACTERS] + "…"
     return f"'{short.strip()}'"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from repro_audit.audit import RunSummary
 from repro_audit.errors import ManifestError, ReproAuditError
 from repro_audit.manifest import Manifest
-from repro_audit.recording.process.launcher import how_it_ended, python_command, settle
+from repro_audit.recording.process.launcher import finalize_manifest, how_it_ended, python_command
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment, variables_set
 from repro_audit.repeat.executors import Ended, Executor, PreparedRun
@@ -230,7 +230,7 @@ def _read(
     name = setting.name
     manifest = unreadable = None
     try:
-        manifest = settle(path, ended.exit_code, ended.computing)
+        manifest = finalize_manifest(path, ended.exit_code, ended.computing)
     except ManifestError as error:
         unreadable = str(error)
     except ReproAuditError as error:

@@ -14,7 +14,7 @@ from repro_audit.files import changed_at
 
 __all__ = ["Used", "read_used", "shared_files"]
 
-_MOST_BYTES = 16 * 2**20
+_MAX_BYTES = 16 * 2**20
 
 
 class Used(NamedTuple):
@@ -47,7 +47,7 @@ def read_used(
     """
     try:
         with report.open("rb") as file:
-            said = json.loads(file.read(_MOST_BYTES))
+            said = json.loads(file.read(_MAX_BYTES))
         read, written, programs = said["read"], said["written"], int(said["programs"])
         ours = str(evidence.resolve()) + os.sep
         elsewhere = {

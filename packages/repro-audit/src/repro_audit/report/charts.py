@@ -30,7 +30,7 @@ _DASHES = ("-", "--", "-.", ":")
 _WIDTH, _HEIGHT = 7.6, 2.9
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
-_MOST_NAME = 44
+_MAX_NAME = 44
 
 
 class Series(NamedTuple):
@@ -265,4 +265,4 @@ def _name_apart(root: ET.Element, key: str) -> None:
 def _short(name: str) -> str:
     """Return a name that leaves room for the chart."""
     shown = printable(name)
-    return shown if len(shown) <= _MOST_NAME else "…" + shown[-_MOST_NAME + 1 :]
+    return shown if len(shown) <= _MAX_NAME else "…" + shown[-_MAX_NAME + 1 :]

@@ -14,7 +14,7 @@ from repro_audit.report.page import Page
 __all__ = ["render_json", "render_markdown", "render_text"]
 
 _STATUS = max(map(len, STATUSES)) + 2
-_STYLES = {"answered": "green", "in part": "yellow", "not answered here": "dim"}
+_STYLES = {"answered": "green", "in part": "yellow", "not recorded": "dim"}
 
 
 def render_text(checklist: Checklist, *, width: int = 100, color: bool = False) -> str:

@@ -16,15 +16,15 @@ from repro_audit.wording import counted
 
 __all__ = ["curves"]
 
-_MOST_CHARTS = 6
-_MOST_LINES = 24
-_MOST_POINTS = 200
-_MOST_POINTS_OF_ALL = 1500
-_MOST_CELLS = 600
-_MOST_ROWS = 60
-_MOST_DIFFERING = 20
-_MOST_METRICS = 200
-_LARGEST = 1e100
+_MAX_CHARTS = 6
+_MAX_LINES = 24
+_MAX_POINTS = 200
+_MAX_POINTS_OF_ALL = 1500
+_MAX_CELLS = 600
+_MAX_ROWS = 60
+_MAX_DIFFERING = 20
+_MAX_METRICS = 200
+_MAX_VALUE = 1e100
 """What is larger no chart is drawn with."""
 
 
@@ -63,11 +63,11 @@ def curves(result: Audit, manifests: Sequence[Manifest]) -> Iterator[Figure]:
         for metric in metrics
         if any(line.of.epochs is not None and len(line.of.values) > 1 for line in found[metric])
     ]
-    shown = long[:_MOST_CHARTS]
-    drawn = sum(min(len(found[metric]), _MOST_LINES) for metric in shown)
+    shown = long[:_MAX_CHARTS]
+    drawn = sum(min(len(found[metric]), _MAX_LINES) for metric in shown)
     for place, metric in enumerate(shown):
         lines = [line for line in found[metric] if line.of.epochs is not None]
-        points = min(_MOST_POINTS, max(8, _MOST_POINTS_OF_ALL // drawn))
+        points = min(_MAX_POINTS, max(8, _MAX_POINTS_OF_ALL // drawn))
         yield _curve(f"curve-{place}", metric, lines, names, points)
     yield from _last_values(names, manifests, shown)
 
@@ -81,13 +81,13 @@ def _curve(
     kept = sorted({*some(epochs, points), *some(differing, max(2, points // 4))})
     left_out = False
     series = []
-    for line in lines[:_MOST_LINES]:
+    for line in lines[:_MAX_LINES]:
         drawn = []
         for epoch in kept:
             if line.of.epochs is None or epoch not in line.of.epochs:
                 continue
             value = line.at(epoch)
-            drawable = value is not None and math.isfinite(value) and abs(value) < _LARGEST
+            drawable = value is not None and math.isfinite(value) and abs(value) < _MAX_VALUE
             left_out = left_out or not drawable
             text = f"{line.name}, epoch {epoch}: {number(value)}"
             drawn.append(
@@ -104,10 +104,10 @@ def _curve(
     ]
     if svg and len(kept) < len(epochs):
         said.append(f"{len(kept):,} of {len(epochs):,} epochs are drawn.")
-    if len(lines) > _MOST_LINES:
-        said.append(f"{_MOST_LINES} of {len(lines):,} lines are shown.")
-    rows, left = _table(lines[:_MOST_LINES], epochs, differing)
-    head = ("epoch", *(line.name for line in lines[:_MOST_LINES]))
+    if len(lines) > _MAX_LINES:
+        said.append(f"{_MAX_LINES} of {len(lines):,} lines are shown.")
+    rows, left = _table(lines[:_MAX_LINES], epochs, differing)
+    head = ("epoch", *(line.name for line in lines[:_MAX_LINES]))
     return Figure(metric, " ".join(said), svg, head, rows, left)
 
 
@@ -115,8 +115,8 @@ def _table(
     lines: Sequence[_Line], epochs: Sequence[int], differing: Sequence[int]
 ) -> tuple[tuple[tuple[str, ...], ...], str]:
     """Return the rows of a figure's table, epochs that differ among them, and what is left out."""
-    most = min(_MOST_ROWS, max(8, _MOST_CELLS // max(len(lines), 1)))
-    kept = sorted({*some(epochs, most), *some(differing, _MOST_DIFFERING)})
+    most = min(_MAX_ROWS, max(8, _MAX_CELLS // max(len(lines), 1)))
+    kept = sorted({*some(epochs, most), *some(differing, _MAX_DIFFERING)})
     rows = tuple((str(epoch), *(number(line.at(epoch)) for line in lines)) for epoch in kept)
     left = f"{len(kept):,} of {len(epochs):,} epochs are listed."
     return rows, left if len(kept) < len(epochs) else ""
@@ -183,7 +183,7 @@ def _last_values(
         if not (metric in shown or (fit.startswith("fit ") and base in shown)):
             last = ((values.get(metric) or (None,))[-1] for values in found)
             rows.append((metric, *map(number, last)))
-    most = min(_MOST_METRICS, max(20, _MOST_CELLS // len(names))) if names else 0
+    most = min(_MAX_METRICS, max(20, _MAX_CELLS // len(names))) if names else 0
     if rows:
         yield Figure(
             title="Last values of other metrics" if shown else "Last values",

@@ -57,9 +57,9 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u",
     "\u0307": ".", "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
 }  # fmt: skip
-_LONGEST = 400
+_MAX_LENGTH = 400
 _DIGITS = 8
-_MOST_LISTED = 24
+_MAX_LISTED = 24
 _VERDICTS = {
     "identical": "every compared outcome has the same bits",
     "close": "every value of the history lies within the tolerance asked for",
@@ -102,8 +102,8 @@ def escape(text: str) -> str:
     ('50\\% of \\$x\\_1\\$', "\\'{e}", '\\textbackslash{}u4e2d')
     """
     shown = printable(text)
-    if len(shown) > _LONGEST:
-        shown = shown[: _LONGEST - 1] + "…"
+    if len(shown) > _MAX_LENGTH:
+        shown = shown[: _MAX_LENGTH - 1] + "…"
     # Two in a row would become a dash, or a quotation mark.
     return re.sub("(?P<one>[-',])(?=(?P=one))", r"\1{}", "".join(map(_escaped, shown)))
 
@@ -131,7 +131,7 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
             f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"
             for judged in result.manifests
         ]
-        yield "Individual verdicts", f"{listed(alone, _MOST_LISTED, '; ')}."
+        yield "Individual verdicts", f"{listed(alone, _MAX_LISTED, '; ')}."
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."
@@ -165,7 +165,7 @@ def _claims(result: Audit) -> Iterator[tuple[str, str]]:
             + (f" ({_run_name(result, claim.manifest)})" if len(result.manifests) > 1 else "")
             for claim in result.claims
         ]
-        yield "Claims", f"{claims_summary(result)}: {listed(said, _MOST_LISTED, '; ')}."
+        yield "Claims", f"{claims_summary(result)}: {listed(said, _MAX_LISTED, '; ')}."
 
 
 def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -176,7 +176,7 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     metrics = final_metrics(manifest)
     if metrics:
         values = [f"{escape(name)} {escape(number(value))}" for name, value in metrics.items()]
-        yield "Results", f"{listed(values, _MOST_LISTED, '; ')}."
+        yield "Results", f"{listed(values, _MAX_LISTED, '; ')}."
     if conditions.data:
         yield "Data", f"{_data(conditions)}."
     if conditions.seeds is not None:
@@ -200,7 +200,7 @@ def _data(conditions: Conditions) -> str:
     for role, item in (conditions.data or {}).items():
         count = f"{counted(item.samples, 'sample')}, " if item.samples else ""
         parts.append(f"{escape(role)}: {count}{_broken(item.digest)}")
-    return listed(parts, _MOST_LISTED, "; ")
+    return listed(parts, _MAX_LISTED, "; ")
 
 
 def _compute(manifest: Manifest) -> str:
@@ -235,7 +235,7 @@ def _digests(result: Audit) -> str:
             f"{escape(judged.name)}: {_broken(judged.digest) if judged.digest else 'none'}"
             for judged in result.manifests
         ),
-        _MOST_LISTED,
+        _MAX_LISTED,
         "; ",
     )
 

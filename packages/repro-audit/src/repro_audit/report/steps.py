@@ -18,8 +18,8 @@ _KINDS = {
     "weight": "weights",
     "optimizer": "optimizer",
 }
-_MOST_NAMES = 3
-_MOST_BARS = 12
+_MAX_NAMES = 3
+_MAX_BARS = 12
 _BAR = 32
 
 
@@ -78,10 +78,10 @@ def growth(trace: TraceComparison) -> list[tuple[str, str, str]]:
 
 def _spread(points: Sequence[Distance]) -> list[Distance]:
     """Return at most so many points, the first and the last among them."""
-    if len(points) <= _MOST_BARS:
+    if len(points) <= _MAX_BARS:
         return list(points)
     last = len(points) - 1
-    places = sorted({round(index * last / (_MOST_BARS - 1)) for index in range(_MOST_BARS)})
+    places = sorted({round(index * last / (_MAX_BARS - 1)) for index in range(_MAX_BARS)})
     return [points[place] for place in places]
 
 
@@ -93,7 +93,7 @@ def _columns(columns: Sequence[ColumnDifference]) -> str:
             apart = distance(column.ulps, column.dtype, None)
             name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
         names.append(name)
-    return listed(names, _MOST_NAMES)
+    return listed(names, _MAX_NAMES)
 
 
 def _loss(trace: TraceComparison) -> str:

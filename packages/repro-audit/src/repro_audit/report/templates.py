@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "template"]
 
-_LONGEST = 1000
+_MAX_LENGTH = 1000
 
 
 @functools.cache
@@ -53,4 +53,4 @@ def _harmless(value: Any) -> Any:
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     shown = printable(value)
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+    return shown if len(shown) <= _MAX_LENGTH else shown[: _MAX_LENGTH - 1] + "…"

@@ -40,7 +40,7 @@ KINDS = ("batch", "random", "loss", "weight", "optimizer")
 WORD = 8
 HEAD_WORDS = 3
 ROW, PROBE = 0x52, 0x50
-_MOST_PROBED = 256
+_MAX_PROBED = 256
 _ITEM_BYTES = {
     "float8_e4m3fn": 1,
     "float8_e5m2": 1,
@@ -93,7 +93,7 @@ class Column(NamedTuple):
         """Bytes that a probe holds of this column."""
         if self.kind != "weight" or self.dtype not in PROBED:
             return 0
-        return min(self.size, _MOST_PROBED) * _ITEM_BYTES[self.dtype]
+        return min(self.size, _MAX_PROBED) * _ITEM_BYTES[self.dtype]
 
 
 class Block(NamedTuple):
@@ -161,7 +161,7 @@ def probe_positions(size: int) -> list[int]:
     >>> probe_positions(3), len(probe_positions(1000))
     ([0, 1, 2], 256)
     """
-    count = min(size, _MOST_PROBED)
+    count = min(size, _MAX_PROBED)
     return [index * size // count for index in range(count)]
 
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Trace", "find_trace", "trace_path"]
 
 _CHUNK_BYTES = 2**20
-_LONGEST_LINE = 2**22
-_MOST_LINE_BYTES = 2**26
+_MAX_LINE_LENGTH = 2**22
+_MAX_LINE_BYTES = 2**26
 _FIRST_WINDOW = 64
-_MOST_FITS = 4096
+_MAX_FITS = 4096
 _LINE = ord("{")
 _HEAD = struct.Struct("<3Q")
 
@@ -218,17 +218,17 @@ class _Parser:
     def _line(self) -> Any:
         """Return the JSON object of a line, or None where a killed run tore it."""
         end = self._buffer.find(b"\n", self._at, self._end)
-        while end < 0 and (searched := self._left()) <= _LONGEST_LINE:
+        while end < 0 and (searched := self._left()) <= _MAX_LINE_LENGTH:
             if not self._more():
                 self._end_torn()
                 return None
             end = self._buffer.find(b"\n", searched, self._end)
-        if end < 0 or end - self._at > _LONGEST_LINE:
-            self._refuse(f"expected a line of at most {_LONGEST_LINE:,} bytes")
+        if end < 0 or end - self._at > _MAX_LINE_LENGTH:
+            self._refuse(f"expected a line of at most {_MAX_LINE_LENGTH:,} bytes")
         line = self._take(end + 1 - self._at)
         self._line_bytes += len(line)
-        if self._line_bytes > _MOST_LINE_BYTES:
-            self._refuse(f"expected at most {_MOST_LINE_BYTES:,} bytes of lines")
+        if self._line_bytes > _MAX_LINE_BYTES:
+            self._refuse(f"expected at most {_MAX_LINE_BYTES:,} bytes of lines")
         try:
             value = json.loads(line, parse_constant=_no_constant)
         except (ValueError, RecursionError):
@@ -324,8 +324,8 @@ class _Parser:
     def _stands_at(self, place: int, step: int) -> None:
         """Keep where a fit has come to: for so many of them that memory does not grow for ever."""
         self._last[place >> 32] = place, step
-        if len(self._last) > _MOST_FITS:
-            for fit in sorted(self._last)[: _MOST_FITS // 2]:
+        if len(self._last) > _MAX_FITS:
+            for fit in sorted(self._last)[: _MAX_FITS // 2]:
                 del self._last[fit]
                 self._first_fit = fit + 1
 

@@ -22,7 +22,7 @@ _OP_DETERMINISM = {
     "later": "switched on only after operations had run",
     "off": "off",
 }
-_MOST = 3
+_MAX_NAMES = 3
 """Models or fits that are described; the fields hold all."""
 
 
@@ -85,7 +85,7 @@ def _determinism(manifest: Manifest) -> Statement | None:
 def _model(manifest: Manifest) -> Statement | None:
     models = manifest.conditions.training.models if manifest.conditions.training else ()
     parts = []
-    for index, model in enumerate(models[:_MOST]):
+    for index, model in enumerate(models[:_MAX_NAMES]):
         where = f"{_MODELS}[{index}]"
         text = f"Model {index} is a {brief(model.class_name)}"
         paths = [f"{where}.class_name"]
@@ -109,8 +109,8 @@ def _optimizer(manifest: Manifest) -> Statement | None:
                 f"{_MODELS}[{index}].{optimizer_field(number)}",
                 f"Optimizer{_of(index, models)}: {configured(optimizer)}.",
             )
-            for index, model in enumerate(models[:_MOST])
-            for number, optimizer in enumerate(model.optimizers[:_MOST])
+            for index, model in enumerate(models[:_MAX_NAMES])
+            for number, optimizer in enumerate(model.optimizers[:_MAX_NAMES])
             if optimizer is not None
         ]
     )
@@ -119,7 +119,7 @@ def _optimizer(manifest: Manifest) -> Statement | None:
 def _loss(manifest: Manifest) -> Statement | None:
     models = manifest.conditions.training.models if manifest.conditions.training else ()
     parts = []
-    for index, model in enumerate(models[:_MOST]):
+    for index, model in enumerate(models[:_MAX_NAMES]):
         where, of = f"{_MODELS}[{index}]", _of(index, models)
         if model.loss is not None:
             parts.append((f"{where}.loss", f"Loss{of}: {setting(model.loss)}."))
@@ -132,7 +132,7 @@ def _fits(manifest: Manifest) -> Statement | None:
     training = manifest.conditions.training
     fits = training.fits if training else ()
     parts = []
-    for index, fit in enumerate(fits[:_MOST]):
+    for index, fit in enumerate(fits[:_MAX_NAMES]):
         where = f"$.conditions.training.fits[{index}]"
         arguments = settings(fit.arguments) or "none"
         parts.append((f"{where}.arguments", f"Arguments of fit {index}: {arguments}."))
@@ -148,7 +148,7 @@ def _of(index: int, models: tuple[TrainedModel, ...]) -> str:
 
 def _more(path: str, count: int, noun: str) -> list[tuple[str, str]]:
     """Say how many there are beside those described."""
-    rest = count - _MOST
+    rest = count - _MAX_NAMES
     return [(path, f"The manifest describes {counted(rest, noun)} more.")] if rest > 0 else []
 
 
@@ -258,7 +258,7 @@ def _requirements(manifest: Manifest) -> Statement | None:
     packages = manifest.conditions.packages
     if packages is None or not packages.requirements:
         return None
-    files = " ".join(map(_pins, packages.requirements[:_MOST]))
+    files = " ".join(map(_pins, packages.requirements[:_MAX_NAMES]))
     return Statement(files, ("$.conditions.packages.requirements",))
 
 

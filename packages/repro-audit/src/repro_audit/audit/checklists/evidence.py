@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from repro_audit.manifest import Manifest
 
-__all__ = ["Evidence", "Form", "Item", "Statement", "barred", "from_history", "reasons"]
+__all__ = ["Evidence", "Form", "Item", "Statement", "blocked_reason", "from_history", "reasons"]
 
 
 class Statement(NamedTuple):
@@ -69,7 +69,7 @@ class Form(NamedTuple):
     items: tuple[Item, ...]
 
 
-def barred(manifest: Manifest) -> Statement | None:
+def blocked_reason(manifest: Manifest) -> Statement | None:
     """Return why the outcomes of a run answer nothing.
 
     Returns:

@@ -15,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 _GENERATOR = "seed_generator_state"
-_LARGEST = 2**63
+_MAX_VALUE = 2**63
 
 
 def _ended(manifest: Manifest) -> Statement | None:
@@ -71,7 +71,7 @@ def _parameters(manifest: Manifest) -> Statement | None:
     counts = []
     for index, tensors in enumerate(manifest.outcomes.initial_weights[:3]):
         count = _count(tensors or ())
-        if 0 < count < _LARGEST:
+        if 0 < count < _MAX_VALUE:
             counts.append((index, count))
     if not counts:
         return None

@@ -9,11 +9,11 @@ from repro_audit.wording import counted, listed
 
 __all__ = ["brief", "configured", "setting", "settings", "size"]
 
-_LONGEST = 60
-_DEEPEST = 2
+_MAX_LENGTH = 60
+_MAX_DEPTH = 2
 
 
-def brief(text: str, limit: int = _LONGEST) -> str:
+def brief(text: str, limit: int = _MAX_LENGTH) -> str:
     """Return foreign text as an answer quotes it: not too long."""
     return text[:limit] + ("…" if len(text) > limit else "")
 
@@ -39,7 +39,7 @@ def setting(value: Json, depth: int = 0) -> str:
         name = value.get("class_name")
         return brief(name) if isinstance(name, str) else "an object"
     if isinstance(value, list | tuple):
-        if depth == _DEEPEST:
+        if depth == _MAX_DEPTH:
             return "a list"
         return f"[{listed(setting(item, depth + 1) for item in value)}]"
     return json.dumps(value)

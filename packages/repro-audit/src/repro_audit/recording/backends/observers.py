@@ -24,10 +24,10 @@ __all__ = [
 class Notes(Protocol):
     """Takes note of fields of the manifest that cannot be read, by their JSONPath."""
 
-    def missed(self, path: str, reason: str) -> None:
+    def mark_missing(self, path: str, reason: str) -> None:
         """Note that a field cannot be read."""
 
-    def found(self, path: str) -> None:
+    def mark_recorded(self, path: str) -> None:
         """Note that a field has been read after all."""
 
     def failed(self, path: str, error: Exception) -> None:
@@ -69,7 +69,7 @@ class StepObserver(Protocol):
     def traced(self, model: Any, graph: Any) -> None:
         """A step was traced; `graph` holds its operations."""
 
-    def wants(self) -> bool:
+    def should_trace(self) -> bool:
         """Return whether the step that has just run is to be recorded; called once a step."""
 
     def step_failed(self, error: Exception) -> None:

@@ -60,7 +60,7 @@ class AutomaticRecording:
         for framework in FRAMEWORKS.values():
             framework.watch_settings(patches, process.controlled)
         for module, name in names("slices"):
-            patches.watch(module, name, self._sliced, lost="$.conditions.data")
+            patches.watch(module, name, self._source_created, lost="$.conditions.data")
         process.watch_keras(since_start=True)
 
     def begin(self) -> None:
@@ -114,14 +114,14 @@ class AutomaticRecording:
         except Exception:  # noqa: BLE001 - on another backend, of which the recording tells later
             self._seeds = None
 
-    def _sliced(self, call: Call) -> Watch:
+    def _source_created(self, call: Call) -> Watch:
         """Digest the arrays that a pipeline is made from, where they are given to it."""
         # What Keras makes of arrays is read where they were given to Keras.
         watched = process.automatic is self and not called_by_framework()
         dataset = yield None
         if watched:
             tensors = call.args[0] if call.args else call.kwargs.get("tensors")
-            self._inputs.sliced(dataset, tensors)
+            self._inputs.source_created(dataset, tensors)
 
     def _end(self) -> None:
         """End the recording with the process."""

@@ -24,8 +24,8 @@ from repro_audit.recording.backends.patching import Call, Patches, Watch
 __all__ = ["Files"]
 
 _FILES = "$.conditions.environment.file_order"
-_MOST = 100_000
-_MOST_TOLD = 1000
+_MAX_FILES = 100_000
+_MAX_LISTED = 1000
 _OWN = ("repro_audit", "importlib", "pkg_resources", "platform")
 """Packages that look around on their own account: the recorder's, and some of Python's."""
 
@@ -98,12 +98,12 @@ class Files:
     @property
     def read(self) -> tuple[str, ...]:
         """Files that this process read and had not made; below the start folder, from there on."""
-        return self._told(self._read)
+        return self._relative(self._read)
 
     @property
     def written(self) -> tuple[str, ...]:
         """Files and folders that this process made or changed, not below the start folder."""
-        return self._told(self._written)
+        return self._relative(self._written)
 
     def report(self, path: Path) -> None:
         """Write what was read and written, for whoever started this process.
@@ -193,12 +193,12 @@ class Files:
         A folder that is there already is opened to make a file without a name in it, or asked
         for once more: it is nobody's in particular.
         """
-        if len(self._written) < _MOST and not os.path.isdir(whole):  # noqa: PTH112 - as text
+        if len(self._written) < _MAX_FILES and not os.path.isdir(whole):  # noqa: PTH112 - as text
             self._written.add(whole)
 
     def _note(self, whole: str, noted: set[str], *, here: bool) -> None:
         """Note a file that is about to be opened, unless this process has made it."""
-        if whole in self._made or len(noted) >= _MOST:
+        if whole in self._made or len(noted) >= _MAX_FILES:
             return
         try:
             changed = changed_at(whole)
@@ -208,8 +208,8 @@ class Files:
         if (counts and changed < self._began) or whole in self._appended:
             noted.add(whole)
 
-    def _told(self, paths: set[str]) -> tuple[str, ...]:
-        return tuple(sorted(path.removeprefix(self._start) for path in paths)[:_MOST_TOLD])
+    def _relative(self, paths: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(path.removeprefix(self._start) for path in paths)[:_MAX_LISTED])
 
     def _listed(self, call: Call) -> Watch:
         self._list(call.args, call.kwargs)

@@ -21,11 +21,11 @@ from repro_audit.wording import counted
 
 __all__ = [
     "check_target",
+    "finalize_manifest",
     "how_it_ended",
     "python_command",
     "recording_environment",
     "run_in_foreground",
-    "settle",
 ]
 
 _SIGKILL = 9
@@ -157,7 +157,7 @@ def how_it_ended(exit_code: int) -> str:
     return f"was killed by signal {-exit_code}{name}{memory}"
 
 
-def settle(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
+def finalize_manifest(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
     """Return the manifest of a process that has ended, and have it say what that could not know.
 
     A process that was killed could not say so; one that called ``sys.exit(3)`` did not know.

@@ -57,7 +57,7 @@ class Unrecorded:
         models = self._models()
         for item, model in models.alive():
             models.read_final(item, model)
-        self._draft.missed(
+        self._draft.mark_missing(
             "$.conditions", "this run was not recorded but for the state it ends with"
         )
         self._draft.status = "complete"

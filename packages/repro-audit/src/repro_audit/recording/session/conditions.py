@@ -84,7 +84,7 @@ class ConditionReader:
             arguments: ``sys.argv``.
             outputs: Paths the run writes.
         """
-        missed, backend, variables = self._draft.missed, self._backend, self._variables
+        missed, backend, variables = self._draft.mark_missing, self._backend, self._variables
         self._read(
             "seeds",
             lambda: self._known_seeds or capture_seeds(backend, variables, self._controlled.seed),
@@ -105,7 +105,7 @@ class ConditionReader:
         """Read the code; at the end again, when all of it has been imported."""
         source = self.source
         if source is not None:
-            missed = self._draft.missed
+            missed = self._draft.mark_missing
             self._read("code", lambda: capture_code(source, arguments, outputs, missed))
 
     @property
@@ -123,29 +123,29 @@ class ConditionReader:
         """Digest the content of a data set."""
         known = self._draft.conditions.data or {}
         self._set(data={**known, role: capture_data(arrays)})
-        self._draft.found("$.conditions.data")
+        self._draft.mark_recorded("$.conditions.data")
 
-    def given(self, call: str, arguments: Mapping[str, Any]) -> None:
+    def data_given(self, call: str, arguments: Mapping[str, Any]) -> None:
         """Digest the arrays that a fit or an evaluate was given, unless the user tells of data."""
         if self._inputs is None:
             return
         path = "$.conditions.data"
         try:
-            known = self._inputs.given(call, arguments)
+            known = self._inputs.data_given(call, arguments)
         except Exception as error:  # noqa: BLE001 - a loader is none that can be read: no failure
             if not self._draft.conditions.data:
-                self._draft.missed(path, scrub(f"{error}")[:500])
+                self._draft.mark_missing(path, scrub(f"{error}")[:500])
             return
         if known:
             self._set(data=known)
-            self._draft.found(path)
+            self._draft.mark_recorded(path)
 
     def all_given(self) -> None:
         """Add the arrays that no fit has taken, which the end knows."""
         known = {} if self._inputs is None else self._inputs.all()
         if known:
             self._set(data=known)
-            self._draft.found("$.conditions.data")
+            self._draft.mark_recorded("$.conditions.data")
 
     def compiled(self, model: Any, jit_requested: Any) -> None:
         """Take note of what a model's compile was asked for; Keras keeps only what came of it."""
@@ -156,7 +156,7 @@ class ConditionReader:
             # Which of a model's metrics are whose is known of its first training alone.
             item.training = item.training._replace(metrics=None)
             path = f"$.conditions.training.models[{item.index}].metrics"
-            self._draft.missed(path, "the model was compiled again after it had been trained")
+            self._draft.mark_missing(path, "the model was compiled again after it had been trained")
 
     def dataset(self, fit: int, argument: str, data: Any) -> None:
         """Read how data given to a fit is prepared, and the generators that this holds."""
@@ -219,11 +219,11 @@ class ConditionReader:
     def _model(self, item: DraftModel, model: Any) -> None:
         """Read a model that is seen for the first time."""
         draft, backend = self._draft, self._backend
-        item.training = capture_model(backend, model, item.index, draft.missed)
-        draft.found("$.conditions.training")
+        item.training = capture_model(backend, model, item.index, draft.mark_missing)
+        draft.mark_recorded("$.conditions.training")
         jit_requested = self._jit_requested.get(model)
         if jit_requested is None:
-            draft.missed(
+            draft.mark_missing(
                 f"$.conditions.determinism.execution[{item.index}].jit_requested",
                 "the model was compiled before recording began",
             )
@@ -282,7 +282,7 @@ class ConditionReader:
     def _read(self, part: str, capture: Callable[[], Any]) -> None:
         """Read one condition; where that fails, it is missing."""
         path = f"$.conditions.{part}"
-        self._draft.found(path)
+        self._draft.mark_recorded(path)
         self._set(**{part: None})
         with self._failing(path):
             self._set(**{part: capture()})

@@ -139,7 +139,7 @@ class Draft:
         self._missing: dict[str, str] = {}
         self._unfollowed: Counter[tuple[str, str]] = Counter()
 
-    def missed(self, path: str, reason: str) -> None:
+    def mark_missing(self, path: str, reason: str) -> None:
         """Note that the field at JSONPath `path` cannot be read."""
         self._missing[path] = reason
 
@@ -155,13 +155,13 @@ class Draft:
         named = (
             f"{counted(number, noun)} {rest}" for (noun, rest), number in self._unfollowed.items()
         )
-        self.missed(UNFOLLOWED, f"not followed: {', '.join(named)}")
+        self.mark_missing(UNFOLLOWED, f"not followed: {', '.join(named)}")
 
-    def found(self, path: str) -> None:
+    def mark_recorded(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""
         self._missing.pop(path, None)
 
-    def is_missed(self, path: str) -> bool:
+    def is_missing(self, path: str) -> bool:
         """Return whether a field is known to be missing."""
         return path in self._missing
 

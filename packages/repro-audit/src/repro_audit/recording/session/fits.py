@@ -99,9 +99,9 @@ class FitRecorder:
         """Look for racing operations in a step that was traced."""
         self._recorder.step_traced(model, graph)
 
-    def wants(self) -> bool:
+    def should_trace(self) -> bool:
         """Count a step, and return whether it is to be traced."""
-        return self._recorder.open and self._recorder.trace.wants(self.number)
+        return self._recorder.open and self._recorder.trace.should_trace(self.number)
 
     def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
         """Trace a step."""
@@ -121,8 +121,8 @@ class FitRecorder:
         trace = self._recorder.trace
         self.draft.steps += steps
         for _ in range(steps - 1):
-            trace.wants(self.number)
-        if trace.wants(self.number):
+            trace.should_trace(self.number)
+        if trace.should_trace(self.number):
             try:
                 columns, arrays = self._recorder.backend.loop_step(self._model, batch, loss)
             except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on

@@ -17,11 +17,11 @@ from repro_audit.manifest.conditions import Data
 
 __all__ = ["Inputs"]
 
-_MOST = 8
+_MAX_ROLES = 8
 """Data sets digested for each role; k folds give as many, a loop of fits gives the same again."""
 
-_MOST_SOURCES = 64
-_MOST_STAGES = 200
+_MAX_SOURCES = 64
+_MAX_STAGES = 200
 _ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "fit": {"train": ("x", "y", "sample_weight"), "validation": ("validation_data",)},
     "evaluate": {"test": ("x", "y", "sample_weight")},
@@ -33,12 +33,12 @@ class Inputs:
 
     def __init__(self) -> None:
         self._sources: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._sliced: list[Data] = []
+        self._source_created: list[Data] = []
         self._taken: set[int] = set()
         self._known: dict[str, Data] = {}
         self._counts: dict[str, int] = {}
 
-    def sliced(self, dataset: Any, tensors: Any) -> None:
+    def source_created(self, dataset: Any, tensors: Any) -> None:
         """Digest the arrays that a tf.data source is made from.
 
         Args:
@@ -46,11 +46,11 @@ class Inputs:
             tensors: What it was given.
         """
         arrays = tuple(_leaves(tensors))
-        if arrays and len(self._sliced) < _MOST_SOURCES:
-            self._sources[dataset] = len(self._sliced)
-            self._sliced.append(capture_data(arrays))
+        if arrays and len(self._source_created) < _MAX_SOURCES:
+            self._sources[dataset] = len(self._source_created)
+            self._source_created.append(capture_data(arrays))
 
-    def given(self, call: str, arguments: Mapping[str, Any]) -> dict[str, Data]:
+    def data_given(self, call: str, arguments: Mapping[str, Any]) -> dict[str, Data]:
         """Digest what a call was given, and return all that is known, by role.
 
         Args:
@@ -64,7 +64,7 @@ class Inputs:
 
     def all(self) -> dict[str, Data]:
         """Return all that is known at the end, what no fit has taken among it."""
-        for number, data in enumerate(self._sliced):
+        for number, data in enumerate(self._source_created):
             if number not in self._taken:
                 self._add("slices", data)
         return dict(self._known)
@@ -72,7 +72,7 @@ class Inputs:
     def _read(self, values: list[Any], role: str) -> Iterator[Data]:
         if hasattr(values[0], "element_spec"):
             yield from self._behind(values[0])
-        elif self._counts.get(role, 0) < _MOST:
+        elif self._counts.get(role, 0) < _MAX_ROLES:
             arrays = tuple(leaf for item in values for leaf in _leaves(item))
             if arrays:
                 yield capture_data(arrays, of_call=True)
@@ -80,12 +80,12 @@ class Inputs:
     def _behind(self, dataset: Any) -> Iterator[Data]:
         """Yield the sources of a pipeline that are known."""
         seen, pending = {id(dataset)}, [dataset]
-        while pending and len(seen) < _MOST_STAGES:
+        while pending and len(seen) < _MAX_STAGES:
             current = pending.pop()
             number = self._sources.get(current)
             if number is not None:
                 self._taken.add(number)
-                yield self._sliced[number]
+                yield self._source_created[number]
             for before in getattr(current, "_inputs", list)():
                 if id(before) not in seen:
                     seen.add(id(before))
@@ -99,7 +99,7 @@ class Inputs:
         ):
             return
         count = self._counts[role] = self._counts.get(role, 0) + 1
-        if count <= _MOST:
+        if count <= _MAX_ROLES:
             self._known[role if count == 1 else f"{role}_{count}"] = data
 
 

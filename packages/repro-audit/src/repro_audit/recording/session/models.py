@@ -37,11 +37,11 @@ class Models:
         index = len(self._draft.models)
         item = DraftModel(reference=weakref.ref(model), index=index)
         self._draft.models.append(item)
-        self._draft.missed(
+        self._draft.mark_missing(
             f"$.outcomes.initial_weights[{index}]",
             "the model was not built before its first step: give it an Input or call build",
         )
-        self._draft.missed(f"$.outcomes.final_state[{index}]", "the run has not ended")
+        self._draft.mark_missing(f"$.outcomes.final_state[{index}]", "the run has not ended")
         return item
 
     def alive(self) -> list[tuple[DraftModel, Any]]:
@@ -67,11 +67,11 @@ class Models:
         tensors = self._backend.weights(model)
         item.initial = capture_tensors(tensors)
         item.labels = tuple(tensor.label for tensor in tensors)
-        self._draft.found(f"$.outcomes.initial_weights[{item.index}]")
+        self._draft.mark_recorded(f"$.outcomes.initial_weights[{item.index}]")
 
     def read_final(self, item: DraftModel, model: Any) -> None:
         """Read the state that a model, and its optimizer, end with as far as is known now."""
         tensors = self._backend.state(model)
         item.final = capture_tensors(tensors)
         item.labels = tuple(tensor.label for tensor in tensors)
-        self._draft.found(f"$.outcomes.final_state[{item.index}]")
+        self._draft.mark_recorded(f"$.outcomes.final_state[{item.index}]")

@@ -100,7 +100,7 @@ class Recorder:
             OutputError: The manifest cannot be written.
         """
         self._conditions.at_start(arguments, outputs)
-        self.trace.tell()
+        self.trace.update_draft()
         write(self._draft.manifest(), self._path)
 
     @guarded("$.conditions.initializers.restored")
@@ -188,7 +188,7 @@ class Recorder:
                 self._close_loop(item)
             del self._loops[item.index]
         arguments = {**arguments, **(self._limits(arguments) or {})}
-        self._conditions.given("fit", arguments)
+        self._conditions.data_given("fit", arguments)
         self._unfollowed.look()
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
@@ -256,7 +256,7 @@ class Recorder:
         """Take note of an evaluate outside any fit."""
         self._models.seen(model)
         self.model_found(model)
-        self._conditions.given("evaluate", arguments)
+        self._conditions.data_given("evaluate", arguments)
 
     @guarded("$.outcomes.evaluations")
     def evaluated(self, model: Any, logs: Mapping[str, Any]) -> None:
@@ -331,23 +331,23 @@ class Recorder:
 
     # How it is read.
 
-    def missed(self, path: str, reason: str) -> None:
+    def mark_missing(self, path: str, reason: str) -> None:
         """Note that the field at JSONPath `path` cannot be read."""
-        self._draft.missed(path, reason)
+        self._draft.mark_missing(path, reason)
 
-    def found(self, path: str) -> None:
+    def mark_recorded(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""
-        self._draft.found(path)
+        self._draft.mark_recorded(path)
 
     def failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
         reason = scrub(f"{type(error).__name__}: {text_of(error)}")[:500]
-        self._draft.missed(path, reason)
+        self._draft.mark_missing(path, reason)
         warn(f"repro-audit could not record {path}: {reason}")
 
     def write(self) -> None:
         """Write the manifest; a full disk must not stop training."""
-        self.trace.tell()
+        self.trace.update_draft()
         try:
             write(self._draft.manifest(), self._path)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
@@ -372,7 +372,7 @@ class Recorder:
         if item.index not in self._loops:
             self.read_training(model)
             if item.initial is None:
-                self._draft.missed(
+                self._draft.mark_missing(
                     f"$.outcomes.initial_weights[{item.index}]",
                     "run.watch(model) was not called before the first step",
                 )

@@ -41,16 +41,16 @@ class SafeTracer:
         """Take note that the steps of a fit cannot be seen."""
         # An epoch's end can be traced all the same.
         if self._tracer is not None and self._tracer.setting != "epoch":
-            self._draft.missed(_path(fit), reason)
+            self._draft.mark_missing(_path(fit), reason)
 
     def epoch_begins(self, fit: int, epoch: int) -> None:
         """Take note of an epoch of a fit, from 1."""
         if self._tracer is not None:
             self._tracer.epoch_begins(fit, epoch)
 
-    def wants(self, fit: int) -> bool:
+    def should_trace(self, fit: int) -> bool:
         """Count a step of a fit, and return whether it is to be recorded."""
-        return self._tracer is not None and self._tracer.wants(fit)
+        return self._tracer is not None and self._tracer.should_trace(fit)
 
     def step(
         self, fit: int, columns: tuple[Column, ...], state: State, arrays: Sequence[Any]
@@ -73,9 +73,9 @@ class SafeTracer:
         except Exception as error:  # noqa: BLE001 - as above
             self.give_up(error)
             return
-        if digest is None and not self._draft.is_missed(_path(fit)):
+        if digest is None and not self._draft.is_missing(_path(fit)):
             reason = "no step was seen: the model makes its own train function"
-            self._draft.missed(_path(fit), reason)
+            self._draft.mark_missing(_path(fit), reason)
 
     def end(self) -> None:
         """Close the trace."""
@@ -101,7 +101,7 @@ class SafeTracer:
         if self._tracer is not None:
             self._tracer.discard()
 
-    def tell(self) -> None:
+    def update_draft(self) -> None:
         """Tell the draft how far the trace has come."""
         tracer, draft = self._tracer, self._draft
         if tracer is None:

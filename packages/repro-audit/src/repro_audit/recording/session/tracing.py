@@ -171,7 +171,7 @@ class Tracer:
         now = self._fits[fit]
         now.epoch, now.step = epoch, 0
 
-    def wants(self, fit: int) -> bool:
+    def should_trace(self, fit: int) -> bool:
         """Count a step of a fit, and return whether it is to be recorded."""
         now = self._fits[fit]
         now.step += 1

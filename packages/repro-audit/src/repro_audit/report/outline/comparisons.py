@@ -27,14 +27,14 @@ from repro_audit.report.steps import growth, step_facts
 from repro_audit.report.summary import NO_CAUSE, NO_CAUSE_MEANS, distance, number
 from repro_audit.wording import counted, listed
 
-__all__ = ["alike", "comparisons"]
+__all__ = ["comparisons", "same_explanation"]
 
-MOST_EXPLAINED = 3
+MAX_EXPLAINED = 3
 """Differences that a page explains."""
 
-_MOST_NAMES = 12
-_MOST_TENSORS = 3
-_MOST_CONDITIONS = 4
+_MAX_NAMES = 12
+_MAX_TENSORS = 3
+_MAX_CONDITIONS = 4
 
 
 def comparisons(subject: Subject) -> Iterator[Section]:
@@ -62,7 +62,7 @@ def comparisons(subject: Subject) -> Iterator[Section]:
         )
 
 
-def alike(compared: Iterable[Comparison]) -> list[list[Comparison]]:
+def same_explanation(compared: Iterable[Comparison]) -> list[list[Comparison]]:
     """Put comparisons together that diverge at the same place and for the same reasons.
 
     Args:
@@ -77,16 +77,16 @@ def alike(compared: Iterable[Comparison]) -> list[list[Comparison]]:
 
 
 def _explained(subject: Subject) -> Iterator[Section]:
-    parted = alike(subject.result.comparisons)
-    for first, *others in parted[:MOST_EXPLAINED]:
+    parted = same_explanation(subject.result.comparisons)
+    for first, *others in parted[:MAX_EXPLAINED]:
         children = list(_outcomes(subject, first))
         if others:
-            names = listed((subject.names[item.actual] for item in others), _MOST_NAMES)
+            names = listed((subject.names[item.actual] for item in others), _MAX_NAMES)
             children.insert(
                 0, Paragraph(line(f"For the same reasons these diverge there, too: {names}."))
             )
         yield _against(subject, first, tuple(children))
-    left = sum(map(len, parted[MOST_EXPLAINED:]))
+    left = sum(map(len, parted[MAX_EXPLAINED:]))
     if left:
         text = f"{counted(left, 'further comparison')} with a difference: see the outcomes below, "
         yield Section(title=(), children=(Paragraph(line(text + "or compare two runs alone.")),))
@@ -173,8 +173,8 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
         yield from _why(subject, comparison)
     elif comparison.differences and comparison.verdict == "identical":
         paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
-        named = ", ".join(paths[:_MOST_CONDITIONS])
-        more = ", …" if len(paths) > _MOST_CONDITIONS else ""
+        named = ", ".join(paths[:_MAX_CONDITIONS])
+        more = ", …" if len(paths) > _MAX_CONDITIONS else ""
         changed = f"{counted(len(paths), 'condition')} differed and changed nothing: "
         yield Paragraph(line(changed, named + more))
 
@@ -195,10 +195,10 @@ def _where(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     if tensors:
         items = [
             line(_soft(f"{item.label or 'no label'}: {item.layer} {item.role}"))
-            for item in tensors[:_MOST_TENSORS]
+            for item in tensors[:_MAX_TENSORS]
         ]
-        if len(tensors) > _MOST_TENSORS:
-            items.append(line(_soft(f"and {len(tensors) - _MOST_TENSORS} more tensors")))
+        if len(tensors) > _MAX_TENSORS:
+            items.append(line(_soft(f"and {len(tensors) - _MAX_TENSORS} more tensors")))
         yield Listing(tuple(items))
     if comparison.trace is not None:
         yield facts(step_facts(comparison.trace))

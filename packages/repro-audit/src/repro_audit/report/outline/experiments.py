@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, SpreadMetric
 from repro_audit.compare import Comparison
-from repro_audit.compare.kinds import kind_named
+from repro_audit.compare.cause_kinds import kind_named
 from repro_audit.errors import printable
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
@@ -27,7 +27,7 @@ from repro_audit.wording import counted
 __all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
 
 _CONFIRMED = {True: "confirmed", False: "not confirmed", None: "not decided"}
-_MOST_FILES = 5
+_MAX_FILES = 5
 
 
 def experiments(subject: Subject) -> Iterator[Section]:
@@ -116,8 +116,8 @@ def _spread(spread: Spread) -> Section:
 
 
 def _shared_files(result: Audit) -> Section:
-    names = ", ".join(file.path for file in result.shared_files[:_MOST_FILES])
-    more = ", …" if len(result.shared_files) > _MOST_FILES else ""
+    names = ", ".join(file.path for file in result.shared_files[:_MAX_FILES])
+    more = ", …" if len(result.shared_files) > _MAX_FILES else ""
     return Section(
         title=line(Span("warning", "verdict")),
         said=line("files shared between runs"),

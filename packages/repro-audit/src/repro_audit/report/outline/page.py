@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from repro_audit.audit import AuditedManifest
 from repro_audit.manifest import Manifest
-from repro_audit.report import curves, parting
-from repro_audit.report.outline.comparisons import MOST_EXPLAINED, alike
+from repro_audit.report import curves, divergence
+from repro_audit.report.condition_table import Part, side_by_side
+from repro_audit.report.outline.comparisons import MAX_EXPLAINED, same_explanation
 from repro_audit.report.outline.runs import facts
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
@@ -20,12 +21,11 @@ from repro_audit.report.outline.tree import (
     Table,
     line,
 )
-from repro_audit.report.sides import Part, side_by_side
 from repro_audit.wording import counted
 
 __all__ = ["page_only"]
 
-_MOST_MISSING = 40
+_MAX_MISSING = 40
 
 
 def page_only(subject: Subject) -> Iterator[Section]:
@@ -46,11 +46,11 @@ def page_only(subject: Subject) -> Iterator[Section]:
 
 def _steps(subject: Subject) -> Iterator[Node]:
     """Yield how fast runs diverge, and what differs since when."""
-    distances = parting.distances(subject.result)
+    distances = divergence.distances(subject.result)
     if distances is not None:
         yield distances
-    for first, *_ in alike(subject.result.comparisons)[:MOST_EXPLAINED]:
-        found = parting.tensor_map(first, subject.manifests, subject.names)
+    for first, *_ in same_explanation(subject.result.comparisons)[:MAX_EXPLAINED]:
+        found = divergence.tensor_map(first, subject.manifests, subject.names)
         if found is not None:
             yield found
 
@@ -134,6 +134,6 @@ def _origin(judged: AuditedManifest, manifest: Manifest) -> Iterator[Node]:
         yield Paragraph(line("What could not be recorded:"))
         items = (
             line(Span(item.path, "name"), f": {item.reason}")
-            for item in manifest.missing[:_MOST_MISSING]
+            for item in manifest.missing[:_MAX_MISSING]
         )
         yield Listing(tuple(items))

@@ -24,7 +24,7 @@ from repro_audit.wording import counted, listed
 
 __all__ = ["claims", "facts", "findings", "runs"]
 
-_MOST_NAMES = 12
+_MAX_NAMES = 12
 
 
 def runs(subject: Subject) -> Iterator[Section]:
@@ -37,7 +37,7 @@ def runs(subject: Subject) -> Iterator[Section]:
         yield Section(title=(), children=tuple(parts))
     if len(result.manifests) > 2 and result.groups:
         groups = counted(len(result.groups), "group")
-        most = _MOST_NAMES if subject.extent == "page" else len(subject.names)
+        most = _MAX_NAMES if subject.extent == "page" else len(subject.names)
         title = f"{len(result.manifests)} runs in {groups} of identical outcomes:"
         rows = [
             (f"group {number}", listed((subject.names[index] for index in members), most))
@@ -150,7 +150,7 @@ def _of_alike(subject: Subject) -> Iterator[Section]:
         alike.setdefault((judged.verdict, judged.findings), []).append(name)
     children = [
         Section(
-            title=line(listed(names, _MOST_NAMES)),
+            title=line(listed(names, _MAX_NAMES)),
             said=line(Span(verdict, "verdict")),
             children=tuple(map(_finding, found)) or (Paragraph(line("No findings.")),),
         )

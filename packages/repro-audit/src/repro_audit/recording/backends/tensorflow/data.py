@@ -35,7 +35,7 @@ from repro_audit.manifest.conditions import DatasetOptions, RandomSource, Stage
 
 __all__ = ["data_code", "data_options", "data_stages", "racing_ops"]
 
-_MOST_STAGES = 200
+_MAX_STAGES = 200
 _NAMES = {
     "Tensor": "from_tensors",
     "TensorSlice": "from_tensor_slices",
@@ -66,7 +66,7 @@ _RACING_WITHOUT_OP_DETERMINISM = {
     "ResourceScatterMul",
     "ResourceScatterSub",
 }
-_FEWEST_SPLIT = 26_000
+_MIN_SPLIT = 26_000
 """Values below which a bincount is not split among threads (measured: 26,250 from two on)."""
 
 
@@ -133,7 +133,7 @@ def data_stages(kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
     held: list[tuple[str, Any]] = []
     found: list[Stage] = []
     seen, pending = {id(data)}, [data]
-    while pending and len(found) < _MOST_STAGES:
+    while pending and len(found) < _MAX_STAGES:
         current = pending.pop()
         op, graphs = _op(current), _graphs(current)
         if any(operation.type == "GeneratorDataset" for operation in _operations(graphs)):
@@ -190,7 +190,7 @@ def _is_split_sum(operation: Any) -> bool:
     if operation.type == "SparseBincount" and rows.rank == 2 and rows[1] == 2:
         return False
     count = values.shape.num_elements()
-    return count is None or count >= _FEWEST_SPLIT
+    return count is None or count >= _MIN_SPLIT
 
 
 def _kind(keras: Any, data: Any) -> str:

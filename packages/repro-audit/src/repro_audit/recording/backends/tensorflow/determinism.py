@@ -132,7 +132,7 @@ class TensorFlowSwitches:
         with self._failing(f"{_BACKEND}.models[{index}]"):
             self._models.append(model_switches(model, index))
             path = _racing_path(len(self._models) - 1)
-            self._notes.missed(path, "no step has been traced")
+            self._notes.mark_missing(path, "no step has been traced")
 
     def step_traced(self, index: int, graph: Any) -> None:
         """Take note of the racing operations in a step; a model may have several.
@@ -146,7 +146,7 @@ class TensorFlowSwitches:
             if item.model == index:
                 known = {*(item.racing_ops or ()), *racing}
                 self._models[at] = item._replace(racing_ops=tuple(sorted(known)))
-                self._notes.found(_racing_path(at))
+                self._notes.mark_recorded(_racing_path(at))
 
     def training_begins(self) -> None:
         """Read whether op determinism is on by now."""
@@ -159,7 +159,7 @@ class TensorFlowSwitches:
         came, traced = self._op_determinism
         variables, cores = self._variables, usable_cores()
         intra_op, inter_op = threads_requested()
-        self._notes.missed(
+        self._notes.mark_missing(
             f"{_BACKEND}.isa.in_force",
             "oneDNN tells the instruction set in force only through its log in a process of its "
             "own",

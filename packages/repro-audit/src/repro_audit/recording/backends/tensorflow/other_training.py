@@ -30,7 +30,7 @@ _VARIABLES = (
     ("keras.src.backend.common.variables", "Variable"),
 )
 _FITS = "$.outcomes.fits"
-_MOST_LOOKS = 8
+_MAX_LOOKS = 8
 """How often a variable is read to see whether it changes; the end reads it once more."""
 
 
@@ -100,7 +100,7 @@ class OtherTraining:
             variable = suspect.reference()
             if variable is None or self._updates.is_updated(variable):
                 del self._suspects[key]
-            elif (last or suspect.looks < _MOST_LOOKS) and suspect.has_changed:
+            elif (last or suspect.looks < _MAX_LOOKS) and suspect.has_changed:
                 del self._suspects[key]
                 recorder.trained_otherwise(variable)
             suspect.looks += 1

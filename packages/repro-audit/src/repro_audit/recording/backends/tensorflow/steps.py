@@ -153,7 +153,7 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
 
     def step(arrays: Callable[[], Sequence[Any]]) -> None:
         observer = hook.observer
-        if observer is not None and observer.wants():
+        if observer is not None and observer.should_trace():
             observer.step(reference(), columns, arrays())
 
     if tf.executing_eagerly():

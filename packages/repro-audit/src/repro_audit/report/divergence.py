@@ -12,9 +12,9 @@ from repro_audit.report.figure import Figure, short_names, some
 
 __all__ = ["distances", "tensor_map"]
 
-_MOST_POINTS = 600
-_MOST_SPANS = 40
-_MOST_ROWS = 200
+_MAX_POINTS = 600
+_MAX_SPANS = 40
+_MAX_ROWS = 200
 _STEP = "step of the run"
 _WORDS = {"random": "random state", "loss": "running loss or metric"}
 
@@ -30,7 +30,7 @@ def distances(result: Audit) -> Figure | None:
     """
     names = short_names([judged.name for judged in result.manifests])
     lines, rows = [], []
-    each = max(12, _MOST_POINTS // max(len(result.comparisons), 1))
+    each = max(12, _MAX_POINTS // max(len(result.comparisons), 1))
     for comparison in result.comparisons:
         name = names[comparison.actual]
         points = []
@@ -46,7 +46,7 @@ def distances(result: Audit) -> Figure | None:
             lines.append(Series(name, tuple(some(points, each))))
     if not lines:
         return None
-    kept = some(rows, _MOST_ROWS)
+    kept = some(rows, _MAX_ROWS)
     return Figure(
         title="How far apart the weights are",
         caption=(
@@ -81,14 +81,14 @@ def tensor_map(
     known = [item.position for item in trace.partings if item.position is not None]
     end = max([manifests[comparison.expected].steps, *known]) + 0.5
     spans, rows = [], []
-    for parting in trace.partings[:_MOST_ROWS]:
+    for parting in trace.partings[:_MAX_ROWS]:
         name, kind = parting.column.name, _WORDS.get(parting.column.kind, parting.column.kind)
         where = f"step {parting.step:,} of epoch {parting.epoch:,}"
         rows.append((name, kind, where))
         if parting.position is not None:
             text = f"{name} ({kind}): {where}"
             spans.append(Span(name, parting.position - 0.5, end, kind, text))
-    shown, left = spans[:_MOST_SPANS], len(trace.partings) - len(rows)
+    shown, left = spans[:_MAX_SPANS], len(trace.partings) - len(rows)
     stride = 1 if trace.step is None else trace.step.stride
     said = [f"{len(trace.partings):,} of the things that a step is made of are seen to differ."]
     if shown:

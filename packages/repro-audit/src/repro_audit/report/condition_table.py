@@ -12,11 +12,11 @@ from repro_audit.compare.conditions import DERIVED
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
 
-__all__ = ["Part", "Sides", "side_by_side"]
+__all__ = ["ConditionTable", "Part", "side_by_side"]
 
-_LONGEST = 120
-_MOST_CELLS = 1600
-_MOST_ROWS = 300
+_MAX_LENGTH = 120
+_MAX_CELLS = 1600
+_MAX_ROWS = 300
 _NOTHING = "none"
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
     left: int
 
 
-class Sides(NamedTuple):
+class ConditionTable(NamedTuple):
     """The conditions of several runs.
 
     Attributes:
@@ -50,7 +50,7 @@ class Sides(NamedTuple):
     equal: tuple[Part, ...]
 
 
-def side_by_side(manifests: Sequence[Manifest]) -> Sides:
+def side_by_side(manifests: Sequence[Manifest]) -> ConditionTable:
     """Return the conditions of runs, those that differ apart from the others.
 
     They are taken from the manifests themselves, of whatever kind their runs are.
@@ -69,16 +69,16 @@ def side_by_side(manifests: Sequence[Manifest]) -> Sides:
         elif values[0] is not None:
             part, _, rest = path.partition(".")
             equal.setdefault(part, []).append((rest, _cell(values[0])))
-    most = min(_MOST_ROWS, max(20, _MOST_CELLS // max(len(runs), 1)))
+    most = min(_MAX_ROWS, max(20, _MAX_CELLS // max(len(runs), 1)))
     rows = tuple(
         (path, tuple((_cell(value), value != values[0]) for value in values))
         for path, values in differing[:most]
     )
     parts = tuple(
-        Part(name, tuple(found[:_MOST_ROWS]), max(len(found) - _MOST_ROWS, 0))
+        Part(name, tuple(found[:_MAX_ROWS]), max(len(found) - _MAX_ROWS, 0))
         for name, found in equal.items()
     )
-    return Sides(rows, len(differing) - len(rows), parts)
+    return ConditionTable(rows, len(differing) - len(rows), parts)
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -117,7 +117,7 @@ def _cell(text: str | None) -> str:
         return "not there"
     if _DIGEST.fullmatch(text):
         return f"{text[:23]}…"
-    if len(text) <= _LONGEST:
+    if len(text) <= _MAX_LENGTH:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{text[:_LONGEST]}… ({len(text):,} characters, {digest})"
+    return f"{text[:_MAX_LENGTH]}… ({len(text):,} characters, {digest})"

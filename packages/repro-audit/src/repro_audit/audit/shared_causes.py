@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from repro_audit.audit.rules import Finding
 from repro_audit.compare import Cause, Certainty, Comparison
 
-__all__ = ["with_standing_causes"]
+__all__ = ["with_shared_causes"]
 
 _GIVEN = frozenset({"batch"})
 _COMPUTED = frozenset({"loss", "weight", "optimizer"})
@@ -32,7 +32,7 @@ _RULES: dict[str, tuple[str, frozenset[str], Certainty]] = {
 well it explains what shows there."""
 
 
-def with_standing_causes(
+def with_shared_causes(
     comparison: Comparison, expected: Sequence[Finding], actual: Sequence[Finding]
 ) -> Comparison:
     """Return a comparison with what both runs have in common among its causes.
@@ -45,7 +45,7 @@ def with_standing_causes(
     explained = any(cause.certainty != "possible" for cause in comparison.causes)
     if comparison.first_difference is None or explained:
         return comparison
-    from repro_audit.compare.kinds import kind_named  # most audits need none
+    from repro_audit.compare.cause_kinds import kind_named  # most audits need none
 
     where = _where(comparison)
     codes = {(finding.code, finding.path) for finding in actual}

@@ -9,8 +9,8 @@ import pytest
 from pages import divergent
 
 from repro_audit.report.charts import Span, span_chart
+from repro_audit.report.divergence import distances, tensor_map
 from repro_audit.report.html import render_html
-from repro_audit.report.parting import distances, tensor_map
 
 RESULT, MANIFESTS = divergent()
 NAMES = ["a", "b"]

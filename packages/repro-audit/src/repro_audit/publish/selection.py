@@ -13,15 +13,15 @@ from repro_audit.manifest.reading import parse
 from repro_audit.publish.names import attached_names, trace_name
 from repro_audit.trace.reading import Trace, find_trace, trace_path
 
-__all__ = ["MOST_MANIFEST_BYTES", "MOST_OURS", "MOST_TRACE_BYTES", "Attachment", "gather"]
+__all__ = ["MAX_MANIFEST_BYTES", "MAX_OURS", "MAX_TRACE_BYTES", "Attachment", "gather"]
 
-MOST_OURS = 64
+MAX_OURS = 64
 """The most files that are attached to a PDF, or read from one."""
 
-MOST_MANIFEST_BYTES = LIMIT_BYTES
+MAX_MANIFEST_BYTES = LIMIT_BYTES
 """The most bytes that the manifests in a PDF may have together."""
 
-MOST_TRACE_BYTES = 2**30
+MAX_TRACE_BYTES = 2**30
 """The most bytes that the traces in a PDF may have together."""
 
 
@@ -141,8 +141,8 @@ def _trace(path: Path, manifest: Manifest) -> Trace:
 def _check_sizes(manifests: list[_Given], traces: dict[str, Path]) -> None:
     """Refuse what would be refused when it is read."""
     for what, actual, most in (
-        ("manifests", sum(len(given.content) for given in manifests), MOST_MANIFEST_BYTES),
-        ("traces", sum(path.stat().st_size for path in traces.values()), MOST_TRACE_BYTES),
+        ("manifests", sum(len(given.content) for given in manifests), MAX_MANIFEST_BYTES),
+        ("traces", sum(path.stat().st_size for path in traces.values()), MAX_TRACE_BYTES),
     ):
         if actual > most:
             message = (
@@ -151,6 +151,6 @@ def _check_sizes(manifests: list[_Given], traces: dict[str, Path]) -> None:
             )
             raise PaperError(message)
     count = len(manifests) + len(traces)
-    if count > MOST_OURS:
-        message = f"expected at most {MOST_OURS} files to attach, received {count:,}."
+    if count > MAX_OURS:
+        message = f"expected at most {MAX_OURS} files to attach, received {count:,}."
         raise PaperError(message)

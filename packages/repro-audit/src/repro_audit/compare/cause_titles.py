@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from repro_audit.compare.cause_kinds import Kind
 from repro_audit.compare.comparison import ConditionDifference
-from repro_audit.compare.kinds import Kind
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay

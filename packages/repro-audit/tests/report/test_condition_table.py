@@ -6,8 +6,8 @@ import pytest
 from manifests import changed, document, record, rerun
 
 from repro_audit.audit import audit
+from repro_audit.report.condition_table import side_by_side
 from repro_audit.report.html import render_html
-from repro_audit.report.sides import side_by_side
 
 THREADS = "determinism.backend.threads.intra_op.in_force"
 
