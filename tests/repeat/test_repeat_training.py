@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,6 @@ TARGETS = {
     },
     **{f"checkpoint {how}": ("checkpoint.py", how) for how in ("h5", "npz", "tf", "written")},
 }
-FRESH = {"sharing tensorflow", "checkpoint h5", "checkpoint tf"}
-"""Each of their runs imports Keras itself: reading is seen by what is replaced on import."""
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +54,7 @@ def repeated(
         scripts = {"trained.py": trained, "checkpoint.py": checkpoint, "sharing.py": sharing}
         np.save(folder / "source.npy", np.zeros(4, "float32"))
         target = [scripts.get(word, word) for word in TARGETS[name]]
-        python = sys.executable if name in FRESH else server.python
-        return repeat("-d", "out", *target, cwd=folder, python=python), folder
+        return repeat("-d", "out", *target, cwd=folder, python=server.python), folder
 
     folders = {name: tmp_path_factory.mktemp(name) for name in TARGETS}
     with ThreadPoolExecutor(2) as workers:

@@ -218,11 +218,11 @@ def test_eager_and_traced_steps_of_one_loop_are_seen_alike(runs: dict[str, Runs]
 
 
 def test_an_unseeded_script_does_not_end_in_the_same_weights(
-    repeat: Any, usual: Path, tmp_path: Path
+    repeat: Any, server: Server, usual: Path, tmp_path: Path
 ) -> None:
     """The negative: exit 1, from the initial weights on, and its own words differ too."""
     script = str(shutil.copy(usual / "unseeded.py", tmp_path))
-    done = repeat("-q", "-d", "out", script, cwd=tmp_path)
+    done = repeat("-q", "-d", "out", script, cwd=tmp_path, python=server.python)
     assert done.code == 1, done.errors
     run = Runs(None, done, tmp_path)
     assert run.audit["verdict"] == "divergent"
