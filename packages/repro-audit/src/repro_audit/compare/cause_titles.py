@@ -34,7 +34,7 @@ def title_of(kind: Kind, differences: Sequence[ConditionDifference]) -> str:
     if kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
         return f"{kind.title}: {_named(differences)}"
     if change is not None and kind.name not in {"drawn_seeds", "python_seed", "arguments"}:
-        return f"{kind.title}: {_text(change.expected)} → {_text(change.actual)}"
+        return f"{kind.title}: {_change(change)}"
     return kind.title
 
 
@@ -57,6 +57,13 @@ def _text(value: object) -> str:
     return quoted(value)
 
 
+def _change(difference: ConditionDifference) -> str:
+    """Say how a condition differs: both values, or which run alone has it."""
+    if difference.state.startswith("only in"):
+        return f"{difference.state.replace('only in', 'only in the')} run"
+    return f"{_text(difference.expected)} → {_text(difference.actual)}"
+
+
 def _named(differences: Sequence[ConditionDifference]) -> str:
     """Name what differs by the last words of its paths, the values where there are few."""
     parts = []
@@ -64,7 +71,7 @@ def _named(differences: Sequence[ConditionDifference]) -> str:
         path = re.sub(r"\$\.conditions\.(packages\.distributions\W?|training\.)", "", item.path)
         path = re.sub(r"^(models|fits)\[0\]\.(arguments\.)?", "", path).replace("config.", "")
         path = re.sub(r"['\]\[]+", " ", path).strip()
-        parts.append(f"{path} {_text(item.expected)} → {_text(item.actual)}")
+        parts.append(f"{path} {_change(item)}")
     more = len(differences) - len(parts)
     return ", ".join(parts) + (f", and {more} more" if more else "")
 

@@ -10,7 +10,7 @@ excluded, with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, get_args
 
 from repro_audit.compare.cause_kinds import DRAWN_SEED, KINDS, Kind, Strength, kind_named, kind_of
@@ -26,6 +26,7 @@ from repro_audit.compare.comparison import (
 )
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import Symptom, read_symptom
+from repro_audit.compare.timing import begins_later
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
 
@@ -34,6 +35,7 @@ __all__ = ["GROUPS", "diagnose"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 _CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 _SEEDS = frozenset({"seed", "drawn_seeds", "python_seed", "given_seeds"})
+_BEGINS_LATER = "it acts only in a fit that begins after the runs diverge"
 _TRAIN = r"data\W+train\w*"
 _TRAINED_ON = _TRAIN + r"\W+digest"
 
@@ -103,7 +105,9 @@ def diagnose(
         trace: What their traces show, where both were read.
     """
     symptom = read_symptom(expected, actual, first, trace)
-    case = _Case(expected, actual, symptom, _kinds(expected, actual, differences))
+    kinds = _kinds(expected, actual, [item for item in differences if not item.is_gap])
+    later = _later(expected, actual, kinds, first)
+    case = _Case(expected, actual, symptom, _without(kinds, later))
     judged = {kind: _judge(case, kind) for kind in case.kinds}
     found = [
         (judgement, _cause(case, kind, judgement.certainty, judgement.reason))
@@ -118,12 +122,42 @@ def diagnose(
             GROUPS.index(item[1].group),
         )
     )
-    excluded = tuple(
+    excluded = [
         Excluded(kind=kind.name, title=title_of(kind, case.kinds[kind]), reason=judgement.reason)
         for kind, judgement in judged.items()
         if judgement.certainty is None
-    )
-    return tuple(cause for _, cause in found), excluded
+    ]
+    excluded += [
+        Excluded(kind=kind.name, title=title_of(kind, items), reason=_BEGINS_LATER)
+        for kind, items in later.items()
+    ]
+    return tuple(cause for _, cause in found), tuple(excluded)
+
+
+def _later(
+    expected: Manifest,
+    actual: Manifest,
+    kinds: Mapping[Kind, Sequence[ConditionDifference]],
+    first: FirstDifference,
+) -> dict[Kind, list[ConditionDifference]]:
+    """Return what acts only in fits that begin after the runs diverge, by its kind."""
+    found = {
+        kind: [item for item in items if begins_later(expected, actual, item.path, first)]
+        for kind, items in kinds.items()
+    }
+    return {kind: items for kind, items in found.items() if items}
+
+
+def _without(
+    kinds: Mapping[Kind, Sequence[ConditionDifference]],
+    later: Mapping[Kind, Sequence[ConditionDifference]],
+) -> dict[Kind, list[ConditionDifference]]:
+    """Return the kinds without some of their conditions, and none of which nothing is left."""
+    rest = {
+        kind: [item for item in items if item not in later.get(kind, ())]
+        for kind, items in kinds.items()
+    }
+    return {kind: items for kind, items in rest.items() if items}
 
 
 def _kinds(
@@ -133,8 +167,7 @@ def _kinds(
     by_name: dict[str, list[ConditionDifference]] = {}
     for difference in differences:
         kind = kind_of(difference.path)
-        unknown = difference.path.endswith(".racing_ops") and None in difference[1:]
-        if kind is not None and not unknown:
+        if kind is not None:
             by_name.setdefault(kind.name, []).append(difference)
     if "drawn_seeds" in by_name and _are_given(expected, actual, by_name["drawn_seeds"]):
         by_name["given_seeds"] = by_name.pop("drawn_seeds")
@@ -179,11 +212,9 @@ def _is_given(manifest: Manifest, part: str, layer: int) -> bool:
 def _only_order(expected: Manifest, actual: Manifest) -> bool:
     """Whether every data set that differs holds the same samples in another order."""
     mine, theirs = expected.conditions.data or {}, actual.conditions.data or {}
-    differing = [role for role in mine.keys() | theirs.keys() if mine.get(role) != theirs.get(role)]
+    differing = [role for role in mine.keys() & theirs.keys() if mine[role] != theirs[role]]
     return bool(differing) and all(
-        role in mine
-        and role in theirs
-        and mine[role].unordered_digest is not None
+        mine[role].unordered_digest is not None
         and mine[role].unordered_digest == theirs[role].unordered_digest
         for role in differing
     )
@@ -329,7 +360,7 @@ def _cause(case: _Case, kind: Kind, certainty: Certainty, why: str) -> Cause:
         reason += f"; {why}"
     alone = len(case.kinds) == 1 and case.symptom.resumed_at is None
     if case.symptom.where != "start" and alone:
-        reason += "; no other condition that could do so differs"
+        reason += "; no other recorded condition that could do so differs"
     return Cause(
         kind=kind.name,
         group=kind.group,

@@ -285,12 +285,35 @@ class FirstDifference(NamedTuple):
     tensors: tuple[TensorDifference, ...] = ()
 
 
+DifferenceState = Literal[
+    "changed",
+    "only in expected",
+    "only in actual",
+    "not recorded in expected",
+    "not recorded in actual",
+]
+"""How a condition differs: what one run did not record may be the same in both."""
+
+
 class ConditionDifference(NamedTuple):
-    """One condition that differs; long values are shortened to text."""
+    """One condition that differs.
+
+    Attributes:
+        path: Its JSONPath.
+        expected: Its value in the expected run, shortened to text where it is long.
+        actual: As `expected`, of the other run.
+        state: Whether both runs hold a value, one has nothing there, or one did not record it.
+    """
 
     path: str
     expected: Json
     actual: Json
+    state: DifferenceState = "changed"
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether it is unknown in one run, and so not known to differ."""
+        return self.state.startswith("not recorded")
 
 
 class Cause(NamedTuple):

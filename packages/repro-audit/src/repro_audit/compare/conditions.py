@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.comparison import ConditionDifference, DifferenceState
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
@@ -15,34 +16,115 @@ DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
 
+_DATA = "$.conditions.data"
+_UNKNOWN = re.compile(
+    r"seeds\.(python|numpy)\.(digest|as_seeded)|seeds\.backend\.digest"
+    r"|seeds\.generators\[\d+\]\.(entropy|given)"
+    r"|data\W[^.]+\.(samples|of_call|unordered_digest)"
+    r"|training\.models\[\d+\]\.\w+"
+    r"|determinism\.execution\[\d+\]\.\w+"
+    r"|determinism\.backend(\.\w+)*\.in_force"
+    r"|determinism\.backend\.models\[\d+\]\.(racing_ops|replicas)"
+    r"|determinism\.datasets\[\d+\]\S*\.seeded"
+    r"|packages\.distributions\W[^.]+\.digest"
+    r"|environment\.(?!variables)\w+(\S*\.\w+)?"
+    r"|initializers\.restored"
+)
+"""JSONPaths below ``$.conditions`` of which null says that the value is not known.
+
+Of all others it is a value: nothing was asked for, given or set."""
+
+
 def condition_differences(expected: Manifest, actual: Manifest) -> tuple[ConditionDifference, ...]:
-    """Return the leaves at which the conditions differ, in the order of the manifest."""
-    differences: list[ConditionDifference] = []
-    _walk(
-        "$.conditions",
-        unstructure(expected.conditions),
-        unstructure(actual.conditions),
-        differences,
-    )
-    return tuple(differences)
+    """Return the leaves at which the conditions differ, in the order of the manifest.
+
+    Lists are compared item by item as far as both go; what only one run has follows.
+
+    Args:
+        expected: The run compared with.
+        actual: The run compared.
+
+    Returns:
+        Differences, and among them what one run did not record.
+    """
+    walk = _Walk(*(frozenset(item.path for item in run.missing) for run in (expected, actual)))
+    walk.at("$.conditions", unstructure(expected.conditions), unstructure(actual.conditions))
+    return tuple(walk.found)
 
 
-def _walk(path: str, expected: Any, actual: Any, differences: list[ConditionDifference]) -> None:
-    if expected == actual and type(expected) is type(actual):
-        return
-    if isinstance(expected, dict) and isinstance(actual, dict):
+class _Walk:
+    """Goes through two conditions side by side."""
+
+    def __init__(self, missing: frozenset[str], missing_in_actual: frozenset[str]) -> None:
+        """Begin with what each run says it lacks, as JSONPaths."""
+        self.found: list[ConditionDifference] = []
+        self._missing = missing, missing_in_actual
+
+    def at(self, path: str, expected: Any, actual: Any) -> None:
+        """Compare what stands at one path."""
+        if expected == actual and type(expected) is type(actual):
+            return
+        if isinstance(expected, dict) and isinstance(actual, dict):
+            self._fields(path, expected, actual)
+        elif isinstance(expected, list) and isinstance(actual, list) and _by_item(expected, actual):
+            self._items(path, expected, actual)
+        elif expected != actual:
+            self._note(path, expected, actual, self._state(path, expected, actual))
+
+    def _fields(self, path: str, expected: dict[str, Any], actual: dict[str, Any]) -> None:
         for key in [*expected, *(key for key in actual if key not in expected)]:
-            if key != DERIVED:
-                _walk(path_below(path, key), expected.get(key), actual.get(key), differences)
-        return
-    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        for index, (first, second) in enumerate(zip(expected, actual, strict=True)):
-            _walk(f"{path}[{index}]", first, second, differences)
-        return
-    if expected != actual:
-        differences.append(
-            ConditionDifference(path=path, expected=_leaf(expected), actual=_leaf(actual))
+            below = path_below(path, key)
+            if key == DERIVED:
+                continue
+            if key in expected and key in actual:
+                self.at(below, expected[key], actual[key])
+            elif path == _DATA:  # both runs had data, whatever they were said to be
+                state = self._state(f"{below}.samples", expected.get(key), actual.get(key))
+                self._note(below, expected.get(key), actual.get(key), state)
+            else:
+                self._note(below, expected.get(key), actual.get(key), _only(key in expected))
+
+    def _items(self, path: str, expected: list[Any], actual: list[Any]) -> None:
+        both = min(len(expected), len(actual))
+        for index in range(both):
+            self.at(f"{path}[{index}]", expected[index], actual[index])
+        for index, item in enumerate(expected[both:], start=both):
+            self._note(f"{path}[{index}]", item, None, "only in expected")
+        for index, item in enumerate(actual[both:], start=both):
+            self._note(f"{path}[{index}]", None, item, "only in actual")
+
+    def _note(self, path: str, expected: Any, actual: Any, state: DifferenceState) -> None:
+        self.found.append(
+            ConditionDifference(
+                path=path, expected=_leaf(expected), actual=_leaf(actual), state=state
+            )
         )
+
+    def _state(self, path: str, expected: Any, actual: Any) -> DifferenceState:
+        """Return whether a value is another, or unknown in one of the runs."""
+        unknown = _UNKNOWN.fullmatch(path.removeprefix("$.conditions.")) is not None
+        mine, theirs = self._missing
+        if expected is None and (unknown or _is_below(path, mine)):
+            return "not recorded in expected"
+        if actual is None and (unknown or _is_below(path, theirs)):
+            return "not recorded in actual"
+        return "changed"
+
+
+def _only(in_expected: bool) -> DifferenceState:
+    return "only in expected" if in_expected else "only in actual"
+
+
+def _by_item(expected: list[Any], actual: list[Any]) -> bool:
+    """Whether items stand for things of their own: a list of plain values is one value."""
+    return len(expected) == len(actual) or any(
+        isinstance(item, dict | list) for item in (*expected, *actual)
+    )
+
+
+def _is_below(path: str, missing: frozenset[str]) -> bool:
+    """Whether a path is one of those that are missing, or lies below one."""
+    return any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in missing)
 
 
 def _leaf(value: Any) -> Any:

@@ -160,6 +160,11 @@ def _comparison(subject: Subject, comparison: Comparison) -> Iterator[Node]:
 
 def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     """Yield how the outcomes differ, where first, and why."""
+    paths = [
+        item.path.removeprefix("$.conditions.")
+        for item in comparison.differences
+        if not item.is_gap
+    ]
     if comparison.metrics:
         yield Facts(tuple(_metrics(comparison)))
     if comparison.ignored_metrics:
@@ -171,8 +176,7 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
             children=tuple(_where(subject, comparison)),
         )
         yield from _why(subject, comparison)
-    elif comparison.differences and comparison.verdict == "identical":
-        paths = [item.path.removeprefix("$.conditions.") for item in comparison.differences]
+    elif paths and comparison.verdict == "identical":
         named = ", ".join(paths[:_MAX_CONDITIONS])
         more = ", …" if len(paths) > _MAX_CONDITIONS else ""
         changed = f"{counted(len(paths), 'condition')} differed and changed nothing: "
@@ -230,6 +234,16 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
     if comparison.excluded:
         items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.excluded)
         yield Section(title=line(Span("Ruled out:", "strong")), children=(Listing(items),))
+    unknown = [item for item in comparison.differences if item.is_gap]
+    if unknown:
+        items = tuple(
+            line(_soft(f"{item.path.removeprefix('$.conditions.')}: {item.state} run"))
+            for item in unknown[:_MAX_CONDITIONS]
+        )
+        if len(unknown) > _MAX_CONDITIONS:
+            items += (line(_soft(f"and {len(unknown) - _MAX_CONDITIONS} more")),)
+        title = line(Span("Not known to differ:", "strong"))
+        yield Section(title=title, children=(Listing(items),))
 
 
 def _cause(cause: Cause, word: str) -> Section:

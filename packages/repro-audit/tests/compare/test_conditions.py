@@ -1,0 +1,82 @@
+"""In which conditions two runs differ, and in which they are only not known to agree."""
+
+import pytest
+from manifests import changed, document, record, rerun, value_at
+
+from repro_audit.compare.conditions import condition_differences
+
+MODELS = "conditions/training/models"
+NOT_RECORDED = {"not recorded in expected", "not recorded in actual"}
+
+
+def states(mine, theirs):
+    """Return how each condition differs, by its path, in both orders of the runs."""
+    found = condition_differences(record(mine), record(theirs))
+    turned = condition_differences(record(theirs), record(mine))
+    assert [item.path for item in found] == [item.path for item in turned]
+    return {item.path.removeprefix("$.conditions."): {item.state} for item in found}, {
+        item.path.removeprefix("$.conditions."): {item.state} for item in turned
+    }
+
+
+def with_null(path):
+    return changed(rerun(), {path: None})
+
+
+def test_equal_conditions_do_not_differ():
+    assert states(document(), rerun()) == ({}, {})
+
+
+def test_of_lists_of_unequal_length_what_both_have_is_compared_item_by_item():
+    (model,) = value_at(document(), MODELS)
+    other = changed(model, {"config_digest": None, "class_name": "Other"})
+    found, turned = states(document(), changed(rerun(), {MODELS: [other, model]}))
+    assert found == {
+        "training.models[0].class_name": {"changed"},
+        "training.models[1]": {"only in actual"},
+    }
+    assert turned["training.models[1]"] == {"only in expected"}
+
+
+def test_a_list_of_words_is_one_value():
+    found, _ = states(document(), changed(rerun(), {"conditions/code/argv": ["one", "more"]}))
+    assert set(found) == {"code.argv"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{MODELS}/0/optimizer",
+        f"{MODELS}/0/loss",
+        "conditions/determinism/execution/0/jit_requested",
+        "conditions/data/train/unordered_digest",
+        "conditions/environment/cpu/model",
+        "conditions/initializers/restored",
+    ],
+)
+def test_a_value_that_one_run_did_not_record_is_not_known_to_differ(path):
+    for side in states(document(), with_null(path)):
+        ((state,),) = side.values()
+        assert state in NOT_RECORDED
+
+
+@pytest.mark.parametrize("path", ["conditions/seeds/declared", "conditions/seeds/backend/seed"])
+def test_where_null_says_that_nothing_was_set_it_is_another_value(path):
+    found, _ = states(document(), with_null(path))
+    assert set.union(*found.values()) == {"changed"}
+
+
+def test_what_a_run_says_that_it_lacks_is_not_known_to_differ():
+    path = "conditions/seeds/declared"
+    lacking = changed(
+        with_null(path), {"missing": [{"path": "$.conditions.seeds", "reason": "a test's"}]}
+    )
+    found, turned = states(document(), lacking)
+    assert found == {"seeds.declared": {"not recorded in actual"}}
+    assert turned == {"seeds.declared": {"not recorded in expected"}}
+
+
+def test_data_of_a_role_that_one_run_did_not_name_are_not_known_to_differ():
+    role = value_at(document(), "conditions/data/train")
+    found, _ = states(document(), changed(rerun(), {("conditions", "data", "more"): role}))
+    assert found == {"data.more": {"not recorded in expected"}}
