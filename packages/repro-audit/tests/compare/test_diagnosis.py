@@ -18,6 +18,7 @@ DATA = {
 }
 LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 0.002}
 THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
+NOT_TRAINED_ON = {"conditions/data": {}}
 SHUFFLE = {"conditions/training/fits/0/arguments/shuffle": True}
 
 
@@ -377,3 +378,34 @@ def test_xla_comes_before_what_only_rounds():
         causes, _ = diagnosed(jit | THREADS, apart(ratio))
         assert next(iter(causes)) == "jit"
         assert causes["jit"].certainty == "likely"
+
+
+# What was not recorded.
+
+
+@pytest.mark.parametrize(
+    ("lacking", "who"),
+    [
+        ("both", "neither run recorded them"),
+        ("expected", "the expected run did not record them"),
+        ("actual", "the actual run did not record them"),
+    ],
+)
+def test_data_that_were_not_recorded_come_before_what_merely_differs(lacking, who):
+    mine = changed(document(), NOT_TRAINED_ON if lacking != "actual" else {})
+    theirs = changed(rerun(), {"conditions/code/argv": ["other"]})
+    theirs = changed(theirs, NOT_TRAINED_ON if lacking != "expected" else {})
+    runs = record(mine), record(theirs)
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
+    differences = condition_differences(*runs)
+    causes, _ = diagnose(*runs, differences, first, traced(column("batch")))
+    assert [item.kind for item in causes] == ["unrecorded_data", "arguments"]
+    assert causes[0].reason.endswith(who)
+    assert not any("no other recorded condition" in item.reason for item in causes)
+    causes, _ = diagnose(*runs, differences, first, traced(column("weight")))
+    assert [item.kind for item in causes] == ["arguments"]
+
+
+def test_data_that_were_recorded_are_no_such_cause():
+    causes, _ = diagnosed({"conditions/code/argv": ["other"]}, traced(column("batch")))
+    assert list(causes) == ["arguments"]

@@ -73,6 +73,15 @@ KINDS = (
         acts_on="batch",
     ),
     Kind(
+        "unrecorded_data",
+        "data",
+        "training data: not recorded",
+        "inputs",
+        "the batches differ, and nothing says whether the data do",
+        (),
+        acts_on="batch",
+    ),
+    Kind(
         "pipeline_order",
         "data",
         "order in a data pipeline",

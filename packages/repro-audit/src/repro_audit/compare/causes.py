@@ -37,6 +37,7 @@ _CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 _SEEDS = frozenset({"seed", "drawn_seeds", "python_seed", "given_seeds"})
 _BEGINS_LATER = "it acts only in a fit that begins after the runs diverge"
 _TRAIN = r"data\W+train\w*"
+_NOT_TRAINED_ON = ("test", "validation")
 _TRAINED_ON = _TRAIN + r"\W+digest"
 
 
@@ -114,7 +115,7 @@ def diagnose(
         for kind, judgement in judged.items()
         if judgement.certainty is not None
     ]
-    found += _resumed(case)
+    found += [*_resumed(case), *_unrecorded(case)]
     found.sort(
         key=lambda item: (
             _CERTAINTIES.index(item[1].certainty),
@@ -358,7 +359,7 @@ def _cause(case: _Case, kind: Kind, certainty: Certainty, why: str) -> Cause:
         title, reason = extra_draws(case.expected, case.actual) or (title, reason)
     if why:
         reason += f"; {why}"
-    alone = len(case.kinds) == 1 and case.symptom.resumed_at is None
+    alone = len(case.kinds) == 1 and case.symptom.resumed_at is None and not _unrecorded(case)
     if case.symptom.where != "start" and alone:
         reason += "; no other recorded condition that could do so differs"
     return Cause(
@@ -390,3 +391,27 @@ def _resumed(case: _Case) -> list[tuple[_Judgement, Cause]]:
         paths=("$.outcomes.fits[0].first_epoch",),
     )
     return [(_Judgement(certainty, rank=9), cause)]
+
+
+def _unrecorded(case: _Case) -> list[tuple[_Judgement, Cause]]:
+    """Return the data as a cause where batches differ and a run did not record what it was fed."""
+    lacking = [
+        name
+        for name, manifest in (("expected", case.expected), ("actual", case.actual))
+        if not any(not role.startswith(_NOT_TRAINED_ON) for role in manifest.conditions.data or ())
+    ]
+    if case.symptom.where != "batch" or not lacking:
+        return []
+    kind = kind_named("unrecorded_data")
+    who = "neither run recorded" if len(lacking) == 2 else f"the {lacking[0]} run did not record"
+    cause = Cause(
+        kind=kind.name,
+        group=kind.group,
+        title=kind.title,
+        certainty="possible",
+        reason=f"{kind.reason}: {who} them",
+        remedy=REMEDIES[kind.name](case.expected, ()),
+        paths=("$.conditions.data",),
+    )
+    # Before what merely differs; what is known to act on batches comes before it.
+    return [(_Judgement("possible", rank=9), cause)]

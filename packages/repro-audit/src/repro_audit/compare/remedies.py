@@ -147,6 +147,9 @@ REMEDIES: dict[str, _Remedy] = {
     "drawn_seeds": _control,
     "python_seed": _python_seed,
     "given_seeds": _fixed("layer = Dropout(..., seed=...)  # the expected run's: conditions.seeds"),
+    "unrecorded_data": _fixed(
+        'run.data("train", x, y)  # in the block of repro_audit.record(), before training'
+    ),
     "generators": _generators,
     "sample_order": _fixed("files = sorted(files)  # and nothing that orders by hash or by disk"),
     "pipeline_order": _fixed(
