@@ -23,7 +23,7 @@ LEAST = 0.9
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 # The files of tests that decide; the first of them notice most.
-_COMPARE = ("certainties", "symptom", "diagnosis", "causes")
+_COMPARE = ("certainties", "symptom", "diagnosis", "causes", "timing")
 _AUDIT = ("recomputed", "contradictions", "data_rules", "near_each_rule", "forged", "rules")
 
 

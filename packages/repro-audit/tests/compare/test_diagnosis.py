@@ -400,6 +400,7 @@ def test_data_that_were_not_recorded_come_before_what_merely_differs(lacking, wh
     differences = condition_differences(*runs)
     causes, _ = diagnose(*runs, differences, first, traced(column("batch")))
     assert [item.kind for item in causes] == ["unrecorded_data", "arguments"]
+    assert (causes[0].certainty, causes[0].paths) == ("possible", ("$.conditions.data",))
     assert causes[0].reason.endswith(who)
     assert not any("no other recorded condition" in item.reason for item in causes)
     causes, _ = diagnose(*runs, differences, first, traced(column("weight")))
@@ -409,3 +410,12 @@ def test_data_that_were_not_recorded_come_before_what_merely_differs(lacking, wh
 def test_data_that_were_recorded_are_no_such_cause():
     causes, _ = diagnosed({"conditions/code/argv": ["other"]}, traced(column("batch")))
     assert list(causes) == ["arguments"]
+
+
+@pytest.mark.parametrize("role", ["test", "validation"])
+def test_data_to_test_on_alone_are_not_what_was_trained_on(role):
+    test = {role: value_at(document(), "conditions/data/test")}
+    runs = record(changed(document(), {"conditions/data": test})), record(rerun())
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
+    causes, _ = diagnose(*runs, condition_differences(*runs), first, traced(column("batch")))
+    assert [item.kind for item in causes] == ["unrecorded_data"]
