@@ -32,7 +32,8 @@ def areas() -> list[tuple[list[str], list[str]]]:
     from repro_audit.audit.rules import FAMILIES
 
     tests = "packages/repro-audit/tests"
-    compare = [f"repro_audit.compare.{name}" for name in ("causes", "cause_kinds", "symptom")]
+    names = "causes", "cause_kinds", "cause_sorting", "symptom", "timing"
+    compare = [f"repro_audit.compare.{name}" for name in names]
     of_compare = [f"{tests}/compare/test_{name}.py" for name in _COMPARE]
     rules = [f"repro_audit.audit.{name}" for name in ("rules", *FAMILIES)]
     of_rules = [f"{tests}/audit/test_{name}.py" for name in _AUDIT]

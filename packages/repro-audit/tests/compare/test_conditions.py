@@ -47,7 +47,6 @@ def test_a_list_of_words_is_one_value():
     "path",
     [
         f"{MODELS}/0/optimizer",
-        f"{MODELS}/0/loss",
         "conditions/determinism/execution/0/jit_requested",
         "conditions/data/train/unordered_digest",
         "conditions/environment/cpu/model",
@@ -60,10 +59,36 @@ def test_a_value_that_one_run_did_not_record_is_not_known_to_differ(path):
         assert state in NOT_RECORDED
 
 
-@pytest.mark.parametrize("path", ["conditions/seeds/declared", "conditions/seeds/backend/seed"])
+@pytest.mark.parametrize(
+    "path",
+    ["conditions/seeds/declared", "conditions/seeds/backend/seed", f"{MODELS}/0/loss"],
+)
 def test_where_null_says_that_nothing_was_set_it_is_another_value(path):
     found, _ = states(document(), with_null(path))
     assert set.union(*found.values()) == {"changed"}
+
+
+def test_of_a_model_that_is_trained_by_a_loop_and_not_compiled_the_loss_is_not_known():
+    requested = "conditions/determinism/execution/0/jit_requested"
+    nothing = {f"{MODELS}/0/loss": None, f"{MODELS}/0/metrics": None}
+    found, turned = states(document(), changed(rerun(), nothing | {requested: None}))
+    assert set.union(*found.values()) == {"not recorded in actual"}
+    assert set.union(*turned.values()) == {"not recorded in expected"}
+    assert f"{MODELS.replace('conditions/', '').replace('/', '.')}[0].loss" in found
+    found, _ = states(document(), changed(rerun(), nothing))
+    assert set.union(*found.values()) == {"changed"}
+
+
+def test_how_a_condition_differs_is_said_in_words():
+    (model,) = value_at(document(), MODELS)
+    runs = record(document()), record(changed(rerun(), {MODELS: [model, model]}))
+    assert [item.said for item in condition_differences(*runs)] == ["only in the actual run"]
+    runs = record(document()), record(with_null("conditions/initializers/restored"))
+    assert [item.said for item in condition_differences(*runs)] == [
+        "not recorded in the actual run"
+    ]
+    runs = record(document()), record(with_null("conditions/seeds/declared"))
+    assert [item.said for item in condition_differences(*runs)] == ["changed"]
 
 
 def test_what_a_run_says_that_it_lacks_is_not_known_to_differ():

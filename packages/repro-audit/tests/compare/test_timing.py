@@ -57,6 +57,56 @@ def test_of_a_kind_that_acts_before_and_after_what_acts_before_is_named():
     assert causes == {"model", "fit"} == set(excluded)
 
 
+def test_of_a_model_that_is_fitted_twice_each_fit_has_its_own_time():
+    again = {f"{FITS}/1/model": 0}
+    mine = changed(two_fits(document()), again)
+    other = again | {f"{ARGUMENTS}/1/arguments/shuffle": "other"}
+    runs = record(mine), record(changed(two_fits(rerun()), other))
+    for fit, expected in ((0, []), (1, ["fit"])):
+        first = FirstDifference(kind="epoch weights", text="", fit=fit, epoch=1)
+        causes, _ = diagnose(*runs, condition_differences(*runs), first, None)
+        assert [item.kind for item in causes] == expected
+
+
+def test_a_pipeline_has_the_time_of_its_fit():
+    pipeline = {
+        "fit": 1, "argument": "x", "kind": "Dataset", "op_determinism": False,
+        "deterministic": True, "workers": None, "use_multiprocessing": None,
+        "random": [], "stages": [],
+    }  # fmt: skip
+    datasets = "conditions/determinism/datasets"
+    mine = changed(two_fits(document()), {datasets: [pipeline]})
+    other = changed(two_fits(rerun()), {datasets: [pipeline | {"deterministic": False}]})
+    runs = record(mine), record(other)
+    for fit, expected in ((0, []), (1, ["pipeline_order"])):
+        first = FirstDifference(kind="epoch weights", text="", fit=fit, epoch=1)
+        causes, _ = diagnose(*runs, condition_differences(*runs), first, None)
+        assert [item.kind for item in causes] == expected
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_only_one_run_has_begins_when_it_does_there(turned):
+    execution = "conditions/determinism/execution"
+    (one,) = value_at(document(), execution)
+    more = changed(two_fits(rerun()), {execution: [one, {**one, "model": 1}]})
+    mine, theirs = record(document()), record(more)
+    runs = (theirs, mine) if turned else (mine, theirs)
+    for fit, expected in ((0, set()), (1, {"model", "fit", "execution"})):
+        first = FirstDifference(kind="epoch weights", text="", fit=fit, epoch=1)
+        causes, _ = diagnose(*runs, condition_differences(*runs), first, None)
+        assert {item.kind for item in causes} == expected
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_begins_earlier_in_one_run_may_be_the_cause_from_then_on(turned):
+    earlier = {f"{FITS}/0/model": 1, f"{FITS}/1/model": 0, f"{MODELS}/1/class_name": "Other"}
+    mine, theirs = record(two_fits(document())), record(changed(two_fits(rerun()), earlier))
+    runs = (theirs, mine) if turned else (mine, theirs)
+    first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=1)
+    causes, _ = diagnose(*runs, condition_differences(*runs), first, None)
+    assert [item.kind for item in causes] == ["model"]
+
+
 def test_where_the_initial_weights_differ_nothing_is_ruled_out_by_time():
     """A model that is trained later may have been built, and have drawn its seeds, before."""
     runs = record(two_fits(document())), record(changed(two_fits(rerun()), SECOND))

@@ -6,8 +6,10 @@ import html
 import re
 
 import pytest
+from manifests import changed, document, parted, record
 from pages import PAGES, everything
 
+from repro_audit.audit import audit
 from repro_audit.report import html as html_
 from repro_audit.report import markdown, text
 from repro_audit.report.figure import Figure
@@ -134,6 +136,17 @@ def test_a_page_has_what_a_full_report_leaves_out_and_that_what_a_short_one_does
     assert "RA205 warning" in full & page
     assert "RA205 warning" not in short
     assert {"Step by step", "Conditions", "Provenance and digests"} <= page - full
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+def test_what_one_run_did_not_record_is_listed_as_not_known_to_differ(extent):
+    lacking = changed(parted(document(), "epoch 1"), {"conditions/initializers/restored": None})
+    manifests = [record(document()), record(lacking)]
+    result = audit(*manifests, names=["a", "b"])
+    found = list(texts(outline(result, manifests, extent)))
+    assert "Not known to differ:" in found
+    assert "initializers.restored: not recorded in the actual run" in found
+    assert "Not known to differ:" not in texts(outline(*PAGES["divergent"](), extent))
 
 
 @pytest.mark.parametrize("extent", EXTENTS)

@@ -44,13 +44,14 @@ class Kind(NamedTuple):
     def is_effective(self, paths: Iterable[str]) -> bool:
         """Return whether a condition that has an effect is among those that differ."""
         return self.effective is None or any(
-            re.fullmatch(self.effective, _below(path)) for path in paths
+            re.fullmatch(self.effective, path.removeprefix(_CONDITIONS)) for path in paths
         )
 
 
 DRAWN_SEED = r"(?P<part>seeds|initializers)\.layers\[(?P<layer>\d+)\]\.seed"
 """JSONPath, below ``$.conditions``, of a seed that a layer holds."""
 
+_CONDITIONS = "$.conditions."
 _EVERY_UPDATE = "every update follows from it"
 _VARIABLE = r"environment\.variables\."
 
@@ -186,21 +187,9 @@ KINDS = (
         _EVERY_UPDATE,
         (r"training\.models\[\d+\]\.(optimizer|more_optimizers)",),
     ),
+    Kind("loss", "training", "loss", "inputs", _EVERY_UPDATE, (r"training\.models\[\d+\]\.loss",)),
     Kind(
-        "loss",
-        "training",
-        "loss",
-        "inputs",
-        _EVERY_UPDATE,
-        (r"training\.models\[\d+\]\.loss",),
-    ),
-    Kind(
-        "model",
-        "training",
-        "model",
-        "seeds",
-        "the model is not the same",
-        (r"training\.models",),
+        "model", "training", "model", "seeds", "the model is not the same", (r"training\.models",)
     ),
     Kind(
         "resume",
@@ -384,7 +373,7 @@ def kind_of(path: str) -> Kind | None:
     >>> kind_of("$.conditions.determinism.backend.threads.intra_op.in_force").name
     'threads'
     """
-    below = _below(path)
+    below = path.removeprefix(_CONDITIONS)
     if below.isidentifier() or any(_begins(pattern, below) for pattern in _NO_CAUSE):
         return None
     return next(
@@ -395,10 +384,6 @@ def kind_of(path: str) -> Kind | None:
 def kind_named(name: str) -> Kind:
     """Return the kind of that name."""
     return next(kind for kind in KINDS if kind.name == name)
-
-
-def _below(path: str) -> str:
-    return path.removeprefix("$.conditions.")
 
 
 def _begins(pattern: str, path: str) -> bool:

@@ -60,7 +60,7 @@ def _text(value: object) -> str:
 def _change(difference: ConditionDifference) -> str:
     """Say how a condition differs: both values, or which run alone has it."""
     if difference.state.startswith("only in"):
-        return f"{difference.state.replace('only in', 'only in the')} run"
+        return difference.said
     return f"{_text(difference.expected)} → {_text(difference.actual)}"
 
 

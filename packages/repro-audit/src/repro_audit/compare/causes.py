@@ -10,10 +10,11 @@ excluded, with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
-from repro_audit.compare.cause_kinds import DRAWN_SEED, KINDS, Kind, Strength, kind_named, kind_of
+from repro_audit.compare.cause_kinds import DRAWN_SEED, Kind, Strength, kind_named
+from repro_audit.compare.cause_sorting import sort_by_kind
 from repro_audit.compare.cause_titles import extra_draws, title_of
 from repro_audit.compare.comparison import (
     Cause,
@@ -26,9 +27,8 @@ from repro_audit.compare.comparison import (
 )
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import Symptom, read_symptom
-from repro_audit.compare.timing import begins_later
+from repro_audit.compare.timing import by_time
 from repro_audit.manifest import Manifest
-from repro_audit.replay import drawn_seeds, replay
 
 __all__ = ["GROUPS", "diagnose"]
 
@@ -106,9 +106,9 @@ def diagnose(
         trace: What their traces show, where both were read.
     """
     symptom = read_symptom(expected, actual, first, trace)
-    kinds = _kinds(expected, actual, [item for item in differences if not item.is_gap])
-    later = _later(expected, actual, kinds, first)
-    case = _Case(expected, actual, symptom, _without(kinds, later))
+    known = [item for item in differences if not item.is_gap]
+    kinds, later = by_time(expected, actual, sort_by_kind(expected, actual, known), first)
+    case = _Case(expected, actual, symptom, kinds)
     judged = {kind: _judge(case, kind) for kind in case.kinds}
     found = [
         (judgement, _cause(case, kind, judgement.certainty, judgement.reason))
@@ -133,92 +133,6 @@ def diagnose(
         for kind, items in later.items()
     ]
     return tuple(cause for _, cause in found), tuple(excluded)
-
-
-def _later(
-    expected: Manifest,
-    actual: Manifest,
-    kinds: Mapping[Kind, Sequence[ConditionDifference]],
-    first: FirstDifference,
-) -> dict[Kind, list[ConditionDifference]]:
-    """Return what acts only in fits that begin after the runs diverge, by its kind."""
-    found = {
-        kind: [item for item in items if begins_later(expected, actual, item.path, first)]
-        for kind, items in kinds.items()
-    }
-    return {kind: items for kind, items in found.items() if items}
-
-
-def _without(
-    kinds: Mapping[Kind, Sequence[ConditionDifference]],
-    later: Mapping[Kind, Sequence[ConditionDifference]],
-) -> dict[Kind, list[ConditionDifference]]:
-    """Return the kinds without some of their conditions, and none of which nothing is left."""
-    rest = {
-        kind: [item for item in items if item not in later.get(kind, ())]
-        for kind, items in kinds.items()
-    }
-    return {kind: items for kind, items in rest.items() if items}
-
-
-def _kinds(
-    expected: Manifest, actual: Manifest, differences: Sequence[ConditionDifference]
-) -> dict[Kind, list[ConditionDifference]]:
-    """Sort the conditions that differ by the kind of cause they belong to."""
-    by_name: dict[str, list[ConditionDifference]] = {}
-    for difference in differences:
-        kind = kind_of(difference.path)
-        if kind is not None:
-            by_name.setdefault(kind.name, []).append(difference)
-    if "drawn_seeds" in by_name and _are_given(expected, actual, by_name["drawn_seeds"]):
-        by_name["given_seeds"] = by_name.pop("drawn_seeds")
-    seed = [item.path for item in by_name.get("seed", ())]
-    if "drawn_seeds" in by_name and kind_named("seed").is_effective(seed):
-        # The layers drew other seeds because the seed is another: one cause.
-        by_name["seed"] += by_name.pop("drawn_seeds")
-    if "drawn_seeds" in by_name and not _from_a_seed(expected, actual):
-        by_name["python_seed"] = by_name.pop("drawn_seeds")
-    if "data" in by_name and _only_order(expected, actual):
-        by_name["sample_order"] = by_name.pop("data")
-    return {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
-
-
-def _from_a_seed(expected: Manifest, actual: Manifest) -> bool:
-    """Whether the layers' seeds are draws of a seed that was set, in both runs."""
-    for manifest in (expected, actual):
-        drawn = drawn_seeds(manifest)
-        if manifest.seed is None or (drawn and not replay(manifest.seed, drawn).found):
-            return False
-    return True
-
-
-def _are_given(
-    expected: Manifest, actual: Manifest, differences: Sequence[ConditionDifference]
-) -> bool:
-    """Whether every seed that differs is one that the user gave to its layer."""
-    found = [
-        re.fullmatch(DRAWN_SEED, item.path.removeprefix("$.conditions.")) for item in differences
-    ]
-    layers = [(match["part"], int(match["layer"])) for match in found if match]
-    return bool(layers) and all(
-        _is_given(manifest, *layer) for manifest in (expected, actual) for layer in layers
-    )
-
-
-def _is_given(manifest: Manifest, part: str, layer: int) -> bool:
-    of_part = getattr(manifest.conditions, part)
-    return of_part is not None and len(of_part.layers) > layer and bool(of_part.layers[layer].given)
-
-
-def _only_order(expected: Manifest, actual: Manifest) -> bool:
-    """Whether every data set that differs holds the same samples in another order."""
-    mine, theirs = expected.conditions.data or {}, actual.conditions.data or {}
-    differing = [role for role in mine.keys() & theirs.keys() if mine[role] != theirs[role]]
-    return bool(differing) and all(
-        mine[role].unordered_digest is not None
-        and mine[role].unordered_digest == theirs[role].unordered_digest
-        for role in differing
-    )
 
 
 def _judge(case: _Case, kind: Kind) -> _Judgement:

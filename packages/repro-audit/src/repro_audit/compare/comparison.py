@@ -311,6 +311,12 @@ class ConditionDifference(NamedTuple):
     state: DifferenceState = "changed"
 
     @property
+    def said(self) -> str:
+        """How it differs, in words: ``only in the actual run``."""
+        how, _, run = self.state.rpartition(" ")
+        return f"{how} the {run} run" if how else run
+
+    @property
     def is_gap(self) -> bool:
         """Whether it is unknown in one run, and so not known to differ."""
         return self.state.startswith("not recorded")

@@ -15,14 +15,13 @@ __all__ = ["DERIVED", "condition_differences"]
 DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
-
 _DATA = "$.conditions.data"
 _UNKNOWN = re.compile(
     r"seeds\.(python|numpy)\.(digest|as_seeded)|seeds\.backend\.digest"
     r"|seeds\.generators\[\d+\]\.(entropy|given)"
     r"|data\W[^.]+\.(samples|of_call|unordered_digest)"
-    r"|training\.models\[\d+\]\.\w+"
-    r"|determinism\.execution\[\d+\]\.\w+"
+    r"|training\.models\[\d+\]\.(config|optimizer)"
+    r"|determinism\.execution\[\d+\]\.jit_requested"
     r"|determinism\.backend(\.\w+)*\.in_force"
     r"|determinism\.backend\.models\[\d+\]\.(racing_ops|replicas)"
     r"|determinism\.datasets\[\d+\]\S*\.seeded"
@@ -47,18 +46,37 @@ def condition_differences(expected: Manifest, actual: Manifest) -> tuple[Conditi
     Returns:
         Differences, and among them what one run did not record.
     """
-    walk = _Walk(*(frozenset(item.path for item in run.missing) for run in (expected, actual)))
+    walk = _Walk(_unknown(expected), _unknown(actual))
     walk.at("$.conditions", unstructure(expected.conditions), unstructure(actual.conditions))
     return tuple(walk.found)
+
+
+def _unknown(manifest: Manifest) -> frozenset[str]:
+    """Return what a run says it lacks, and what was not asked of a model that it only updated.
+
+    A model that is trained by a loop need not be compiled: its loss and metrics are the loop's.
+    """
+    conditions, lacking = manifest.conditions, {item.path for item in manifest.missing}
+    executed = () if conditions.determinism is None else conditions.determinism.execution
+    compiled = {item.model for item in executed if item.jit_requested is not None}
+    for index, model in enumerate(
+        () if conditions.training is None else conditions.training.models
+    ):
+        if index not in compiled and model.loss is None and model.metrics is None:
+            path = f"$.conditions.training.models[{index}]"
+            lacking |= {f"{path}.loss", f"{path}.metrics"}
+    return frozenset(lacking)
 
 
 class _Walk:
     """Goes through two conditions side by side."""
 
-    def __init__(self, missing: frozenset[str], missing_in_actual: frozenset[str]) -> None:
-        """Begin with what each run says it lacks, as JSONPaths."""
+    def __init__(
+        self, unknown_in_expected: frozenset[str], unknown_in_actual: frozenset[str]
+    ) -> None:
+        """Begin with what is not known of each run, as JSONPaths."""
         self.found: list[ConditionDifference] = []
-        self._missing = missing, missing_in_actual
+        self._unknown = unknown_in_expected, unknown_in_actual
 
     def at(self, path: str, expected: Any, actual: Any) -> None:
         """Compare what stands at one path."""
@@ -103,7 +121,7 @@ class _Walk:
     def _state(self, path: str, expected: Any, actual: Any) -> DifferenceState:
         """Return whether a value is another, or unknown in one of the runs."""
         unknown = _UNKNOWN.fullmatch(path.removeprefix("$.conditions.")) is not None
-        mine, theirs = self._missing
+        mine, theirs = self._unknown
         if expected is None and (unknown or _is_below(path, mine)):
             return "not recorded in expected"
         if actual is None and (unknown or _is_below(path, theirs)):
@@ -122,9 +140,9 @@ def _by_item(expected: list[Any], actual: list[Any]) -> bool:
     )
 
 
-def _is_below(path: str, missing: frozenset[str]) -> bool:
-    """Whether a path is one of those that are missing, or lies below one."""
-    return any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in missing)
+def _is_below(path: str, others: frozenset[str]) -> bool:
+    """Whether a path is one of others, or lies below one."""
+    return any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in others)
 
 
 def _leaf(value: Any) -> Any:

@@ -237,7 +237,7 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
     unknown = [item for item in comparison.differences if item.is_gap]
     if unknown:
         items = tuple(
-            line(_soft(f"{item.path.removeprefix('$.conditions.')}: {item.state} run"))
+            line(_soft(f"{item.path.removeprefix('$.conditions.')}: {item.said}"))
             for item in unknown[:_MAX_CONDITIONS]
         )
         if len(unknown) > _MAX_CONDITIONS:
