@@ -24,7 +24,15 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 # The files of tests that decide; the first of them notice most.
 _COMPARE = ("certainties", "symptom", "diagnosis", "causes", "timing")
-_AUDIT = ("recomputed", "contradictions", "data_rules", "near_each_rule", "forged", "rules")
+_AUDIT = (
+    "recomputed",
+    "contradictions",
+    "data_rules",
+    "near_each_rule",
+    "forged",
+    "reported",
+    "rules",
+)
 
 
 def areas() -> list[tuple[list[str], list[str]]]:

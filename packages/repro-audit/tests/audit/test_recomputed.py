@@ -223,3 +223,21 @@ def test_a_seed_that_is_longer_than_its_type_is_cut():
     longer = [item | {"seed": item["seed"] + 2**32} for item in LAYER_SEEDS]
     changes = states(1, 1, 1, dtype="uint32", size=4) | {f"{SEEDS}/layers": longer}
     assert not seen_by("RA607", changes)
+
+
+def test_a_weight_of_several_axes_that_begins_as_zeros_is_known_by_its_digest():
+    changes = {RESTORED: False} | {
+        f"{INITIALIZERS}/{number}/initializer": "Zeros"
+        for number, item in enumerate(LAYERS)
+        if (item["layer"], item["role"]) == ("Dense", "kernel")
+    }
+    shapes = {
+        position: tensor["shape"]
+        for position, tensor in enumerate(clean()["outcomes"]["initial_weights"][0])
+        if (tensor["layer"], tensor["role"]) == ("Dense", "kernel")
+    }
+    for position, (rows, columns) in shapes.items():
+        zeros = digest("float32", [rows, columns], bytes(4 * rows * columns))
+        changes[f"{INITIAL}/{position}/digest"] = zeros
+    assert seen_by("RA607", changes) == []
+    assert seen_by("RA607", changes | {f"{INITIAL}/{max(shapes)}/digest": OTHER_DIGEST})

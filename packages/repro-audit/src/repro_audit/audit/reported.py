@@ -27,6 +27,8 @@ _CLOCK_S = 3600.0
 """How far a system's clock may be set back in the middle of a run."""
 
 _ROUNDING_S = 0.001
+_MAX_SHARES = 2**23
+"""Samples of which float32 tells the shares apart: it has 24 bits, and 23 above one half."""
 
 
 @contradiction(
@@ -122,7 +124,7 @@ def _samples(manifest: Manifest, fit: PlainFit) -> int | None:
     if data is None or not data.of_call or weighted or partial or not arrays:
         return None
     # One label a sample: an array of them, or one column.
-    labels = data.arrays[-1].shape if len(data.arrays) == 2 else ()
+    labels = data.arrays[1].shape if len(data.arrays) == 2 else ()
     one_each = len(labels) == 1 or (len(labels) == 2 and labels[1] == 1)
     every = fit.arguments.callbacks == () and counts_every_sample(fit.model.config)
     return data.samples if one_each and every else None
@@ -130,11 +132,10 @@ def _samples(manifest: Manifest, fit: PlainFit) -> int | None:
 
 def _is_share(value: float, samples: int) -> bool:
     """Whether a float32 is a whole number of samples over their number."""
-    near = round(value * samples)
-    return any(
-        value == struct.unpack("<f", struct.pack("<f", number / samples))[0]
-        for number in (near - 1, near, near + 1)
-    )
+    if samples >= _MAX_SHARES:
+        return True
+    share = round(value * samples) / samples
+    return bool(value == struct.unpack("<f", struct.pack("<f", share))[0])
 
 
 def _is_of(value: float, dtype: str) -> bool:
