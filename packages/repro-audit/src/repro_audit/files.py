@@ -41,7 +41,9 @@ class IrregularFileError(Exception):
     """What is to be opened is no regular file; the text says what it is."""
 
 
-def changed_at(path: str | os.PathLike[str], *, follow_links: bool = True) -> float:
+def changed_at(
+    path: str | os.PathLike[str], *, follow_links: bool = True, since: float = 0.0
+) -> float:
     """Return when a file last changed, as far as its file system tells.
 
     A copy keeps the time of its source, but not that of its own change, which the file system
@@ -51,6 +53,8 @@ def changed_at(path: str | os.PathLike[str], *, follow_links: bool = True) -> fl
     Args:
         path: The file or folder.
         follow_links: Whether a symbolic link stands for what it points to.
+        since: The earliest time that matters, in seconds of the clock: of what lies before, links
+            are not looked into, which takes twenty times as long.
 
     Returns:
         Seconds of the clock.
@@ -61,7 +65,7 @@ def changed_at(path: str | os.PathLike[str], *, follow_links: bool = True) -> fl
     """
     status = os.stat(path, follow_symlinks=follow_links)  # noqa: PTH116 - asked at every open
     changed = status.st_ctime
-    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+    if changed >= since and status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
         whole = os.path.realpath(path) if follow_links else os.path.abspath(path)  # noqa: PTH100
         changed = min(changed, os.stat(os.path.dirname(whole)).st_mtime)  # noqa: PTH116, PTH120
     return max(status.st_mtime, changed)

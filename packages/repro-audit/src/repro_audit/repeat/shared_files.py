@@ -94,7 +94,7 @@ def shared_files(used: Sequence[tuple[str, Used]]) -> tuple[SharedFile, ...]:
 def _changed_since(path: str, since: float) -> bool:
     """Whether a file or folder is there, and has changed."""
     try:
-        return changed_at(path, follow_links=False) >= since
+        return changed_at(path, follow_links=False, since=since) >= since
     except (OSError, ValueError):
         return False
 

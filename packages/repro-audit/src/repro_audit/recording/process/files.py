@@ -201,7 +201,7 @@ class Files:
         if whole in self._made or len(noted) >= _MAX_FILES:
             return
         try:
-            changed = changed_at(whole)
+            changed = changed_at(whole, since=self._since or self._began)
         except (OSError, ValueError):
             return
         counts = here or changed >= (self._since or 0.0)
