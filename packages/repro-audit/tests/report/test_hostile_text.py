@@ -48,7 +48,7 @@ def test_text_of_a_manifest_is_itself_in_the_json():
         "$.conditions.environment.cpu.model": HOSTILE
     }
     assert comparison["first_difference"]["text"] == f"evaluation: {HOSTILE}"
-    assert comparison["causes"][0]["title"].endswith(f"{HOSTILE} → {HOSTILE}!")
+    assert comparison["excluded"][0]["title"].endswith(f"{HOSTILE} → {HOSTILE}!")
     (seen,) = (item["seen"] for item in told["manifests"][0]["findings"] if item["code"] == "RA105")
     assert seen == f"PYTHONHASHSEED is '{HOSTILE[:60]}…' ({len(HOSTILE)} characters)."
 

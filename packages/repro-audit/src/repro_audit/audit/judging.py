@@ -234,6 +234,7 @@ def audit(
                 traces=(traces[0], traces[index]),
                 **options,
             ),
+            (manifests[0], other),
             judged[0].findings,
             judged[index].findings,
         )

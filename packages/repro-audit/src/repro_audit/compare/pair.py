@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
-from repro_audit.compare.comparison import (
-    Cause,
-    Comparison,
-    Excluded,
-    FieldVerdict,
-    FirstDifference,
-    TraceComparison,
-    Verdict,
-)
+from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDifference, Verdict
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
+from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
 
 if TYPE_CHECKING:
+    from repro_audit.compare.causes import Diagnosis
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
@@ -108,12 +102,11 @@ def compare(
     differences = (
         condition_differences(expected, actual) if obstacle is None or first is not None else ()
     )
-    causes: tuple[Cause, ...] = ()
-    excluded: tuple[Excluded, ...] = ()
+    diagnosis: Diagnosis | None = None
     if first is not None:
         from repro_audit.compare.causes import diagnose  # most audits need none
 
-        causes, excluded = diagnose(expected, actual, differences, first, trace)
+        diagnosis = diagnose(expected, actual, differences, first, trace)
     return Comparison(
         expected=positions[0],
         actual=positions[1],
@@ -124,10 +117,11 @@ def compare(
         first_difference=first,
         metrics=() if obstacle or resumed else metric_differences(expected, actual, ignore_metrics),
         ignored_metrics=tuple(ignore_metrics),
-        causes=causes,
+        causes=diagnosis.causes if diagnosis else (),
         differences=differences,
         trace=trace,
-        excluded=excluded,
+        excluded=diagnosis.excluded if diagnosis else (),
+        later=diagnosis.later if diagnosis else (),
     )
 
 

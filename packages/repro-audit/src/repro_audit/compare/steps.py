@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match, TraceComparison
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match
+from repro_audit.compare.trace_comparison import (
+    Distance,
+    OrderDifference,
+    StepDifference,
+    TraceComparison,
+)
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
 from repro_audit.wording import counted
@@ -110,10 +116,14 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
     """
     compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
     order = f"; {trace.order[0].text}" if trace.order else ""
+    lone = [item for item in trace.order if not item.is_metric]
+    first = None if expected_order or not lone else lone[0]
+    if first is not None and (trace.step is None or _place(first) < _place(trace.step)):
+        return _result("differ", first.text, _lone(first))
     if trace.step is not None:
-        where = step_name(trace.step.fit, trace.step.epoch, trace.step.step)
-        first = trace.step.columns[0]
-        text = f"{where}: {first.kind} {first.name}"
+        where = step_name(*_place(trace.step))
+        column = trace.step.columns[0]
+        text = f"{where}: {column.kind} {column.name}"
         more = len(trace.step.columns) - 1
         text += f" and {more:,} more" if more else ""
         since = f"from {where} on" if trace.step.is_first else f"by {where}"
@@ -132,7 +142,7 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
         )
     apart = next((item for item in trace.distances if item.differing), None)
     if apart is not None:
-        where = step_name(apart.fit, apart.epoch, apart.step)
+        where = step_name(*_place(apart))
         return _result(
             "differ",
             f"in samples of the weights after {where}{order}",
@@ -144,17 +154,18 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
                 step=apart.step,
             ),
         )
-    lone = [item for item in trace.order if item.what == "column" or item.steps]
-    if lone and not expected_order:
-        text = lone[0].text
-        return _result(
-            "differ",
-            text,
-            FirstDifference(
-                kind="trace", text=text, fit=lone[0].fit, epoch=lone[0].epoch, step=lone[0].step
-            ),
-        )
     return _result("match", f"{compared}{order}")
+
+
+def _place(item: StepDifference | OrderDifference | Distance) -> tuple[int, int, int]:
+    return item.fit, item.epoch, item.step
+
+
+def _lone(first: OrderDifference) -> FirstDifference:
+    """Return what one run alone has as the first difference."""
+    return FirstDifference(
+        kind="trace", text=first.text, fit=first.fit, epoch=first.epoch, step=first.step
+    )
 
 
 def _is_expected(trace: TraceComparison, expected: Manifest, actual: Manifest) -> bool:

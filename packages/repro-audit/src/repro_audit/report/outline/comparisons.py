@@ -231,6 +231,10 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
             title=line(Span("To confirm the first by experiment:", "strong")),
             children=(Code(command),),
         )
+    if comparison.later:
+        items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.later)
+        title = line(Span("Also differs, and acts later:", "strong"))
+        yield Section(title=title, children=(Listing(items),))
     if comparison.excluded:
         items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.excluded)
         yield Section(title=line(Span("Ruled out:", "strong")), children=(Listing(items),))
