@@ -344,6 +344,15 @@ def test_another_keras_may_write_the_same_config_otherwise(kind):
     assert [item.kind for item in causes] == ["numeric_packages", "callbacks", kind]
 
 
+def test_an_argument_is_likely_unless_something_that_it_may_set_explains_as_much():
+    argument = "code.argv[1]"
+    assert certainties("weight", argument) == {"arguments": "likely"}
+    for other in ("optimizer", "threads", "execution"):
+        found = certainties("weight", argument, first_condition(other))
+        assert found == {other: "likely", "arguments": "possible"}
+    assert certainties("batch", argument, first_condition("threads")) == {"arguments": "likely"}
+
+
 def test_a_cause_says_that_it_is_the_only_one_where_it_is():
     alone = "no other recorded condition that could do so differs"
     (cause,), _, _ = diagnosed("weight", "code.files")

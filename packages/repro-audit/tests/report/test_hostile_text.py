@@ -29,6 +29,7 @@ def compared():
             "probe": None,
         },
         "conditions/environment/cpu/model": HOSTILE,
+        ("outcomes", "evaluations", 0, "results", HOSTILE): 6.0,
     }
     theirs = {
         "conditions/environment/cpu/model": f"{HOSTILE}!",

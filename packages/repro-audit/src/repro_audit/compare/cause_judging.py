@@ -186,10 +186,19 @@ def _anything(case: Case, kind: Kind) -> Judgement:
     if kind.name == "code":
         ran = kind.is_effective(item.path for item in case.kinds[kind])
         return Judgement("possible", rank=rank if ran else 0)
-    explained = not rank or case.decides(case.symptom.where)
+    explained = not rank or case.decides(case.symptom.where) or _rounds(case)
     if kind.name == "arguments" and case.symptom.where == "batch" and case.lacks_data():
         explained = True  # what was not recorded may differ as well
     return Judgement("possible" if explained else "likely", rank=rank)
+
+
+def _rounds(case: Case) -> bool:
+    """Whether something differs that may round otherwise what differs first."""
+    if case.symptom.size == "large" or case.told in _NO_ROUNDING:
+        return False
+    return any(
+        case.symptom.where in kind.acts_at and case.strength(kind) == "bits" for kind in case.kinds
+    )
 
 
 # At another one

@@ -224,6 +224,8 @@ class Comparison(NamedTuple):
         trace: What the traces show; None where they were not compared.
         excluded: Kinds of cause that the evidence excludes, each with the reason.
         later: Conditions that differ and act only behind the first difference.
+        set_aside: What tells the runs apart and is not compared, each in a sentence: metrics and
+            evaluations that one run alone has, another number of calls of fit.
     """
 
     expected: int
@@ -240,3 +242,4 @@ class Comparison(NamedTuple):
     trace: TraceComparison | None = None
     excluded: tuple[Excluded, ...] = ()
     later: tuple[LaterCause, ...] = ()
+    set_aside: tuple[str, ...] = ()

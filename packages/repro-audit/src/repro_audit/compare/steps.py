@@ -96,7 +96,7 @@ def compare_steps(
     if resumed_at(expected, actual) is not None:
         return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
-        return [_result("not_compared", "metrics are ignored, and the traces are not both here")]
+        return [_result("not_compared", "not every metric is, and the traces are not both here")]
     return [_by_epoch(expected, actual)]
 
 

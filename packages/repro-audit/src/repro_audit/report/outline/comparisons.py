@@ -169,6 +169,8 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
         yield Facts(tuple(_metrics(comparison)))
     if comparison.ignored_metrics:
         yield Paragraph(line("Not compared: ", ", ".join(comparison.ignored_metrics)))
+    if comparison.set_aside and comparison.verdict != "identical":
+        yield Paragraph(line("Set aside: ", "; ".join(comparison.set_aside)))
     if comparison.first_difference is not None:
         yield Section(
             title=line(Span("Where", "strong")),
