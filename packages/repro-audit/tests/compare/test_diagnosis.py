@@ -441,3 +441,16 @@ def test_data_to_test_on_alone_are_not_what_was_trained_on(role):
     first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
     causes, *_ = diagnose(*runs, condition_differences(*runs), first, traced(column("batch")))
     assert [item.kind for item in causes] == ["unrecorded_data"]
+
+
+@pytest.mark.parametrize("where", ["loss", "weight"])
+def test_batches_that_a_trace_lacks_come_before_what_merely_differs(where):
+    """As those of a loop that keeps them to itself: what differs may follow from them."""
+    runs = record(document()), record(changed(rerun(), {"conditions/code/argv": ["other"]}))
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=5)
+    differences = condition_differences(*runs)
+    lacking = traced(column(where), recorded=COLUMNS[1:])
+    causes = diagnose(*runs, differences, first, lacking).causes
+    assert (causes[0].title, causes[0].certainty) == ("batches: not recorded", "likely")
+    causes = diagnose(*runs, differences, first, traced(column(where))).causes
+    assert "unrecorded_data" not in [item.kind for item in causes]

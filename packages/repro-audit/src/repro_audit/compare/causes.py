@@ -190,20 +190,33 @@ def _resumed(case: Case) -> list[_Ranked]:
 
 
 def _unrecorded(case: Case) -> list[_Ranked]:
-    """Return the data as a cause where batches differ and a run did not record what it was fed."""
+    """Return what was not recorded as a cause, where what differs points there."""
     lacking = case.lacks_data()
-    if case.symptom.where != "batch" or not lacking:
-        return []
     kind = kind_named("unrecorded_data")
-    who = "neither run recorded" if len(lacking) == 2 else f"the {lacking[0]} run did not record"
+    certainty: Certainty = "possible"
+    if case.symptom.batches_unknown and case.symptom.where in {"loss", "update", "between"}:
+        title, path = "batches: not recorded", "$.outcomes.digests.trace"
+        reason = "what differs may follow from what the steps were given, which a trace lacks"
+        remedy, certainty = (
+            "run.step(model, batch, loss)  # in the loop, as each step ends",
+            "likely",
+        )
+    elif case.symptom.where == "batch" and lacking:
+        title, path = kind.title, "$.conditions.data"
+        who = (
+            "neither run recorded" if len(lacking) == 2 else f"the {lacking[0]} run did not record"
+        )
+        reason, remedy = f"{kind.reason}: {who} them", REMEDIES[kind.name](case.expected, ())
+    else:
+        return []
     cause = Cause(
         kind=kind.name,
         group=kind.group,
-        title=kind.title,
-        certainty="possible",
-        reason=f"{kind.reason}: {who} them",
-        remedy=REMEDIES[kind.name](case.expected, ()),
-        paths=("$.conditions.data",),
+        title=title,
+        certainty=certainty,
+        reason=reason,
+        remedy=remedy,
+        paths=(path,),
     )
     # Before what merely differs; what is known to act on batches comes before it.
-    return [(Judgement("possible", rank=9), cause)]
+    return [(Judgement(certainty, rank=9), cause)]

@@ -44,6 +44,7 @@ class Symptom(NamedTuple):
             layers.
         batches_equal: Whether every batch is known to be equal up to and in that step.
         loss_equal: Whether the loss of that step is known to be equal.
+        batches_unknown: Whether one of the runs did not trace what its steps were given.
         batches_since: The first step in which batches differ, wherever that is; empty where no
             step that both runs have does.
         start_equal: Whether the initial weights are known to be equal.
@@ -58,6 +59,7 @@ class Symptom(NamedTuple):
     roles: tuple[str, ...] = ()
     batches_equal: bool = False
     loss_equal: bool = False
+    batches_unknown: bool = False
     batches_since: str = ""
     start_equal: bool = False
     lone: OrderDifference | None = None
@@ -109,6 +111,8 @@ def read_symptom(
         return symptom
     kind = step.columns[0].kind
     where = _STAGES[kind]
+    fed = "batch" in step.equal or any(item.kind == "batch" for item in step.columns)
+    symptom = symptom._replace(batches_unknown=not fed)
     place = step_name(step.fit, step.epoch, step.step)
     if where not in {"batch", "random"} and not step.is_first:
         return symptom._replace(where="between", place=place)
@@ -124,7 +128,7 @@ def read_symptom(
         roles=tuple(item.role for item in step.columns if item.kind == kind),
         batches_equal=step.is_first and "batch" in step.equal,
         loss_equal="loss" in step.equal,
-        lone=_lone_column(trace),
+        lone=_lone_column(trace, fed=fed),
     )
 
 
@@ -148,13 +152,22 @@ def _lone(first: FirstDifference, trace: TraceComparison | None) -> OrderDiffere
     return next((item for item in trace.order if item.text == first.text), None)
 
 
-def _lone_column(trace: TraceComparison) -> OrderDifference | None:
-    """Return a column that one run alone has in the step in which the runs diverge."""
+def _lone_column(trace: TraceComparison, *, fed: bool) -> OrderDifference | None:
+    """Return a column that one run alone has in the step in which the runs diverge.
+
+    Args:
+        trace: What the traces show.
+        fed: Whether both tell of batches; else those of one run are only not recorded in the other.
+    """
     step = trace.step
     if step is None:
         return None
     by_then = (step.fit, step.epoch, step.step)
-    lone = (item for item in trace.order if item.column is not None and not item.is_metric)
+    lone = (
+        item
+        for item in trace.order
+        if item.column is not None and not item.is_metric and (fed or item.column.kind != "batch")
+    )
     return next((item for item in lone if (item.fit, item.epoch, item.step) <= by_then), None)
 
 
