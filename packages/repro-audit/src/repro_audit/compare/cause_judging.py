@@ -98,6 +98,8 @@ def _at_start(case: Case, kind: Kind) -> Judgement:
     if kind.name == "data":
         adapted = bool(case.symptom.roles) and set(case.symptom.roles) <= _ADAPTING
         return Judgement("likely" if adapted else "possible", rank=2)
+    if kind.name in {"model", "model_code"} and not case.is_of_first_model(kind):
+        return Judgement("possible", "though a model that is trained earlier differs already")
     if case.strength(kind) == "seeds" or kind.name == "numeric_packages":
         return Judgement("likely")
     return _anything(case, kind)

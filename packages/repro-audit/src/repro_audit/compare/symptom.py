@@ -42,6 +42,7 @@ class Symptom(NamedTuple):
         ratio: Distance of the weights over the size of one step; None where not known.
         roles: Roles of the columns of that kind that differ; of initial weights, classes of the
             layers.
+        models: Which models' initial weights differ; empty elsewhere.
         batches_equal: Whether every batch is known to be equal up to and in that step.
         loss_equal: Whether the loss of that step is known to be equal.
         batches_unknown: Whether one of the runs did not trace what its steps were given.
@@ -57,6 +58,7 @@ class Symptom(NamedTuple):
     size: Literal["rounding", "large"] | None = None
     ratio: float | None = None
     roles: tuple[str, ...] = ()
+    models: frozenset[int] = frozenset()
     batches_equal: bool = False
     loss_equal: bool = False
     batches_unknown: bool = False
@@ -98,7 +100,9 @@ def read_symptom(
         resumed_at=resumed_at(expected, actual),
     )
     if first.kind == "initial weights":
-        return symptom._replace(where="start", roles=tuple(item.layer for item in first.tensors))
+        layers = tuple(item.layer for item in first.tensors)
+        models = frozenset(item.model for item in first.tensors)
+        return symptom._replace(where="start", roles=layers, models=models)
     if first.kind in {"history", "evaluation", "final state"}:
         return symptom._replace(where="result" if _epochs_known(expected, actual) else "epoch")
     if first.kind in {"steps", "sequence"} or _is_longer(expected, actual, first):
