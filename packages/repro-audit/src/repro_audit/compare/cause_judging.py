@@ -108,7 +108,8 @@ def _at_start(case: Case, kind: Kind) -> Judgement:
 def _in_batch(case: Case, kind: Kind) -> Judgement:
     """Judge where the first step was given another batch."""
     if kind.name in _CONTENT:
-        if case.has_hash_seed() and case.symptom.labels_only:
+        numbered = case.symptom.labels_only and case.symptom.every_batch
+        if case.has_hash_seed() and numbered:
             return Judgement("likely", "it may follow from the hash seed")
         alone = not case.decides("batch", besides=kind)
         certain = alone and case.differs(kind, _TRAINED_ON)
@@ -124,7 +125,7 @@ def _in_batch(case: Case, kind: Kind) -> Judgement:
 
 def _hash_seed_in_batch(case: Case, kind: Kind) -> Judgement:
     """Judge a hash seed by what it can do: order rows, or number labels."""
-    if case.symptom.labels_only:
+    if case.symptom.labels_only and case.symptom.every_batch:
         return Judgement(
             "likely", "the targets differ and the inputs do not, as where a set numbers them", 4
         )

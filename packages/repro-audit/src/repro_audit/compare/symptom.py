@@ -48,6 +48,7 @@ class Symptom(NamedTuple):
         batches_unknown: Whether one of the runs did not trace what its steps were given.
         batches_since: The first step in which batches differ, wherever that is; empty where no
             step that both runs have does.
+        every_batch: Whether all batches of the epoch that differs do, as far as is known.
         start_equal: Whether the initial weights are known to be equal.
         lone: What one run alone has where the runs diverge; None where both have the same.
         resumed_at: The epoch at which one of the runs was resumed.
@@ -63,6 +64,7 @@ class Symptom(NamedTuple):
     loss_equal: bool = False
     batches_unknown: bool = False
     batches_since: str = ""
+    every_batch: bool = False
     start_equal: bool = False
     lone: OrderDifference | None = None
     resumed_at: int | None = None
@@ -96,6 +98,7 @@ def read_symptom(
     symptom = Symptom(
         where="epoch",
         batches_since=_batches_since(trace),
+        every_batch=_every_batch(trace),
         start_equal=known and mine == theirs,
         resumed_at=resumed_at(expected, actual),
     )
@@ -200,6 +203,11 @@ def _is_longer(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
 def _batches_since(trace: TraceComparison | None) -> str:
     fed = None if trace is None else trace.batches
     return "" if fed is None else step_name(fed.fit, fed.epoch, fed.first)
+
+
+def _every_batch(trace: TraceComparison | None) -> bool:
+    fed = None if trace is None else trace.batches
+    return fed is None or fed.differing == fed.compared
 
 
 def _ratio(trace: TraceComparison) -> float | None:

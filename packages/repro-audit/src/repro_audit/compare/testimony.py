@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.compare.comparison import FirstDifference, Group
+from repro_audit.compare.samples import SampleDifference, differing_samples
 from repro_audit.compare.steps import step_name
 from repro_audit.compare.symptom import Symptom
 from repro_audit.compare.trace_comparison import BatchDifference, ColumnDifference, TraceComparison
@@ -99,7 +100,7 @@ def testify(
     if symptom.lone is not None and symptom.lone.column is not None:
         return _of_lone_column(symptom)
     if symptom.where == "batch":
-        return _of_batch(trace, symptom)
+        return _of_batch(trace, symptom, differing_samples(expected, actual, first.fit or 0))
     if symptom.where == "loss" and symptom.size != "rounding":
         return _of_loss(trace)
     return _of_update(trace, symptom) if symptom.where == "update" else None
@@ -108,7 +109,9 @@ def testify(
 # Batches
 
 
-def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
+def _of_batch(
+    trace: TraceComparison, symptom: Symptom, samples: SampleDifference | None
+) -> Testimony | None:
     """Tell how what the steps were given differs."""
     if symptom.lone is not None:
         return Testimony(
@@ -156,7 +159,43 @@ def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "",
             "# what orders the batches: a shuffle and its seed, the order of files, workers",
         )
+    if samples is not None and fed.epoch == 1:
+        found = _of_samples(samples)
+        if found is not None:
+            return found
     return _of_content(fed)
+
+
+def _of_samples(samples: SampleDifference) -> Testimony | None:
+    """Tell which of the samples differ, where only some of them do, or only their order."""
+    most = max(samples.expected, samples.actual)
+    if not samples.differing:
+        return Testimony(
+            "batch_order",
+            "data",
+            f"order of the samples: the same {most:,}, in another order",
+            "the first epoch is fed the same samples in another order",
+            "",
+            "# what orders the samples: a shuffle and its seed, the order of files, workers",
+        )
+    if samples.differing == most and not samples.targets_only:
+        return None
+    alone = ", target only" if samples.targets_only else ""
+    count = (
+        f"; {samples.expected:,} in the expected run, {samples.actual:,} in the actual one"
+        if samples.expected != samples.actual
+        else ""
+    )
+    order = ", and the others come in another order" if samples.moved else ""
+    return Testimony(
+        "batch_content",
+        "data",
+        f"the data itself differs: {samples.differing:,} of {most:,} samples{alone}",
+        f"{samples.differing:,} of the {counted(most, 'sample')} of the first epoch differ"
+        f"{order}{count}",
+        "",
+        'run.data("train", x, y)  # and compare the samples of both runs',
+    )
 
 
 def _of_content(fed: BatchDifference) -> Testimony:

@@ -99,6 +99,7 @@ class FitOutcome(NamedTuple):
     trace: tuple[str | None, ...]
     history: dict[str, tuple[float | None, ...]]
     dtypes: dict[str, str | None]
+    samples: dict[str, str] | None = None
 
 
 class Evaluation(NamedTuple):
