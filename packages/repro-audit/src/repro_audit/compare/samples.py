@@ -62,11 +62,10 @@ def _samples(manifest: Manifest, fit: int) -> tuple[list[str], list[str]] | None
     """Return the digests of the inputs and of all of each sample; None where not all are known."""
     fits = manifest.outcomes.fits
     digests = fits[fit].samples if fit < len(fits) else None
-    if not digests or not {"inputs", "whole"} <= digests.keys():
+    if digests is None:
         return None
     inputs, whole = (
-        [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)]
-        for text in (digests["inputs"], digests["whole"])
+        [text[at : at + _DIGITS] for at in range(0, len(text), _DIGITS)] for text in digests
     )
     if len(inputs) != len(whole) or not 0 < len(whole) < _MAX_SAMPLES:
         return None

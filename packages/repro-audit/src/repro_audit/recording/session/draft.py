@@ -36,6 +36,7 @@ from repro_audit.manifest.records import (
     Missing,
     Outcomes,
     Rank,
+    SampleDigests,
     Tensor,
     TraceOutcome,
     TraceSetting,
@@ -86,7 +87,7 @@ class DraftFit:
     trace: list[str | None] = field(default_factory=list)
     history: dict[str, list[float | None]] = field(default_factory=dict)
     dtypes: dict[str, str | None] = field(default_factory=dict)
-    samples: dict[str, str] = field(default_factory=dict)
+    samples: SampleDigests | None = None
 
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
         """Add one epoch's logs; a metric that an epoch lacks is None there.
@@ -114,7 +115,7 @@ class DraftFit:
             trace=tuple(self.trace),
             history={name: tuple(values) for name, values in self.history.items()},
             dtypes=dict(self.dtypes),
-            samples=dict(self.samples),
+            samples=self.samples,
         )
 
 

@@ -95,7 +95,7 @@ class SafeTracer:
         self._tracer = None
         for fit in self._draft.fits:
             fit.trace = [None] * len(fit.trace)
-            fit.samples = {}
+            fit.samples = None
         self._failed("$.outcomes.digests.trace", error)
 
     def discard(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from repro_audit.manifest.records import SampleDigests
 from repro_audit.trace import Column
 from repro_audit.trace.fingerprint import fingerprint
 
@@ -31,14 +32,14 @@ class Samples:
         self._known = True
 
     @property
-    def digests(self) -> dict[str, str]:
-        """Eight hexadecimal digits a sample, in the order of feeding: ``inputs`` and ``whole``.
+    def digests(self) -> SampleDigests | None:
+        """What the samples are told by, in the order of feeding.
 
-        Empty where the batches hold nothing that samples can be told by.
+        None where the batches hold nothing that samples can be told by.
         """
         if not self._known or not self._whole:
-            return {}
-        return {"inputs": "".join(self._inputs), "whole": "".join(self._whole)}
+            return None
+        return SampleDigests(inputs="".join(self._inputs), whole="".join(self._whole))
 
     def add(self, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
         """Take the samples of one batch.

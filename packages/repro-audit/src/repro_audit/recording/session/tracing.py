@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.capture.backend import StateTensor
 from repro_audit.errors import CaptureError, shown
+from repro_audit.manifest.records import SampleDigests
 from repro_audit.recording.session.samples import Samples
 from repro_audit.trace.fingerprint import dtype_name, fingerprint, fingerprinter
 from repro_audit.trace.layout import KINDS, Block, Column, probe_positions
@@ -213,8 +214,8 @@ class Tracer:
         if now.stride == 1 and now.epoch == now.first_epoch:
             now.samples.add(columns, arrays)
 
-    def samples(self, fit: int) -> dict[str, str]:
-        """Return the digests of the samples of a fit's first epoch, by their role."""
+    def samples(self, fit: int) -> SampleDigests | None:
+        """Return the digests of the samples of a fit's first epoch, if they can be told apart."""
         return self._fits[fit].samples.digests
 
     def epoch_ends(self, fit: int, tensors: Sequence[StateTensor]) -> str | None:
