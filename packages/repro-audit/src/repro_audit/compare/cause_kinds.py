@@ -187,7 +187,14 @@ KINDS = (
         _EVERY_UPDATE,
         (r"training\.models\[\d+\]\.(optimizer|more_optimizers)",),
     ),
-    Kind("loss", "training", "loss", "inputs", _EVERY_UPDATE, (r"training\.models\[\d+\]\.loss",)),
+    Kind(
+        "loss",
+        "training",
+        "loss",
+        "inputs",
+        _EVERY_UPDATE,
+        (r"training\.models\[\d+\]\.(loss|compile)",),
+    ),
     Kind(
         "model", "training", "model", "seeds", "the model is not the same", (r"training\.models",)
     ),
@@ -205,7 +212,7 @@ KINDS = (
         "callbacks",
         "inputs",
         "a callback may change the model, its optimizer or when training ends",
-        (r"training\.fits\[\d+\]\.callbacks",),
+        (r"training\.fits\[\d+\]\.callback(s|_settings)",),
     ),
     Kind(
         "fit",
