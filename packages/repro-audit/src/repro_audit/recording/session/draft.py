@@ -17,13 +17,7 @@ from typing import Any
 from repro_audit.canonical import digest_json
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import digest_state
-from repro_audit.manifest.conditions import (
-    Conditions,
-    FitArguments,
-    Json,
-    TrainedModel,
-    Training,
-)
+from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.records import (
     UNFOLLOWED,
     Digests,
@@ -43,6 +37,7 @@ from repro_audit.manifest.records import (
 )
 from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.structure import unstructure
+from repro_audit.manifest.training import FitArguments, Json, TrainedModel, Training
 from repro_audit.recording.session.guarding import text_of
 from repro_audit.wording import counted
 
