@@ -23,6 +23,9 @@ _TELLING = {
     "processor": "$.conditions.environment.cpu.model",
 }
 
+_OF_READ = re.compile(r"\$\.conditions\.read\.\w+(\.(?P<plain>\w+)|\['(?P<quoted>.*)'\])")
+"""JSONPath of a variable or a file that was read, and its name there."""
+
 
 def title_of(
     kind: Kind,
@@ -43,6 +46,8 @@ def title_of(
         roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
         names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
         return f"{kind.title}: {', '.join(names)}"
+    if kind.name in {"read_files", "read_variables"}:
+        return f"{kind.title}: {_read(differences)}"
     if kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
         return f"{kind.title}: {_named(differences)}"
     if change is not None and kind.name not in {"drawn_seeds", "python_seed", "arguments"}:
@@ -86,6 +91,20 @@ def _named(differences: Sequence[ConditionDifference]) -> str:
         parts.append(f"{path} {_change(item)}")
     more = len(differences) - len(parts)
     return ", ".join(parts) + (f", and {more} more" if more else "")
+
+
+def _read(differences: Sequence[ConditionDifference]) -> str:
+    """Name the files or variables that differ, and say which run alone has one."""
+    names: dict[str, str] = {}
+    for item in differences:
+        match = _OF_READ.match(item.path)
+        name = item.path if match is None else match["plain"] or match["quoted"]
+        alone = item.state.startswith("only in")
+        # What no run but one was given differs in more than its content.
+        names.setdefault(name, f"{name} {item.said}" if alone else name)
+    shown = list(names.values())[:3]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f", and {more} more" if more else "")
 
 
 def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:

@@ -100,7 +100,8 @@ class _Walk:
                 state = self._state(f"{below}.samples", expected.get(key), actual.get(key))
                 self._note(below, expected.get(key), actual.get(key), state)
             else:
-                self._note(below, expected.get(key), actual.get(key), _only(key in expected))
+                state = self._only(below, key in expected)
+                self._note(below, expected.get(key), actual.get(key), state)
 
     def _items(self, path: str, expected: list[Any], actual: list[Any]) -> None:
         both = min(len(expected), len(actual))
@@ -127,6 +128,13 @@ class _Walk:
         if actual is None and (unknown or _is_below(path, theirs)):
             return "not recorded in actual"
         return "changed"
+
+    def _only(self, path: str, in_expected: bool) -> DifferenceState:
+        """Return that one run alone has a field, unless the other says that it lacks some there."""
+        mine, theirs = self._unknown
+        if _is_below(path, theirs if in_expected else mine):
+            return "not recorded in actual" if in_expected else "not recorded in expected"
+        return _only(in_expected)
 
 
 def _only(in_expected: bool) -> DifferenceState:

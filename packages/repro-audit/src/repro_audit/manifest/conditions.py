@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from repro_audit.manifest.inputs import Read
+
 Json = Any
 """A value as JSON holds it, its numbers encoded by `repro_audit.canonical.encode`."""
 
@@ -387,6 +389,7 @@ class Conditions(NamedTuple):
     environment: Environment | None = None
     code: Code | None = None
     initializers: Initializers | None = None
+    read: Read | None = None
 
     @property
     def tensorflow(self) -> TensorFlowDeterminism | None:

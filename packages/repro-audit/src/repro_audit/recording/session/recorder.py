@@ -29,6 +29,7 @@ from repro_audit.recording.session.unfollowed import Children, Unfollowed
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.backends.base import Backend, Controlled
+    from repro_audit.recording.session.conditions import CaptureRead
     from repro_audit.recording.session.inputs import Inputs
 
 __all__ = ["Recorder"]
@@ -54,6 +55,7 @@ class Recorder:
         seeds: Seeds | None = None,
         inputs: Inputs | None = None,
         file_order: Callable[[], str | None] = lambda: None,
+        read: CaptureRead = lambda *_: None,
         restored: Callable[[], bool | None] = lambda: None,
         children: Children | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class Recorder:
             seeds: The seeds, where they were read before; else they are read now.
             inputs: Digests the arrays given to fits; None where the user tells of data.
             file_order: Returns in which order folders were listed, where that is seen.
+            read: Returns what was read from outside, where that is seen.
             restored: Returns whether weights were loaded so far, where that can be seen.
             children: Looks at child processes, where nobody outside does.
         """
@@ -75,7 +78,7 @@ class Recorder:
         self.open = True
         self._path = path
         self._request = request
-        self._file_order = file_order
+        self._file_order, self._read = file_order, read
         self._draft = Draft()
         self._draft.rank = capture_rank()
         self._models = Models(self._draft, backend)
@@ -147,6 +150,7 @@ class Recorder:
         self._conditions.all_given()
         self._conditions.all_restored()
         self._conditions.file_order(self._file_order())
+        self._conditions.read(self._read)
 
     # What the user tells.
 
