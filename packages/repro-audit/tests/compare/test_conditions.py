@@ -1,7 +1,7 @@
 """In which conditions two runs differ, and in which they are only not known to agree."""
 
 import pytest
-from manifests import changed, document, record, rerun, value_at
+from manifests import OTHER_DIGEST, changed, document, record, rerun, value_at
 
 from repro_audit.compare.conditions import condition_differences
 
@@ -105,3 +105,51 @@ def test_data_of_a_role_that_one_run_did_not_name_are_not_known_to_differ():
     role = value_at(document(), "conditions/data/train")
     found, _ = states(document(), changed(rerun(), {("conditions", "data", "more"): role}))
     assert found == {"data.more": {"not recorded in expected"}}
+
+
+FILE = {"digest": OTHER_DIGEST, "bytes": 7}
+
+
+def reading(value, *, missing=(), **read):
+    """Return a run that has read some variables and files, and says what it did not see."""
+    whole = {"variables": {}, "files": {}} | read
+    lacking = [{"path": f"$.conditions.read{path}", "reason": "a test's"} for path in missing]
+    return changed(value, {"conditions/read": whole, "missing": lacking})
+
+
+def test_a_run_of_a_release_that_did_not_record_what_was_read_is_not_known_to_differ():
+    found, turned = states(changed(document(), {"conditions/read": None}), reading(rerun()))
+    assert found == {"read": {"not recorded in expected"}}
+    assert turned == {"read": {"not recorded in actual"}}
+
+
+def test_what_both_runs_have_read_differs_by_its_content():
+    files = {"a.csv": FILE, "b.csv": FILE}
+    other = files | {"a.csv": FILE | {"digest": "sha256:" + "1" * 64}}
+    found, _ = states(
+        reading(document(), files=files, variables={"LR": "0123", "SET": None}),
+        reading(rerun(), files=other, variables={"LR": "4567", "SET": "89ab"}),
+    )
+    assert found == {
+        "read.files['a.csv'].digest": {"changed"},
+        "read.variables.LR": {"changed"},
+        "read.variables.SET": {"changed"},
+    }
+
+
+def test_what_one_run_alone_has_read_differs_unless_the_other_did_not_see_all():
+    whole = reading(document(), files={"a.csv": FILE}, variables={"LR": "0123"})
+    found, turned = states(whole, reading(rerun()))
+    assert set.union(*found.values()) == {"only in expected"}
+    assert set.union(*turned.values()) == {"only in actual"}
+    found, turned = states(whole, reading(rerun(), missing=[".files"]))
+    assert found["read.files['a.csv']"] == {"not recorded in actual"}
+    assert turned["read.files['a.csv']"] == {"not recorded in expected"}
+    assert found["read.variables.LR"] == {"only in expected"}
+
+
+def test_a_file_whose_digest_is_missing_is_not_known_to_differ():
+    place = ".files['a.csv'].digest"
+    lacking = reading(rerun(), files={"a.csv": FILE | {"digest": None}}, missing=[place])
+    found, _ = states(reading(document(), files={"a.csv": FILE}), lacking)
+    assert found == {f"read{place}": {"not recorded in actual"}}

@@ -28,6 +28,7 @@ _UNKNOWN = re.compile(
     r"|packages\.distributions\W[^.]+\.digest"
     r"|environment\.(?!variables)\w+(\S*\.\w+)?"
     r"|initializers\.restored"
+    r"|read(\.files.*\.digest)?"
 )
 """JSONPaths below ``$.conditions`` of which null says that the value is not known.
 

@@ -25,6 +25,7 @@ _READERS = (
     ("tensorflow.python.data.ops.readers", "TextLineDatasetV2.__init__"),
     ("tensorflow.python.data.ops.readers", "FixedLengthRecordDatasetV2.__init__"),
     ("tensorflow.python.data.experimental.ops.readers", "CsvDatasetV2.__init__"),
+    ("tensorflow.python.ops.lookup_ops", "TextFileInitializer.__init__"),
     ("tensorflow.python.ops.io_ops", "read_file"),
 )
 _NAMING = (
