@@ -148,6 +148,14 @@ def test_what_one_run_alone_has_read_differs_unless_the_other_did_not_see_all():
     assert found["read.variables.LR"] == {"only in expected"}
 
 
+def test_a_variable_that_was_not_set_is_known_not_to_be_set():
+    names = ("SET", "an odd name")
+    given = reading(document(), variables=dict.fromkeys(names, "0123"))
+    lacking = reading(rerun(), variables=dict.fromkeys(names), missing=[".variables"])
+    found, _ = states(given, lacking)
+    assert set.union(*found.values()) == {"changed"}
+
+
 def test_a_file_whose_digest_is_missing_is_not_known_to_differ():
     place = ".files['a.csv'].digest"
     lacking = reading(rerun(), files={"a.csv": FILE | {"digest": None}}, missing=[place])

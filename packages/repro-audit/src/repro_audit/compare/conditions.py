@@ -16,6 +16,7 @@ DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
 _DATA = "$.conditions.data"
+_VARIABLES = "$.conditions.read.variables"
 _UNKNOWN = re.compile(
     r"seeds\.(python|numpy)\.(digest|as_seeded)|seeds\.backend\.digest"
     r"|seeds\.generators\[\d+\]\.(entropy|given)"
@@ -122,6 +123,8 @@ class _Walk:
 
     def _state(self, path: str, expected: Any, actual: Any) -> DifferenceState:
         """Return whether a value is another, or unknown in one of the runs."""
+        if path.startswith(_VARIABLES):
+            return "changed"  # null says that it was not set, whatever else was not seen
         unknown = _UNKNOWN.fullmatch(path.removeprefix("$.conditions.")) is not None
         mine, theirs = self._unknown
         if expected is None and (unknown or _is_below(path, mine)):

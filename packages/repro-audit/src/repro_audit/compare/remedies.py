@@ -135,13 +135,6 @@ def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return "# run the same files with the same arguments"
 
 
-def _names(differences: Sequence[ConditionDifference], part: str) -> list[str]:
-    """Return the keys below a part of the conditions at which two runs differ."""
-    below = (item.path.removeprefix(f"$.conditions.{part}") for item in differences)
-    keys = (re.match(r"\['((?:[^'\\]|\\.)*)'\]|\.([\w-]+)", text) for text in below)
-    return list(dict.fromkeys(key[1] or key[2] for key in keys if key))
-
-
 def _compile(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
     names = [item.path.rpartition(".compile.")[2].partition(".")[0] for item in differences]
     known = [name for name in dict.fromkeys(names) if name.isidentifier()]
