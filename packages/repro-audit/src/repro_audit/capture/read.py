@@ -220,10 +220,7 @@ def _digest(path: str, file: Opened, budget: int) -> tuple[str | None, str]:
     if file.size > MAX_BYTES:
         return None, f"it is larger than {MAX_BYTES >> 20} MiB"
     if file.size > budget:
-        return (
-            None,
-            f"the files before it take up the {MAX_TOTAL_BYTES >> 20} MiB that are digested",
-        )
+        return None, f"no more than {MAX_TOTAL_BYTES >> 20} MiB are digested in all"
     try:
         digest = digest_as_opened(path, file)
     except FileNotFoundError:
