@@ -288,6 +288,7 @@ SILENT = [
     ("RA502", missing("$.outcomes.final_state") | {"status": "running"}),
     ("RA503", {"outcomes/fits/0/epochs/0": None, "status": "failed"}),
     ("RA504", missing("$.conditions.data")),
+    ("RA504", missing("$.conditions.read", UNRECORDED)),
     ("RA504", missing("$.outcomes.trace")),
     ("RA504", missing("$.conditions.packages") | {"outcomes/fits": []}),
     ("RA504", missing("$.conditions.packages") | {"status": "running"}),

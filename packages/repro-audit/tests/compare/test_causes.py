@@ -272,3 +272,64 @@ def test_op_determinism_as_a_data_set_saw_it_is_no_cause_in_the_data():
     stage = {f"{DETERMINISM}/datasets/0/workers": 7}
     other = changed(parted(value, LATER), stage)
     assert "pipeline" in [cause.kind for cause in compare(record(value), record(other)).causes]
+
+
+def reading(value, **read):
+    whole = {"variables": {}, "files": {}} | read
+    return changed(value, {"conditions/read": whole, "missing": []})
+
+
+def causes_of_reading(mine, theirs, kind):
+    other = parted(document(), LATER)
+    found = compare(record(reading(document(), **mine)), record(reading(other, **theirs))).causes
+    return next((cause for cause in found if cause.kind == kind), None)
+
+
+def file(digit, size=7):
+    return {"digest": "sha256:" + digit * 64, "bytes": size}
+
+
+def test_a_file_that_was_read_is_named_and_restored_by_its_digest():
+    mine = {"files": {"data/train.csv": file("1"), "same.txt": file("2")}}
+    theirs = {"files": {"data/train.csv": file("3"), "same.txt": file("2"), "new.txt": file("4")}}
+    cause = causes_of_reading(mine, theirs, "read_files")
+    assert cause.title == "files read: data/train.csv is another, new.txt only in the actual run"
+    assert cause.remedy == (
+        "# put back data/train.csv as the expected run read it: 7 bytes, sha256:" + "1" * 64
+    )
+    assert causes_of_reading(mine, mine, "read_files") is None
+    cause = causes_of_reading({}, theirs, "read_files")
+    assert cause.remedy == "# run without these files: the expected run read none of them"
+
+
+def test_a_variable_that_was_read_is_set_as_it_was():
+    cause = causes_of_reading(
+        {"variables": {"LR": "0123", "UNSET": None, "KERAS_BACKEND": "89ab", "$(id)": "0000"}},
+        {"variables": {"LR": "4567", "UNSET": "cdef", "KERAS_BACKEND": None, "$(id)": None}},
+        "read_variables",
+    )
+    assert cause.title == (
+        "environment variables read: LR is another, UNSET is set in the actual run only, "
+        "KERAS_BACKEND is set in the expected run only and 1 more"
+    )
+    known = document()["conditions"]["environment"]["variables"]
+    backend = (
+        f"KERAS_BACKEND={known['KERAS_BACKEND']}"
+        if "KERAS_BACKEND" in known
+        else ("KERAS_BACKEND=...  # as in the expected run: digest 89ab")
+    )
+    assert cause.remedy.splitlines() == [
+        "export LR=...  # as in the expected run: digest 0123",
+        "unset UNSET",
+        f"export {backend}",
+    ]
+
+
+def test_a_file_that_was_read_may_decide_initial_weights_and_later_ones():
+    files = {"files": {"data/train.csv": file("1")}}, {"files": {"data/train.csv": file("3")}}
+    for since in (START, LATER):
+        runs = [
+            reading(value, **read)
+            for value, read in zip((document(), parted(document(), since)), files, strict=True)
+        ]
+        assert compare(*map(record, runs)).causes[0].kind == "read_files"

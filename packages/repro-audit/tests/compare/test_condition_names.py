@@ -85,3 +85,16 @@ def test_a_configuration_of_any_shape_has_a_name():
 )
 def test_a_change_is_said_with_both_values_unless_they_are_digests(expected, actual, state, said):
     assert change_of(ConditionDifference("$.conditions.x", expected, actual, state)) == said
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "said"),
+    [
+        ("0123", "4567", "is another"),
+        ("0123", None, "is set in the expected run only"),
+        (None, "4567", "is set in the actual run only"),
+    ],
+)
+def test_of_a_variable_that_was_read_no_digest_is_said(expected, actual, said):
+    path = "$.conditions.read.variables.WIDTH"
+    assert change_of(ConditionDifference(path, expected, actual)) == said

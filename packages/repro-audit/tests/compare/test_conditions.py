@@ -1,7 +1,7 @@
 """In which conditions two runs differ, and in which they are only not known to agree."""
 
 import pytest
-from manifests import changed, document, record, rerun, value_at
+from manifests import OTHER_DIGEST, changed, document, record, rerun, value_at
 
 from repro_audit.compare.conditions import condition_differences
 
@@ -157,3 +157,59 @@ def test_names_by_which_layers_are_joined_are_part_of_a_model():
     ]
     runs = changed(document(), {config: joined[0]}), changed(rerun(), {config: joined[1]})
     assert states(*runs)[0]
+
+
+FILE = {"digest": OTHER_DIGEST, "bytes": 7}
+
+
+def reading(value, *, missing=(), **read):
+    """Return a run that has read some variables and files, and says what it did not see."""
+    whole = {"variables": {}, "files": {}} | read
+    lacking = [{"path": f"$.conditions.read{path}", "reason": "a test's"} for path in missing]
+    return changed(value, {"conditions/read": whole, "missing": lacking})
+
+
+def test_a_run_of_a_release_that_did_not_record_what_was_read_is_not_known_to_differ():
+    found, turned = states(changed(document(), {"conditions/read": None}), reading(rerun()))
+    assert found == {"read": {"not recorded in expected"}}
+    assert turned == {"read": {"not recorded in actual"}}
+
+
+def test_what_both_runs_have_read_differs_by_its_content():
+    files = {"a.csv": FILE, "b.csv": FILE}
+    other = files | {"a.csv": FILE | {"digest": "sha256:" + "1" * 64}}
+    found, _ = states(
+        reading(document(), files=files, variables={"LR": "0123", "SET": None}),
+        reading(rerun(), files=other, variables={"LR": "4567", "SET": "89ab"}),
+    )
+    assert found == {
+        "read.files['a.csv'].digest": {"changed"},
+        "read.variables.LR": {"changed"},
+        "read.variables.SET": {"changed"},
+    }
+
+
+def test_what_one_run_alone_has_read_differs_unless_the_other_did_not_see_all():
+    whole = reading(document(), files={"a.csv": FILE}, variables={"LR": "0123"})
+    found, turned = states(whole, reading(rerun()))
+    assert set.union(*found.values()) == {"only in expected"}
+    assert set.union(*turned.values()) == {"only in actual"}
+    found, turned = states(whole, reading(rerun(), missing=[".files"]))
+    assert found["read.files['a.csv']"] == {"not recorded in actual"}
+    assert turned["read.files['a.csv']"] == {"not recorded in expected"}
+    assert found["read.variables.LR"] == {"only in expected"}
+
+
+def test_a_variable_that_was_not_set_is_known_not_to_be_set():
+    names = ("SET", "an odd name")
+    given = reading(document(), variables=dict.fromkeys(names, "0123"))
+    lacking = reading(rerun(), variables=dict.fromkeys(names), missing=[".variables"])
+    found, _ = states(given, lacking)
+    assert set.union(*found.values()) == {"changed"}
+
+
+def test_a_file_whose_digest_is_missing_is_not_known_to_differ():
+    place = ".files['a.csv'].digest"
+    lacking = reading(rerun(), files={"a.csv": FILE | {"digest": None}}, missing=[place])
+    found, _ = states(reading(document(), files={"a.csv": FILE}), lacking)
+    assert found == {f"read{place}": {"not recorded in actual"}}

@@ -73,10 +73,10 @@ def _most_telling(
 
 def _named(differences: Sequence[ConditionDifference], expected: Manifest, actual: Manifest) -> str:
     """Name what differs, with its values where there are few."""
-    parts = dict.fromkeys(
-        f"{condition_name(item.path, expected, actual)} {change_of(item)}" for item in differences
-    )
-    return listed(parts, _MAX_NAMED)
+    parts: dict[str, str] = {}
+    for item in differences:
+        parts.setdefault(condition_name(item.path, expected, actual), change_of(item))
+    return listed((f"{name} {change}" for name, change in parts.items()), _MAX_NAMED)
 
 
 def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:

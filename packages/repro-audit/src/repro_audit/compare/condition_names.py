@@ -41,6 +41,12 @@ def change_of(difference: ConditionDifference) -> str:
     if difference.state.startswith("only in"):
         return difference.said
     one, other = difference.expected, difference.actual
+    if difference.path.startswith("$.conditions.read.variables"):  # a value has some bits of digest
+        return (
+            "is another"
+            if one and other
+            else f"is set in the {'expected' if one else 'actual'} run only"
+        )
     if _is_digest(one) and _is_digest(other):
         return "is another"
     return f"{_text(one)} → {_text(other)}"

@@ -18,6 +18,7 @@ DERIVED = "config_digest"
 
 _DATA = "$.conditions.data"
 _MODEL = re.compile(r"\$\.conditions\.training\.models\[\d+\]\.config")
+_VARIABLES = "$.conditions.read.variables"
 _UNKNOWN = re.compile(
     r"seeds\.(python|numpy)\.(digest|as_seeded)|seeds\.backend\.digest"
     r"|seeds\.generators\[\d+\]\.(entropy|given)"
@@ -32,6 +33,7 @@ _UNKNOWN = re.compile(
     r"|packages\.distributions\W[^.]+\.digest"
     r"|environment\.(?!variables)\w+(\S*\.\w+)?"
     r"|initializers\.restored"
+    r"|read(\.files.*\.digest)?"
 )
 """JSONPaths below ``$.conditions`` of which null says that the value is not known.
 
@@ -168,6 +170,8 @@ class _Walk:
 
     def _state(self, path: str, expected: Any, actual: Any) -> DifferenceState:
         """Return whether a value is another, or unknown in one of the runs."""
+        if path.startswith(_VARIABLES):
+            return "changed"  # null says that it was not set, whatever else was not seen
         unknown = _UNKNOWN.fullmatch(path.removeprefix("$.conditions.")) is not None
         mine, theirs = self._unknown
         if not self._same_python and _OF_BYTECODE.fullmatch(path.removeprefix("$.conditions.")):

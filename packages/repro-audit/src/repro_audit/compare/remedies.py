@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.fields import path_below
 from repro_audit.wording import EXAMPLE_SEED
 
 __all__ = ["REMEDIES"]
+
+_READ = "$.conditions.read"
 
 _Remedy = Callable[[Manifest, Sequence[ConditionDifference]], str]
 
@@ -132,25 +135,6 @@ def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return "# run the same files with the same arguments"
 
 
-def _names(differences: Sequence[ConditionDifference], part: str) -> list[str]:
-    """Return the keys below a part of the conditions at which two runs differ."""
-    below = (item.path.removeprefix(f"$.conditions.{part}") for item in differences)
-    keys = (re.match(r"\['((?:[^'\\]|\\.)*)'\]|\.([\w-]+)", text) for text in below)
-    return list(dict.fromkeys(key[1] or key[2] for key in keys if key))
-
-
-def _files(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    names = _names(differences, "read.files")
-    shown = printable(shlex.join(names[:4]))
-    return f"sha256sum {shown}  # and restore what differs: conditions.read.files"
-
-
-def _exports(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    names = _names(differences, "read.variables")
-    shown = " ".join(name for name in names[:4] if re.fullmatch(r"\w+", name, re.ASCII))
-    return f"export {shown}  # each as the expected run had it"
-
-
 def _compile(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
     names = [item.path.rpartition(".compile.")[2].partition(".")[0] for item in differences]
     known = [name for name in dict.fromkeys(names) if name.isidentifier()]
@@ -171,6 +155,40 @@ def _arguments(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return "# run it as: " + printable(shlex.join(code.argv if code is not None else ()))
 
 
+def _read_files(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    """Name the first file that differs as the expected run read it."""
+    read = manifest.conditions.read
+    for name, file in () if read is None else read.files.items():
+        if _differs(f"{_READ}.files", name, differences):
+            what = f"{file.bytes:,} bytes" + (f", {file.digest}" if file.digest else "")
+            return f"# put back {printable(name)} as the expected run read it: {what}"
+    return "# run without these files: the expected run read none of them"
+
+
+def _read_variables(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    """Return what sets the variables that differ as they were; a manifest tells few values."""
+    conditions = manifest.conditions
+    known = {} if conditions.environment is None else conditions.environment.variables
+    commands = []
+    for name, digest in () if conditions.read is None else conditions.read.variables.items():
+        plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)
+        if plain is None or not _differs(f"{_READ}.variables", name, differences):
+            continue
+        if digest is None:
+            commands.append(f"unset {name}")
+        elif name in known:
+            commands.append(f"export {name}={shlex.quote(printable(known[name]))}")
+        else:
+            commands.append(f"export {name}=...  # as in the expected run: digest {digest}")
+    return "\n".join(commands[:8]) or "# set the variables that the program reads as they were"
+
+
+def _differs(path: str, name: str, differences: Sequence[ConditionDifference]) -> bool:
+    """Whether what an object holds by a name differs, or something in it."""
+    below = path_below(path, name)
+    return any(re.match(re.escape(below) + r"(?!\w)", item.path) for item in differences)
+
+
 def _fixed(text: str) -> _Remedy:
     return lambda _manifest, _differences: text
 
@@ -179,8 +197,8 @@ REMEDIES: dict[str, _Remedy] = {
     "data": _fixed('run.data("train", x_train, y_train)  # check this digest before training'),
     "test_data": _fixed('run.data("test", x_test, y_test)  # check this digest before evaluating'),
     "batch": _fixed("# give the model batches of the expected run's size and element type"),
-    "read_files": _files,
-    "read_variables": _exports,
+    "read_files": _read_files,
+    "read_variables": _read_variables,
     "seed": _control,
     "drawn_seeds": _control,
     "python_seed": _python_seed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from repro_audit.manifest.inputs import Read
 from repro_audit.manifest.training import Json, Training
 
 
@@ -352,6 +353,7 @@ class Conditions(NamedTuple):
     environment: Environment | None = None
     code: Code | None = None
     initializers: Initializers | None = None
+    read: Read | None = None
 
     @property
     def tensorflow(self) -> TensorFlowDeterminism | None:

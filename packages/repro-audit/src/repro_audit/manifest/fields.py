@@ -71,7 +71,7 @@ def path_below(path: str, key: str) -> str:
     ('$.seeds.numpy', 'numpy', "$['a word']")
     """
     if not key.isidentifier() or len(key) > _MAX_KEY_LENGTH:
-        return f"{path}[{shown(key)}]"
+        return f"{path}[{shown(key, _MAX_KEY_LENGTH)}]"
     return f"{path}.{key}" if path else key
 
 

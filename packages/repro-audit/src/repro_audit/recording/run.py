@@ -142,6 +142,7 @@ class Run:
             tracer = None if setting is None else Tracer(trace_path(self.path), setting)
             if tracer is not None:
                 undo.callback(tracer.discard)
+            reads = process.watch_reads()
             recorder = Recorder(
                 backend,
                 self.path,
@@ -152,6 +153,7 @@ class Run:
                 sources=process.sources,
                 automatic=self._automatic,
                 file_order=process.file_order,
+                read=reads.capture,
                 restored=process.restoring.known,
                 children=Descendants(os.getpid()) if request is None else None,
             )

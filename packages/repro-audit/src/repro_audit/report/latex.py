@@ -57,6 +57,9 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u",
     "\u0307": ".", "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
 }  # fmt: skip
+_PARTS = {"read": "files and environment variables that were read"}
+"""Conditions whose name says too little."""
+
 _MAX_LENGTH = 400
 _DIGITS = 8
 _MAX_LISTED = 24
@@ -190,7 +193,9 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if "code" in summary:
         argv = " ".join(conditions.code.argv) if conditions.code else ""
         yield "Code", rf"{escape(summary['code'])}; \texttt{{{escape(argv)}}}."
-    absent = [name for name, value in conditions._asdict().items() if value is None]
+    absent = [
+        _PARTS.get(name, name) for name, value in conditions._asdict().items() if value is None
+    ]
     if absent:
         yield "Not recorded", f"{', '.join(absent)}."
 

@@ -22,6 +22,7 @@ from repro_audit.recording.session.inputs import Sources
 
 if TYPE_CHECKING:
     from repro_audit.recording.process.files import Files
+    from repro_audit.recording.process.reads import Reads
     from repro_audit.recording.process.unrecorded import Unrecorded
     from repro_audit.recording.run import Run
     from repro_audit.recording.session.recorder import Recorder
@@ -54,6 +55,7 @@ class Process:
         unrecorded: Takes the place of a recorder where nothing is to be recorded.
         sources: Has the digests of what tf.data pipelines are made from.
         files: Notes the files that are read, where a launcher has started the process.
+        reads: Notes what the program reads from outside.
         controlled: What `repro_audit.control`, or the script, has set.
         is_child: Whether it was forked from a process that was recorded.
     """
@@ -76,6 +78,7 @@ class Process:
         self.unrecorded: Unrecorded | None = None
         self.sources = Sources()
         self.files: Files | None = None
+        self.reads: Reads | None = None
         self._failures: list[tuple[str, Exception]] = []
         self.patches = Patches(self.failed)
         self._watch_anew()
@@ -117,6 +120,25 @@ class Process:
             ``system`` or ``reversed``; None where no folder was listed, or that is not seen.
         """
         return None if self.files is None else self.files.order
+
+    def watch_reads(self) -> Reads:
+        """See from now on what is read from outside, until the recording ends, unless it is seen.
+
+        Returns:
+            What sees it.
+
+        Raises:
+            OSError: There is no current folder.
+        """
+        from repro_audit.recording.process.files import Files
+        from repro_audit.recording.process.reads import Reads
+
+        if self.reads is None:
+            reads = Reads(since_start=False)
+            Files(reverse=None, reads=reads).install(self._of_keras)
+            reads.install(self._of_keras)
+            self.reads = reads
+        return self.reads
 
     def recorder(self) -> Recorder | None:
         """Return what is to be told of training, which begins a recording that waits for it.
@@ -194,6 +216,8 @@ class Process:
                 # Nobody is left to be told of anything.
                 self._of_keras.take_out()
                 self._watch_anew()
+                if self.reads is not None and not self.reads.since_start:
+                    self.reads = None
 
     def failed(self, path: str, error: Exception) -> None:
         """Take note that something of ours failed in the script's own course.

@@ -16,10 +16,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from repro_audit.files import changed_at
 from repro_audit.recording.backends.patching import Call, Patches, Watch
+
+if TYPE_CHECKING:
+    from repro_audit.recording.process.reads import Reads
 
 __all__ = ["Files"]
 
@@ -69,16 +72,20 @@ _FOLDERS_OF_TOOLS = frozenset({".cache", ".config", ".keras", "matplotlib"})
 class Files:
     """Notes what one process lists, reads and writes."""
 
-    def __init__(self, *, reverse: bool | None, since: float | None = None) -> None:
+    def __init__(
+        self, *, reverse: bool | None, since: float | None = None, reads: Reads | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             reverse: Whether folders are listed in the reverse order; None leaves listing alone.
             since: When the first of several runs began, in seconds of the clock; files that are
                 not below the start folder count from then on, and not at all without it.
+            reads: Is told of every file that is opened.
         """
         self._reverse = reverse
         self._since = since
+        self._reads = reads
         self._start = os.getcwd() + os.sep  # noqa: PTH109 - compared as text, at every open
         self._began = time.time()
         self._read: set[str] = set()
@@ -117,7 +124,7 @@ class Files:
 
     def install(self, patches: Patches) -> None:
         """Begin to look."""
-        sys.addaudithook(functools.partial(self._hook, patches))
+        _tell(self, patches)
         for (module, name), opener in _OPENERS.items():
             place = 1 if "." in name else 0  # a method has itself first
             opened = functools.partial(self._opened, place=place, opener=opener)
@@ -128,12 +135,6 @@ class Files:
         if self._reverse:
             patches.replace("os", "listdir", _reversed_names, lost=_FILES)
             patches.replace("os", "scandir", _reversed_entries, lost=_FILES)
-
-    def _hook(self, patches: Patches, event: str, arguments: tuple[Any, ...]) -> None:
-        """Look at what Python tells of; for good, since it cannot be taken out."""
-        look = _EVENTS.get(event)
-        if look is not None and not patches.out:
-            patches.safely(_FILES, lambda: look(self, *arguments))
 
     def _open(self, path: Any, mode: str | None, flags: int) -> None:
         if mode is None:
@@ -149,6 +150,10 @@ class Files:
 
     def _make(self, path: Any, *_: Any) -> None:
         self._in_mode(path, "w")
+
+    def _fork(self, *_: Any) -> None:
+        if self._reads is not None and not _is_own_account():
+            self._reads.forked()
 
     def _start_program(self, *_: Any) -> None:
         if not _is_own_account():
@@ -175,6 +180,8 @@ class Files:
             whole = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - compared as text
         except (OSError, ValueError):
             return
+        if self._reads is not None:
+            self._reads.opened(whole, mode)
         here = whole.startswith(self._start)
         if not here and (self._since is None or _is_no_evidence(whole)):
             return
@@ -233,6 +240,7 @@ class Files:
 
 _EVENTS: dict[str, Callable[..., None]] = {
     "open": Files._open,
+    "os.fork": Files._fork,
     "os.link": Files._arrive,
     "os.mkdir": Files._make,
     "os.rename": Files._arrive,
@@ -243,6 +251,31 @@ _EVENTS: dict[str, Callable[..., None]] = {
     "subprocess.Popen": Files._start_program,
 }
 """By what Python tells of: what is made of it."""
+
+_LOOKING: list[tuple[Files, Patches]] = []
+"""Who is told of it; whoever is among patches that are out no longer looks."""
+
+
+def _tell(files: Files, patches: Patches) -> None:
+    """Tell what Python tells of from now on."""
+    _LOOKING[:] = [item for item in _LOOKING if not item[1].out]
+    _LOOKING.append((files, patches))
+    _add_hook()
+
+
+@functools.cache
+def _add_hook() -> None:
+    """Have Python tell, once: it cannot be taken out again."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        look = _EVENTS.get(event)
+        if look is None:
+            return
+        for files, patches in _LOOKING:
+            if not patches.out:
+                patches.safely(_FILES, functools.partial(look, files, *arguments))
+
+    sys.addaudithook(hook)
 
 
 def _is_no_evidence(path: str) -> bool:

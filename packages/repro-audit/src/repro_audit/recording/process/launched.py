@@ -9,6 +9,7 @@ from pathlib import Path
 from repro_audit.recording.process.automatic import AutomaticRecording, say
 from repro_audit.recording.process.current import process
 from repro_audit.recording.process.files import Files
+from repro_audit.recording.process.reads import Reads
 from repro_audit.recording.process.unrecorded import Unrecorded
 from repro_audit.recording.process.variations import Variations
 from repro_audit.recording.request import Request
@@ -23,7 +24,10 @@ def install() -> None:
         return
     process.watch_forks()
     try:
-        process.files = Files(reverse=request.reverse_folders, since=request.since)
+        process.reads = None if request.unrecorded else Reads(since_start=True)
+        process.files = Files(
+            reverse=request.reverse_folders, since=request.since, reads=process.reads
+        )
     except OSError as error:
         say(f"not recorded: the folder that the script starts in cannot be read: {error.strerror}")
         return
@@ -31,6 +35,8 @@ def install() -> None:
         # Registered first, called last: what ends after the script's own end is seen as well.
         atexit.register(_report, process.files, Path(request.files))
     process.files.install(process.patches)
+    if process.reads is not None:
+        process.reads.install(process.patches)
     Variations(request).install(process.patches)
     if request.unrecorded:
         process.unrecorded = Unrecorded(request)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.canonical import encode
+from repro_audit.capture.backend import Missed
 from repro_audit.capture.code import Source, capture_code, find_source
 from repro_audit.capture.data import capture_data
 from repro_audit.capture.determinism import usable_cores
@@ -26,6 +27,7 @@ from repro_audit.manifest.conditions import (
     Initializers,
     Seeds,
 )
+from repro_audit.manifest.inputs import Read
 from repro_audit.manifest.training import BatchTensor, optimizer_field
 from repro_audit.recording.backends.base import Backend, Controlled
 from repro_audit.recording.backends.observers import Notes
@@ -36,7 +38,12 @@ from repro_audit.recording.session.inputs import Inputs
 if TYPE_CHECKING:
     from repro_audit.trace import Column
 
-__all__ = ["ConditionReader"]
+__all__ = ["CaptureRead", "ConditionReader"]
+
+_READ = "$.conditions.read"
+
+CaptureRead = Callable[[Path | None, Missed], Read | None]
+"""Returns what was read from outside, given the project's folder and what takes what is missing."""
 
 _NO_DATA = "no arrays were given to a fit, and run.data was not called"
 
@@ -104,6 +111,7 @@ class ConditionReader:
             self.source = find_source()
         self._read("packages", lambda: capture_packages(self.project, missed))
         self.code(arguments, outputs)
+        missed(_READ, "the run has not ended")
         for part in ("training", "determinism", "initializers"):
             missed(f"$.conditions.{part}", "no training has begun")
         missed("$.conditions.data", _NO_DATA)
@@ -125,6 +133,13 @@ class ConditionReader:
         environment = self._draft.conditions.environment
         if environment is not None:
             self._set(environment=environment._replace(file_order=order))
+
+    def read(self, capture: CaptureRead) -> None:
+        """Take what the program read from outside, whose files are digested last."""
+        missed = self._draft.mark_missing
+        self._read("read", lambda: capture(self.project, missed))
+        if self._draft.conditions.read is None and not self._draft.is_missing(_READ):
+            missed(_READ, "what was read was not seen")
 
     def data(self, role: str, arrays: tuple[Any, ...]) -> None:
         """Digest the content of a data set."""

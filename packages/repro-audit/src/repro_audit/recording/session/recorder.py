@@ -29,6 +29,7 @@ from repro_audit.recording.session.unfollowed import Children, Unfollowed
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.backends.base import Backend, Controlled
+    from repro_audit.recording.session.conditions import CaptureRead
     from repro_audit.recording.session.inputs import Sources
     from repro_audit.trace import Column
 
@@ -56,6 +57,7 @@ class Recorder:
         sources: Sources | None = None,
         automatic: bool = False,
         file_order: Callable[[], str | None] = lambda: None,
+        read: CaptureRead = lambda *_: None,
         restored: Callable[[], bool | None] = lambda: None,
         children: Children | None = None,
     ) -> None:
@@ -71,6 +73,7 @@ class Recorder:
             sources: Has the digests of what pipelines are made from.
             automatic: Whether the script knows nothing of the recording, and tells of nothing.
             file_order: Returns in which order folders were listed, where that is seen.
+            read: Returns what was read from outside, where that is seen.
             restored: Returns whether weights were loaded so far, where that can be seen.
             children: Looks at child processes, where nobody outside does.
         """
@@ -78,7 +81,7 @@ class Recorder:
         self.open = True
         self._path = path
         self._request = request
-        self._file_order = file_order
+        self._file_order, self._read = file_order, read
         self._draft = Draft()
         self._draft.rank = capture_rank()
         self._models = Models(self._draft, backend)
@@ -150,6 +153,7 @@ class Recorder:
         self._conditions.all_given()
         self._conditions.all_restored()
         self._conditions.file_order(self._file_order())
+        self._conditions.read(self._read)
 
     # What the user tells.
 
