@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from manifests import OTHER_DIGEST, changed, document, record, rerun
-from repro_audit.compare.kinds import kind_of
 
 from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.kinds import kind_of
 
 MODEL = "conditions/training/models/0"
 FIT = "conditions/training/fits/0"
@@ -28,10 +28,10 @@ VALUES: dict[str, Any] = {
 """Every field, and a value of it."""
 
 OTHERS = [
-    (f"{MODEL}/compile/lambda_", 5.0, ".compile.lambda_", "loss"),
-    (f"{MODEL}/code/Attention", OTHER_DIGEST, ".code.Attention", "model"),
+    (f"{MODEL}/compile/lambda_", 5.0, ".compile.lambda_", "compile"),
+    (f"{MODEL}/code/Attention", OTHER_DIGEST, ".code.Attention", "model_code"),
     (f"{FIT}/callback_settings/0/patience", 2, ".callback_settings[0].patience", "callbacks"),
-    (f"{FIT}/batch/0/shape/0", 16, ".batch[0].shape[0]", "fit"),
+    (f"{FIT}/batch/0/shape/0", 16, ".batch[0].shape[0]", "batch"),
     (f"{DATA}/arguments/size", 4, "[0].arguments.size", "pipeline"),
     (f"{STAGE}/arguments/batch_size", 16, ".stages[0].arguments.batch_size", "pipeline"),
     (f"{STAGE}/function/digest", OTHER_DIGEST, ".stages[0].function.digest", "pipeline"),
