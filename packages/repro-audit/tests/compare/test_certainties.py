@@ -209,7 +209,7 @@ ALL_BUT_SEEDS = {
             racing_op threads op_determinism jit onednn isa xla_flags execution
         """,
     "batch": """
-        likely: data pipeline_order parallel_map pipeline generators fit
+        likely: generators data pipeline_order parallel_map pipeline fit
         possible: read_files read_variables arguments batch op_determinism
             numeric_packages hash_seed generator_state packages python environment code
         later: test_data optimizer loss metrics compile model_code model callbacks
@@ -292,6 +292,14 @@ def test_other_data_is_not_certain_where_something_else_may_give_another_batch(r
     assert certainties("batch", "data.train.digest", rival)["data"] == "likely"
     asked_for = "seeds.backend.digest"
     assert certainties("batch", "data.train.digest", asked_for)["data"] == "certain"
+
+
+def test_a_generator_with_another_seed_comes_before_the_data_that_may_be_drawn_from_it():
+    causes, *_ = diagnosed("batch", "data.train.digest", "seeds.generators[0].entropy")
+    assert [item.kind for item in causes] == ["generators", "data"]
+    assert "the data may have been drawn from it" in causes[0].reason
+    (alone,), *_ = diagnosed("batch", "seeds.generators[0].entropy")
+    assert "drawn from it" not in alone.reason
 
 
 def test_the_hash_seed_is_likely_where_batches_differ_unless_the_data_does():

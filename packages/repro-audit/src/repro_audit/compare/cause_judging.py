@@ -118,6 +118,8 @@ def _in_batch(case: Case, kind: Kind) -> Judgement:
         return _hash_seed_in_batch(case, kind)
     if "batch" in kind.acts_at:
         first = kind.name in _TOLD_OF_BATCHES.get(case.told, ())
+        if kind.name == "generators" and case.has(*_CONTENT):
+            return Judgement("likely", "the data may have been drawn from it", 4)
         possible = case.strength(kind) == "rarely"
         return Judgement("possible" if possible else "likely", rank=4 if first else 2)
     return _anything(case, kind)
