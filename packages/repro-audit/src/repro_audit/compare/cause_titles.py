@@ -112,7 +112,8 @@ def _words(count: int) -> str:
 def _as_calls(words: int) -> str:
     """Say what takes so many words."""
     if words == 1:
-        return "as one unused layer or initializer takes"
+        return "as one layer or initializer takes that is made there, used or not"
     if words == 2:
-        return "as one random.random(), or two unused layers, take"
-    return f"as {words} unused layers or {words / 2:g} calls of random.random() take"
+        return "as one random.random(), or two layers made there, used or not, take"
+    calls = f"{words / 2:g} calls of random.random()"
+    return f"as {calls}, or {words} layers made there, used or not, take"

@@ -81,7 +81,9 @@ def compare_steps(
         return [_result("missing", f"in the {who} run, whose steps could not be seen")]
     mine, theirs = expected.outcomes.digests.trace, actual.outcomes.digests.trace
     if mine is None or theirs is None:
-        return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
+        both = "in both runs" if mine is theirs else ""
+        one = "in the expected run" if mine is None else "in the actual run"
+        return [_result("missing", both or one)]
     if _extent(expected) == _extent(actual):
         rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
         return [_result("match", counted(rows, "row"))]
