@@ -115,5 +115,5 @@ def _as_calls(words: int) -> str:
         return "as one layer or initializer takes that is made there, used or not"
     if words == 2:
         return "as one random.random(), or two layers made there, used or not, take"
-    calls = f"{words / 2:g} calls of random.random()"
-    return f"as {calls}, or {words} layers made there, used or not, take"
+    layers = f"{words} layers made there, used or not, take"
+    return f"as {layers}" if words % 2 else f"as {words // 2} calls of random.random(), or {layers}"
