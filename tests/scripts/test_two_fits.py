@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,21 +12,25 @@ from processes import plain_environment
 
 import repro_audit
 from repro_audit.audit import Audit
+from repro_audit.manifest import Manifest
 from repro_audit.recording.process.launcher import recording_environment
 from repro_audit.recording.request import Request
-from repro_audit.trace import find_trace
+from repro_audit.report.text import render_text
+from repro_audit.trace import Trace, find_trace
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(1)]
+
+Recorded = tuple[Manifest, Trace | None]
 
 SCRIPT = Path(__file__).with_name("two_models.py")
 
 
 @pytest.fixture(scope="module")
-def compared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Audit]:
-    """Return what records the script with arguments, and compares its two fits."""
-    known: dict[tuple[str, ...], Audit] = {}
+def recorded(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Recorded]:
+    """Return what records the script with arguments, once each."""
+    known: dict[tuple[str, ...], Recorded] = {}
 
-    def compare(*arguments: str) -> Audit:
+    def record(*arguments: str) -> Recorded:
         if arguments not in known:
             path = tmp_path_factory.mktemp("run") / "run.json"
             request = Request(manifest=str(path))
@@ -33,8 +38,19 @@ def compared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callab
             done = server.run(SCRIPT, *arguments, cwd=path.parent, environment=environment)
             assert done.code == 0, done.errors
             run = repro_audit.load(path)
-            known[arguments] = repro_audit.audit(run, traces=[find_trace(path, run)], fits=(1, 2))
+            known[arguments] = run, find_trace(path, run)
         return known[arguments]
+
+    return record
+
+
+@pytest.fixture(scope="module")
+def compared(recorded: Callable[..., Recorded]) -> Callable[..., Audit]:
+    """Return what compares the two fits of the script with arguments."""
+
+    def compare(*arguments: str) -> Audit:
+        run, trace = recorded(*arguments)
+        return repro_audit.audit(run, traces=[trace], fits=(1, 2))
 
     return compare
 
@@ -72,3 +88,19 @@ def test_the_parts_of_a_run_contradict_nothing(compared: Callable[..., Audit]) -
     for result in (compared(), compared("again")):
         assert [item.contradiction for item in result.manifests] == [None, None]
         assert [item.trace_read for item in result.manifests] == [True, True]
+
+
+def test_two_runs_that_part_in_the_second_fit_are_said_to(
+    recorded: Callable[..., Recorded],
+) -> None:
+    """In each line that names an epoch or a step."""
+    runs, traces = zip(recorded("again"), recorded(), strict=True)
+    result = repro_audit.audit(*runs, traces=traces)
+    fields = {item.field: item.detail for item in result.comparisons[0].fields}
+    assert fields["trace"] == "from step 1 of epoch 1 of fit 2 on"
+    assert fields["epoch weights"] == "from epoch 1 of fit 2 on"
+    text = " ".join(render_text(result, runs).split())
+    assert "differ after step 1 of epoch 1 of fit 2" in text
+    assert "fit 2 epoch 2 step 4" in text
+    assert re.search(r"fit 2 loss 0 of 2 epochs equal; epoch 1: .* % apart", text)
+    assert "evaluation 2 loss" in text

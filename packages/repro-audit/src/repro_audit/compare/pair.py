@@ -18,14 +18,23 @@ from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
-from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
+from repro_audit.compare.steps import (
+    compare_steps,
+    have_several_fits,
+    resumed_at,
+    traces_comparable,
+)
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
+from repro_audit.wording import step_name
 
 if TYPE_CHECKING:
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
+
+_CALLS = ("steps", "sequence")
+"""Outcomes that say what was called, and not what it has come to."""
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Strengths of evidence, the weakest first."""
@@ -89,9 +98,7 @@ def compare(
     elif first is None and not enough:
         verdict, reason = "inconclusive", f"nothing differs, but {below}"
     elif first is None:
-        verdict, reason = "identical", "every compared outcome has the same bits"
-        if evidence != "history":
-            verdict, reason = _without_difference(expected, actual, fields, ignore_metrics)
+        verdict, reason = _without_difference(expected, actual, fields, ignore_metrics, evidence)
         verdict, reason = _of_the_whole(
             expected, actual, verdict, reason, accept_partial=accept_partial
         )
@@ -149,7 +156,11 @@ def _read_traces(
     from repro_audit.compare.traces import compare_traces  # NumPy, where it is needed
 
     return compare_traces(
-        mine.parts(), theirs.parts(), labels=expected.information.labels, ignored=ignored
+        mine.parts(),
+        theirs.parts(),
+        labels=expected.information.labels,
+        ignored=ignored,
+        several_fits=have_several_fits(expected, actual),
     )
 
 
@@ -160,9 +171,17 @@ def _comparable(expected: Manifest, actual: Manifest) -> bool:
 
 
 def _without_difference(
-    expected: Manifest, actual: Manifest, fields: Sequence[FieldVerdict], ignored: Sequence[str]
+    expected: Manifest,
+    actual: Manifest,
+    fields: Sequence[FieldVerdict],
+    ignored: Sequence[str],
+    evidence: Evidence,
 ) -> tuple[Verdict, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
+    if all(field.verdict != "match" or field.field in _CALLS for field in fields):
+        return "inconclusive", "nothing differs, and there was nothing to compare"
+    if evidence == "history":
+        return "identical", "every compared outcome has the same bits"
     traced = traces_comparable(expected, actual)
     without = unrecorded_of_fits((expected, actual))
     if outcome_digest(expected, ignored, without, traced=traced) == outcome_digest(
@@ -244,7 +263,8 @@ def _while_metrics_agree(
         later = [item for item in trace.partings if item.column.kind == "loss"]
         if not later:
             return ", while the running loss is identical throughout"
-        until = step_name(later[0].fit, later[0].epoch, later[0].step)
+        fit = later[0].fit if have_several_fits(expected, actual) else None
+        until = step_name(later[0].step, later[0].epoch, fit)
         until += "" if trace.step.stride == 1 else ", where steps are traced"
         return f", while {later[0].column.name} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:

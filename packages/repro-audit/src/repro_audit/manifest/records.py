@@ -203,6 +203,11 @@ class Manifest(NamedTuple):
         return "history" if told else "none"
 
     @property
+    def has_several_fits(self) -> bool:
+        """Whether an epoch or a step is told from others only with its fit."""
+        return len(self.outcomes.fits) > 1
+
+    @property
     def has_outcomes(self) -> bool:
         """Whether anything was trained or evaluated."""
         return bool(self.outcomes.fits or self.outcomes.evaluations)
