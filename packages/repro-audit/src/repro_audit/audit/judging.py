@@ -322,7 +322,9 @@ def _judge(
         )
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
-        reason = f"not all training was recorded; {manifest.unfollowed}"
+        reason = manifest.unfollowed
+        if manifest.has_outcomes or not manifest.refused:
+            reason = f"not all training was recorded; {reason}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"

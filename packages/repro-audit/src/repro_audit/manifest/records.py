@@ -22,6 +22,9 @@ SCHEMA = f"repro-audit/{VERSION}"
 UNFOLLOWED = "$.outcomes.fits"
 """JSONPath in `missing` where something was trained that is not among the fits."""
 
+REFUSED = "$.outcomes"
+"""JSONPath in `missing` where what trains is of a kind that is not recorded."""
+
 UNRECORDED = "the release that wrote it did not record it"
 """Reason in `missing` for a field that a manifest of an earlier release lacks."""
 
@@ -179,7 +182,13 @@ class Manifest(NamedTuple):
     @property
     def unfollowed(self) -> str | None:
         """What was trained and could not be followed; None where that is nothing."""
-        return next((item.reason for item in self.missing if item.path == UNFOLLOWED), None)
+        found = (item.reason for item in self.missing if item.path == UNFOLLOWED)
+        return next(found, self.refused)
+
+    @property
+    def refused(self) -> str | None:
+        """What trained that is of a kind that is not recorded; None where that is nothing."""
+        return next((item.reason for item in self.missing if item.path == REFUSED), None)
 
     @property
     def evidence(self) -> Evidence:
