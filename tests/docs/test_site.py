@@ -27,7 +27,7 @@ from processes import our_command
 
 from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS, group
-from repro_audit.compare.cause_kinds import KINDS
+from repro_audit.compare.kinds import KINDS
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit_schemas import NAMES, schema
 

@@ -23,7 +23,7 @@ LEAST = 0.9
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 # The files of tests that decide; the first of them notice most.
-_COMPARE = ("certainties", "symptom", "diagnosis", "causes", "timing")
+_COMPARE = ("certainties", "symptom", "diagnosis", "causes", "testimony", "timing")
 _AUDIT = (
     "recomputed",
     "contradictions",
@@ -40,7 +40,15 @@ def areas() -> list[tuple[list[str], list[str]]]:
     from repro_audit.audit.rules import FAMILIES
 
     tests = "packages/repro-audit/tests"
-    names = "causes", "cause_kinds", "cause_sorting", "symptom", "timing"
+    names = (
+        "causes",
+        "cause_case",
+        "cause_judging",
+        "cause_sorting",
+        "symptom",
+        "testimony",
+        "timing",
+    )
     compare = [f"repro_audit.compare.{name}" for name in names]
     of_compare = [f"{tests}/compare/test_{name}.py" for name in _COMPARE]
     rules = [f"repro_audit.audit.{name}" for name in ("rules", *FAMILIES)]

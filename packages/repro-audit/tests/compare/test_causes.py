@@ -52,7 +52,7 @@ TABLE = {
     "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
     "data": (DATA, LATER, "data", "certain", 'run.data("train"'),
-    "data at the start": (DATA, START, "data", "possible", 'run.data("train"'),
+    "data at the start": (DATA, START, "training", "likely", "load_weights"),
     "learning rate": (
         LEARNING_RATE,
         LATER,
@@ -96,7 +96,7 @@ TABLE = {
         {"conditions/code/argv": ["x.py", "--new"]},
         START,
         "code",
-        "possible",
+        "likely",
         "#",
     ),
     "processor": (
@@ -155,9 +155,12 @@ def test_where_initial_weights_differ_the_data_is_not_certain_and_the_seed_comes
     assert (second.group, second.certainty) == ("data", "possible")
 
 
-def test_other_test_data_is_not_certain_to_change_weights():
-    (cause,) = causes(LATER, {"conditions/data/test/digest": OTHER_DIGEST})
-    assert (cause.group, cause.certainty) == ("data", "likely")
+def test_other_test_data_changes_no_weight_and_acts_on_what_is_evaluated():
+    result, _ = compared({"conditions/data/test/digest": OTHER_DIGEST}, LATER)
+    (comparison,) = result.comparisons
+    assert comparison.causes == ()
+    (later,) = comparison.later
+    assert (later.kind, later.reason) == ("test_data", "it acts on when training ends")
 
 
 def test_threads_are_only_possible_where_the_data_differs():
@@ -165,15 +168,17 @@ def test_threads_are_only_possible_where_the_data_differs():
     assert by_group == {"data": "certain", "determinism": "possible"}
 
 
-def test_threads_cannot_be_certain_or_likely_where_initial_weights_differ():
-    (cause,) = causes(START, threads(7))
-    assert cause.certainty == "possible"
+def test_threads_act_only_behind_initial_weights_that_differ():
+    result, _ = compared(threads(7), START)
+    (comparison,) = result.comparisons
+    assert [item.kind for item in comparison.causes] == ["one_layer"]
+    assert [item.kind for item in comparison.later] == ["threads"]
 
 
-def test_a_seed_declared_by_another_call_with_the_same_seed_is_not_certain():
+def test_a_seed_declared_by_another_call_with_the_same_seed_is_no_cause():
     # The same seed, set by another function, draws the same.
     change = {"conditions/seeds/declared_by": "keras.utils.set_random_seed"}
-    assert [cause.certainty for cause in causes(START, change)] != ["certain"]
+    assert [cause.kind for cause in causes(START, change)] == ["one_layer"]
 
 
 def test_data_whose_description_alone_differs_is_not_certain():

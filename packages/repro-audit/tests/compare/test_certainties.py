@@ -2,24 +2,28 @@
 
 import pytest
 from first_differences import column, traced
-from manifests import document, record
+from manifests import changed, document, record
 
-from repro_audit.compare.cause_kinds import KINDS, kind_of
 from repro_audit.compare.causes import GROUPS, diagnose
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference
+from repro_audit.compare.kinds import KINDS, STAGES, kind_of
+from repro_audit.compare.testimony import TOLD
 from repro_audit.repeat.factors import factor_named
 
-BASE = record(document())
+BASE = record(changed(document(), {"conditions/seeds/hash_seed/randomized": False}))
 
 # By kind: the conditions that belong to it. The first of them is the one that the tables differ in.
 CONDITIONS = {
-    "data": "data.train.digest data.test.arrays[0].digest",
+    "data": "data.train.digest data.train_2.arrays[0].digest",
+    "test_data": "data.test.digest data.validation.arrays[0].digest data.test_2.samples",
+    "batch": "training.fits[0].batch[0].dtype",
+    "read_files": "read.files['train.csv'].digest",
     "pipeline_order": (
         "determinism.datasets[0].deterministic determinism.datasets[1].stages[2].deterministic"
     ),
     "parallel_map": "determinism.datasets[0].stages[0].random determinism.datasets[1].random",
     "pipeline": "determinism.datasets[0].workers determinism.datasets[0].stages[1].op",
-    "seed": "seeds.declared seeds.declared_by seeds.backend.seed seeds.backend.digest",
+    "seed": "seeds.declared seeds.backend.seed seeds.backend.digest",
     "drawn_seeds": "seeds.layers[0].seed initializers.layers[12].seed seeds.layers[0].layer",
     "generators": "seeds.generators[0].entropy",
     "initializers": "initializers.builtin[0].digest",
@@ -29,8 +33,16 @@ CONDITIONS = {
         "training.models[0].optimizer.config.momentum training.models[0].more_optimizers[0]"
     ),
     "loss": "training.models[0].loss",
-    "model": "training.models[0].config.layers training.models[1].metrics",
-    "callbacks": "training.fits[0].callbacks[1]",
+    "metrics": "training.models[1].metrics training.models[0].compile.weighted_metrics",
+    "compile": "training.models[0].compile.loss_weights",
+    "model_code": "training.models[0].code.Scaled",
+    "model": "training.models[0].config.layers training.models[1].class_name",
+    "callbacks": "training.fits[0].callbacks[1] training.fits[0].callback_settings[0].patience",
+    "sample_weight": (
+        "training.fits[0].arguments.class_weight training.fits[0].arguments.sample_weight"
+    ),
+    "training_length": "training.fits[0].arguments.epochs training.fits[0].arguments.initial_epoch",
+    "validation": "training.fits[0].arguments.validation_data",
     "fit": "training.fits[0].arguments.shuffle",
     "training": "training.later",
     "racing_op": "determinism.backend.models[0].racing_ops",
@@ -66,65 +78,83 @@ CONDITIONS = {
         "environment.cpu.model environment.machine environment.accelerators[0] environment.devices"
     ),
     "python": "environment.python.version",
+    "read_variables": "read.variables.WIDTH",
     "environment": "environment.locale environment.variables.OMP_NUM_THREADS",
     "arguments": "code.argv[1]",
     "code": "code.git.commit code.files",
 }
 NO_CAUSE = (
     "packages.requirements[0].digest environment.variables.TF_CPP_MIN_LOG_LEVEL seeds later.field "
+    "training.fits[0].arguments.steps_per_execution seeds.declared_by "
     "environment.memory_bytes environment.cpu.physical_cores environment.cpu.logical_cores"
 )
 
 # Where the runs diverge: in the initial weights; in a column of a step; at a step before which
-# others were not traced; in the weights after an epoch; or only in the history.
+# others were not traced; in the weights after an epoch; in when training ends; or only in the
+# history.
 PLACES = {
     "start": ("initial weights", None),
     "batch": ("step", traced(column("batch"))),
+    "rows": ("step", traced(column("batch", "x"), column("batch", "y"))),
     "random": ("step", traced(column("random"))),
     "loss": ("step", traced(column("loss"))),
     "weight": ("step", traced(column("weight"))),
     "optimizer": ("step", traced(column("optimizer"))),
     "between": ("step", traced(column("weight"), place=(0, 1, 17), stride=16)),
     "epoch": ("epoch weights", None),
+    "length": ("steps", None),
     "outcome": ("history", None),
 }
 
-# How certain a kind is where nothing else differs: C certain, L likely, p possible, - ruled out.
+# How certain a kind is where nothing else differs: C certain, L likely, p possible, a it acts
+# later, - ruled out.
 ALONE = """
-                  start batch random loss weight optimizer between epoch outcome
-data                p     C     -     -     -        -        L      C      -
-pipeline_order      p     L     p     -     -        -        L      L      L
-parallel_map        p     L     p     -     -        -        L      L      L
-pipeline            p     L     p     -     -        -        L      L      L
-seed                L     L     L     L     L        L        L      L      L
-drawn_seeds         C     L     L     L     L        L        L      L      L
-generators          p     L     p     -     -        -        L      L      L
-initializers        L     L     L     L     L        L        L      L      L
-hash_seed           p     L     p     p     p        p        L      L      L
-generator_state     p     p     p     p     p        p        L      L      L
-optimizer           p     -     -     -     L        L        L      L      L
-loss                p     -     p     L     L        L        L      L      L
-model               L     -     L     L     L        L        L      L      L
-callbacks           p     -     p     p     p        p        L      L      L
-fit                 p     L     p     -     -        -        L      L      L
-training            p     -     p     L     L        L        L      L      L
-racing_op           p     p     -     L     L        L        L      L      L
-threads             p     p     -     L     L        L        L      L      L
-op_determinism      p     p     -     L     L        L        L      L      L
-jit                 p     -     p     L     L        L        L      L      L
-onednn              p     p     -     L     L        L        L      L      L
-isa                 p     p     -     L     L        L        L      L      L
-xla_flags           p     p     -     L     L        L        L      L      L
-execution           p     p     -     L     L        L        L      L      L
-numeric_packages    L     p     -     L     L        L        L      L      L
-packages            p     p     p     p     p        p        L      L      L
-processor           p     p     -     L     L        L        L      L      L
-python              p     p     p     p     p        p        L      L      L
-environment         p     p     p     p     p        p        L      L      L
-arguments           p     p     p     p     p        p        L      L      L
-code                p     p     p     p     p        p        L      L      L
+                  start batch random loss weight optimizer between epoch length outcome
+data                p     C     -      -    -      -         L       C     -      -
+test_data           a     a     a      a    a      a         a       a     L      L
+batch               a     p     -      -    -      -         L       L     -      -
+read_files          L     L     L      L    L      L         L       L     L      L
+pipeline_order      a     L     -      -    -      -         L       L     -      -
+parallel_map        a     L     -      -    -      -         L       L     -      -
+pipeline            a     L     -      -    -      -         L       L     -      -
+seed                L     L     L      L    L      L         L       L     -      -
+drawn_seeds         C     L     L      L    L      L         L       L     -      -
+generators          p     L     -      -    -      -         L       L     -      -
+initializers        L     -     -      -    -      -         -       -     -      -
+hash_seed           p     p     p      p    p      p         L       L     p      p
+generator_state     p     p     p      p    p      p         L       L     p      p
+optimizer           a     a     a      a    L      L         L       L     -      -
+loss                a     a     a      L    p      p         L       L     -      -
+metrics             a     a     a      a    a      a         a       a     a      L
+compile             a     a     a      L    L      L         L       L     -      -
+model_code          L     a     L      L    L      L         L       L     -      -
+model               L     a     L      L    L      L         L       L     -      -
+callbacks           a     a     a      p    p      p         L       L     L      L
+sample_weight       a     a     a      L    p      p         L       L     -      -
+training_length     a     a     a      a    a      a         a       a     L      -
+validation          a     a     a      a    a      a         a       a     L      L
+fit                 a     L     -      -    -      -         L       L     -      -
+training            a     a     a      L    L      L         L       L     -      -
+racing_op           a     a     a      L    L      L         L       L     -      -
+threads             a     a     a      L    L      L         L       L     -      -
+op_determinism      a     p     a      L    L      L         L       L     -      -
+jit                 a     a     a      L    L      L         L       L     -      -
+onednn              a     a     a      L    L      L         L       L     -      -
+isa                 a     a     a      L    L      L         L       L     -      -
+xla_flags           a     a     a      L    L      L         L       L     -      -
+execution           a     a     a      L    L      L         L       L     -      -
+numeric_packages    L     p     p      L    L      L         L       L     p      p
+packages            p     p     p      p    p      p         L       L     p      p
+processor           p     a     a      L    L      L         L       L     -      -
+python              p     p     p      p    p      p         L       L     p      p
+read_variables      L     L     L      L    L      L         L       L     L      L
+environment         p     p     p      p    p      p         L       L     p      p
+arguments           L     L     L      L    L      L         L       L     L      L
+code                p     p     p      p    p      p         L       L     p      p
 """
-LETTERS = {"certain": "C", "likely": "L", "possible": "p"}
+HEAD, *_LINES = [line.split() for line in ALONE.strip().splitlines()]
+ROWS = {kind: letters for kind, *letters in _LINES}
+LETTERS = {"C": "certain", "L": "likely", "p": "possible"}
 
 
 def differing(*paths):
@@ -132,9 +162,14 @@ def differing(*paths):
 
 
 def diagnosed(place, *paths):
-    """Return the causes and what is ruled out where both runs' values differ in some conditions."""
+    """Return what conditions that differ explain: causes, what acts later, and what is ruled out.
+
+    What the steps tell by themselves is left out: see ``test_testimony.py``.
+    """
     kind, trace = PLACES[place]
-    return diagnose(BASE, BASE, differing(*paths), FirstDifference(kind=kind, text=""), trace)
+    first = FirstDifference(kind=kind, text="")
+    causes, *others = diagnose(BASE, BASE, differing(*paths), first, trace)
+    return [item for item in causes if item.kind not in TOLD], *others
 
 
 def first_condition(kind):
@@ -152,45 +187,58 @@ def test_what_changes_no_bit_by_itself_is_no_cause(path):
     assert kind_of(f"$.conditions.{path}") is None
 
 
-@pytest.mark.parametrize("line", ALONE.splitlines()[2:], ids=lambda line: line.split()[0])
-def test_how_certain_a_cause_is_follows_from_where_the_runs_diverge(line):
-    kind, *letters = line.split()
-    for place, letter in zip(ALONE.split(), letters, strict=False):
-        causes, excluded = diagnosed(place, first_condition(kind))
-        assert [item.kind for item in (*causes, *excluded)] == [kind], place
-        assert "".join(LETTERS[item.certainty] for item in causes) == letter.strip("-"), place
-        assert all(item.reason for item in excluded)
+@pytest.mark.parametrize("kind", ROWS)
+def test_how_certain_a_cause_is_follows_from_where_the_runs_diverge(kind):
+    for place, letter in zip(HEAD, ROWS[kind], strict=True):
+        causes, later, excluded = diagnosed(place, first_condition(kind))
+        assert [item.kind for item in (*causes, *later, *excluded)] == [kind], place
+        assert [item.certainty for item in causes] == [*filter(None, [LETTERS.get(letter)])], place
+        assert bool(later) == (letter == "a"), place
+        assert all(item.reason for item in (*later, *excluded))
 
 
-# What comes first where a condition of every kind differs, the seeds aside; what is not named is
-# ruled out.
+# What comes first where a condition of every kind differs, the seeds aside, and what acts only
+# later; what is not named is ruled out.
 ALL_BUT_SEEDS = {
     "start": """
-        likely: model initializers numeric_packages
-        possible: racing_op threads op_determinism onednn isa xla_flags execution processor data
-            pipeline_order parallel_map pipeline generators hash_seed generator_state optimizer loss
-            callbacks fit training jit packages python environment arguments code
+        likely: model_code model initializers numeric_packages
+        possible: read_files read_variables arguments data processor generators hash_seed
+            generator_state packages python environment code
+        later: test_data pipeline_order parallel_map pipeline batch optimizer loss metrics
+            compile callbacks sample_weight training_length validation fit training
+            racing_op threads op_determinism jit onednn isa xla_flags execution
         """,
     "batch": """
-        likely: data pipeline_order parallel_map pipeline generators fit initializers
-        possible: hash_seed generator_state packages python environment arguments code
+        likely: data pipeline_order parallel_map pipeline generators fit
+        possible: read_files read_variables arguments batch op_determinism
+            numeric_packages hash_seed generator_state packages python environment code
+        later: test_data optimizer loss metrics compile model_code model callbacks
+            sample_weight training_length validation training racing_op threads jit onednn
+            isa xla_flags execution processor
         """,
     "random": """
-        likely: model initializers
-        possible: pipeline_order parallel_map pipeline generators hash_seed generator_state loss
-            callbacks fit training jit packages python environment arguments code
+        likely: model_code model
+        possible: read_files read_variables arguments numeric_packages hash_seed
+            generator_state packages python environment code
+        later: test_data optimizer loss metrics compile callbacks sample_weight
+            training_length validation training racing_op threads op_determinism jit
+            onednn isa xla_flags execution processor
         """,
     "weight": """
-        likely: optimizer loss model training jit numeric_packages racing_op threads op_determinism
-            onednn isa xla_flags execution processor initializers
-        possible: callbacks hash_seed generator_state packages python environment arguments code
+        likely: optimizer compile model_code model training jit numeric_packages racing_op
+            threads op_determinism onednn isa xla_flags execution processor
+        possible: read_files read_variables arguments callbacks hash_seed generator_state
+            loss sample_weight packages python environment code
+        later: test_data metrics training_length validation
         """,
     "epoch": """
         certain: data
-        likely: pipeline_order parallel_map pipeline generators optimizer loss model callbacks fit
-            training jit initializers
-        possible: hash_seed generator_state racing_op threads op_determinism onednn isa xla_flags
-            execution numeric_packages packages processor python environment arguments code
+        likely: read_files read_variables pipeline_order parallel_map pipeline generators
+            optimizer loss compile model_code model callbacks sample_weight fit training jit
+        possible: arguments batch hash_seed generator_state racing_op threads
+            op_determinism onednn isa xla_flags execution numeric_packages packages
+            processor python environment code
+        later: test_data metrics training_length validation
         """,
 }
 
@@ -198,23 +246,23 @@ ALL_BUT_SEEDS = {
 @pytest.mark.parametrize("place", ALL_BUT_SEEDS)
 def test_the_surest_cause_comes_first_and_among_equals_what_explains_most(place):
     kinds = [kind for kind in CONDITIONS if kind not in {"seed", "drawn_seeds"}]
-    causes, excluded = diagnosed(place, *map(first_condition, kinds))
+    causes, later, excluded = diagnosed(place, *map(first_condition, kinds))
     expected, certainty = [], ""
     for word in ALL_BUT_SEEDS[place].split():
         if word.endswith(":"):
             certainty = word.removesuffix(":")
         else:
             expected.append((certainty, word))
-    assert [(item.certainty, item.kind) for item in causes] == expected
-    named = {item.kind for item in causes}
-    assert [item.kind for item in excluded] == [kind for kind in kinds if kind not in named]
+    found = [(item.certainty, item.kind) for item in causes]
+    assert found + [("later", item.kind) for item in later] == expected
+    named = {kind for _, kind in expected}
+    assert {item.kind for item in excluded} == set(kinds) - named
 
 
 # What was only asked for: the condition differs, and the one that has an effect does not.
 @pytest.mark.parametrize(
     "path",
     [
-        "seeds.declared_by",
         "seeds.backend.digest",
         "determinism.backend.threads.intra_op.requested",
         "determinism.backend.threads.inter_op.in_force",
@@ -226,15 +274,15 @@ def test_the_surest_cause_comes_first_and_among_equals_what_explains_most(place)
 )
 def test_what_was_only_asked_for_explains_no_computation(path):
     for place in ("start", "loss", "weight"):
-        (cause,), _ = diagnosed(place, path)
-        assert cause.certainty == "possible"
+        causes, *_ = diagnosed(place, path)
+        assert {cause.certainty for cause in causes} <= {"possible"}
 
 
 # Rivals: a second condition that can do the same, or more.
 
 
 def certainties(place, *paths):
-    causes, _ = diagnosed(place, *paths)
+    causes, _, _ = diagnosed(place, *paths)
     return {item.kind: item.certainty for item in causes}
 
 
@@ -242,29 +290,22 @@ def certainties(place, *paths):
 def test_other_data_is_not_certain_where_something_else_may_give_another_batch(rival):
     assert certainties("batch", "data.train.digest")["data"] == "certain"
     assert certainties("batch", "data.train.digest", rival)["data"] == "likely"
-    asked_for = "seeds.declared_by"  # by another function, and the same seed
+    asked_for = "seeds.backend.digest"
     assert certainties("batch", "data.train.digest", asked_for)["data"] == "certain"
 
 
 def test_the_hash_seed_is_likely_where_batches_differ_unless_the_data_does():
     hashed = "seeds.hash_seed.probe"
-    assert certainties("batch", hashed) == {"hash_seed": "likely"}
+    assert certainties("rows", hashed) == {"hash_seed": "likely"}
+    # A set orders whole rows: it cannot leave the targets equal.
+    assert certainties("batch", hashed) == {"hash_seed": "possible"}
     assert certainties("batch", hashed, "data.train.digest")["hash_seed"] == "possible"
 
 
-@pytest.mark.parametrize(
-    "rival", ["data.train.digest", "seeds.declared", "seeds.generators[0].entropy"]
-)
-def test_other_rounding_gives_no_other_batch_where_something_else_does(rival):
-    threads = first_condition("threads")
-    assert certainties("batch", threads) == {"threads": "possible"}
-    _, excluded = diagnosed("batch", threads, rival)
-    assert [item.kind for item in excluded] == ["threads"]
-
-
-def test_other_rounding_comes_before_what_rarely_changes_anything():
-    causes, _ = diagnosed("batch", first_condition("threads"), first_condition("generator_state"))
-    assert [item.kind for item in causes] == ["threads", "generator_state"]
+def test_other_rounding_gives_no_other_batch_and_acts_on_what_is_computed_from_it():
+    causes, (later,), excluded = diagnosed("batch", first_condition("threads"))
+    assert (causes, later.kind, excluded) == ([], "threads", ())
+    assert later.reason.startswith("it acts on the loss, from step 5 of epoch 1 on")
 
 
 def test_other_rounding_is_only_possible_after_an_epoch_in_which_inputs_differ_too():
@@ -290,32 +331,42 @@ def test_what_one_run_did_not_record_is_not_known_to_differ(place, state):
     for path in ("data.train", "determinism.backend.models[0].racing_ops", "training.fits[0]"):
         unknown = ConditionDifference(f"$.conditions.{path}", None, "x", state)
         first = FirstDifference(kind=kind, text="")
-        assert diagnose(BASE, BASE, [unknown], first, trace) == ((), ())
+        assert diagnose(BASE, BASE, [unknown], first, trace).causes == ()
 
 
 @pytest.mark.parametrize("kind", ["loss", "model", "training"])
 def test_another_keras_may_write_the_same_config_otherwise(kind):
     keras = "packages.distributions.keras.version"
     numpy = "packages.distributions.numpy.version"
-    assert certainties("weight", first_condition(kind), keras)[kind] == "possible"
-    assert certainties("weight", first_condition(kind), numpy)[kind] == "likely"
-    causes, _ = diagnosed("weight", first_condition(kind), keras, "training.fits[0].callbacks")
+    assert certainties("loss", first_condition(kind), keras)[kind] == "possible"
+    assert certainties("loss", first_condition(kind), numpy)[kind] == "likely"
+    causes, _, _ = diagnosed("loss", first_condition(kind), keras, "training.fits[0].callbacks")
     assert [item.kind for item in causes] == ["numeric_packages", "callbacks", kind]
+
+
+def test_an_argument_is_likely_unless_something_that_it_may_set_explains_as_much():
+    argument = "code.argv[1]"
+    assert certainties("weight", argument) == {"arguments": "likely"}
+    for other in ("optimizer", "threads", "execution"):
+        found = certainties("weight", argument, first_condition(other))
+        assert found == {other: "likely", "arguments": "possible"}
+    assert certainties("batch", argument, first_condition("threads")) == {"arguments": "likely"}
 
 
 def test_a_cause_says_that_it_is_the_only_one_where_it_is():
     alone = "no other recorded condition that could do so differs"
-    (cause,), _ = diagnosed("weight", "code.files")
+    (cause,), _, _ = diagnosed("weight", "code.files")
     assert cause.reason.endswith(alone)
-    (cause,), _ = diagnosed("start", "code.files")  # nothing was trained yet
+    (cause,), _, _ = diagnosed("start", "code.files")  # nothing was trained yet
     assert cause.reason == "other code may do anything"
-    causes, _ = diagnosed("weight", "code.files", "code.argv[1]")
+    causes, _, _ = diagnosed("weight", "code.files", "code.argv[1]")
     assert not any(alone in item.reason for item in causes)
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_a_cause_has_a_remedy_and_names_the_conditions_that_it_comes_from(kind):
-    (cause,), _ = diagnosed("epoch", *CONDITIONS[kind].split())
+    place = next(place for place, letter in zip(HEAD, ROWS[kind], strict=True) if letter in LETTERS)
+    (cause,), _, _ = diagnosed(place, *CONDITIONS[kind].split())
     assert cause.remedy
     assert cause.paths == tuple(f"$.conditions.{path}" for path in CONDITIONS[kind].split())
 
@@ -328,14 +379,14 @@ def test_a_cause_has_a_remedy_and_names_the_conditions_that_it_comes_from(kind):
     ],
 )
 def test_a_cause_is_entitled_by_what_differs(title):
-    (cause,), _ = diagnosed("epoch", first_condition(title.lower()))
+    (cause,), _, _ = diagnosed("epoch", first_condition(title.lower()))
     assert cause.title.partition(":")[0] == title
 
 
 def test_every_kind_is_of_those_that_causes_are_judged_and_ranked_by():
     for kind in KINDS:
         assert kind.strength in {"seeds", "inputs", "bits", "rarely"}
-        assert kind.acts_on in {"", "batch"}
+        assert set(kind.acts_at) <= set(STAGES)
         assert kind.group in GROUPS
 
 

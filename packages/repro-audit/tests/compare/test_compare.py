@@ -19,6 +19,7 @@ from manifests import (
 )
 
 import repro_audit
+from repro_audit.audit import Audit, exit_code
 from repro_audit.compare import compare, group
 from repro_audit.compare.groups import unrecorded_of_fits
 from repro_audit.manifest import parse
@@ -164,16 +165,19 @@ def lacking(value, kind):
     return result
 
 
-@pytest.mark.parametrize(
-    "kind", ["fit", "evaluation", "metric", "result", "tensor", "model", "epoch", "value"]
-)
-def test_a_run_with_one_thing_more_or_less_is_divergent(kind):
-    # Two of everything, so that one fewer is not none.
+def two_of_everything():
+    """Return a run of which one fewer is not none."""
     full = document()
     for name in ("fits", "evaluations", "initial_weights", "final_state"):
         full["outcomes"][name] *= 2
     for fit in full["outcomes"]["fits"]:
         fit["epochs"] = fit["epochs"] * 2
+    return full
+
+
+@pytest.mark.parametrize("kind", ["fit", "tensor", "model", "epoch", "value"])
+def test_a_run_with_one_thing_more_or_less_is_divergent(kind):
+    full = two_of_everything()
     less = rerun(lacking(full, kind))
     for mine, theirs in ((full, less), (less, full)):
         assert compare(record(mine), record(theirs)).verdict == "divergent"
@@ -182,11 +186,53 @@ def test_a_run_with_one_thing_more_or_less_is_divergent(kind):
             assert compare(record(mine), record(theirs), rtol=1e9).verdict == "divergent"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("evaluation", "an evaluation after 1 fit is in the {} run only"),
+        ("metric", "loss is in the {} run only"),
+        ("result", "evaluation loss is in the {} run only"),
+    ],
+)
+def test_what_one_run_alone_reports_is_set_aside_and_said(kind, said):
+    """It changes no weight."""
+    full = two_of_everything()
+    less = rerun(lacking(full, kind))
+    for mine, theirs, who in ((full, less, "expected"), (less, full, "actual")):
+        result = compare(record(mine), record(theirs))
+        assert (result.verdict, result.set_aside) == ("identical", (said.format(who),))
+        assert said.format(who) in result.reason
+        whole = Audit(
+            verdict=result.verdict,
+            reason=result.reason,
+            evidence=result.evidence,
+            manifests=(),
+            comparisons=(result,),
+        )
+        assert (exit_code(whole), exit_code(whole, strict=True)) == (0, 1)
+
+
+def test_of_what_one_run_alone_reports_the_rest_is_compared():
+    full = two_of_everything()
+    less = rerun(lacking(full, "metric"))
+    less["outcomes"]["final_state"][0] = []
+    assert compare(record(full), record(less)).verdict == "divergent"
+
+
+def test_a_metric_of_one_fit_that_another_fit_of_the_run_has_is_a_difference():
+    full = copy.deepcopy(two_of_everything())
+    full["outcomes"]["fits"] = copy.deepcopy(full["outcomes"]["fits"])
+    full["outcomes"]["fits"] = [copy.deepcopy(item) for item in full["outcomes"]["fits"]]
+    less = rerun(lacking(full, "metric"))
+    assert compare(record(full), record(less)).verdict == "divergent"
+
+
 @pytest.mark.parametrize("mine", [True, False])
-def test_a_run_that_was_not_evaluated_is_not_identical_to_one_that_was(mine):
+def test_a_run_that_was_not_evaluated_is_the_same_training_as_one_that_was(mine):
     without = record(changed(rerun(), {"outcomes/evaluations": []}))
     result = compare(without, BASE) if mine else compare(BASE, without)
-    assert result.verdict in {"divergent", "inconclusive"}
+    assert result.verdict == "identical"
+    assert "an evaluation after 1 fit is in the" in result.reason
 
 
 def test_initial_weights_that_one_run_lacks_are_missing_and_no_match():

@@ -105,3 +105,16 @@ def test_data_of_a_role_that_one_run_did_not_name_are_not_known_to_differ():
     role = value_at(document(), "conditions/data/train")
     found, _ = states(document(), changed(rerun(), {("conditions", "data", "more"): role}))
     assert found == {"data.more": {"not recorded in expected"}}
+
+
+def test_of_a_run_that_trains_by_a_loop_no_argument_of_fit_and_no_pipeline_is_known():
+    fits, datasets = "conditions/training/fits", "conditions/determinism/datasets"
+    loop = changed(rerun(), {f"{fits}/0/arguments": {}, datasets: []})
+    found, turned = states(document(), loop)
+    assert set.union(*found.values()) == {"not recorded in actual"}
+    assert set.union(*turned.values()) == {"not recorded in expected"}
+    assert {"training.fits[0].arguments.epochs", "determinism.datasets[0]"} <= set(found)
+    # Where another fit tells of its pipelines, that one has none is known.
+    again = [*value_at(document(), fits), {**value_at(document(), fits)[0], "arguments": {}}]
+    found, _ = states(document(), changed(rerun(), {fits: again, datasets: []}))
+    assert found["determinism.datasets[0]"] == {"only in expected"}

@@ -1,14 +1,18 @@
 """What a trace lets the diagnosis say, and what it must not say without one."""
 
+from typing import NamedTuple
+
 import pytest
 from first_differences import COLUMNS, column, traced
 from manifests import OTHER_DIGEST, changed, document, parted, record, rerun, value_at
 
 from repro_audit.compare import compare
 from repro_audit.compare.causes import diagnose
-from repro_audit.compare.comparison import Distance, FirstDifference, OrderDifference
+from repro_audit.compare.comparison import FirstDifference
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.steps import compare_steps
+from repro_audit.compare.testimony import TOLD
+from repro_audit.compare.trace_comparison import BatchDifference, Distance, OrderDifference
 
 SEEDS = "conditions/seeds"
 DATA = {
@@ -20,6 +24,14 @@ LEARNING_RATE = {"conditions/training/models/0/optimizer/config/learning_rate": 
 THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
 NOT_TRAINED_ON = {"conditions/data": {}}
 SHUFFLE = {"conditions/training/fits/0/arguments/shuffle": True}
+
+
+class Found(NamedTuple):
+    """What a diagnosis names, by kind; what the steps tell by themselves is left out."""
+
+    causes: dict
+    later: dict
+    excluded: dict
 
 
 def diagnosed(changes, trace=None, kind="step"):
@@ -34,15 +46,19 @@ def diagnosed(changes, trace=None, kind="step"):
         step=None if step is None else step.step,
     )
     differences = condition_differences(expected, actual)
-    causes, excluded = diagnose(expected, actual, differences, first, trace)
-    return {item.kind: item for item in causes}, {item.kind: item.reason for item in excluded}
+    causes, later, excluded = diagnose(expected, actual, differences, first, trace)
+    return Found(
+        {item.kind: item for item in causes if item.kind not in TOLD},
+        {item.kind: item.reason for item in later},
+        {item.kind: item.reason for item in excluded},
+    )
 
 
 # What is ruled out, and by what.
 
 
 def test_equal_batches_rule_the_data_out():
-    causes, excluded = diagnosed(DATA | THREADS, traced(column("weight")))
+    causes, *_, excluded = diagnosed(DATA | THREADS, traced(column("weight")))
     assert "the batches are equal" in excluded["data"]
     assert causes["threads"].certainty == "likely"
 
@@ -50,7 +66,7 @@ def test_equal_batches_rule_the_data_out():
 def test_batches_that_nobody_recorded_rule_nothing_out():
     """A hand-written loop may keep its batches to itself."""
     trace = traced(column("weight"), recorded=COLUMNS[1:])
-    causes, excluded = diagnosed(DATA, trace)
+    causes, *_, excluded = diagnosed(DATA, trace)
     assert excluded == {}
     assert causes["data"].certainty == "likely"
 
@@ -59,20 +75,27 @@ def test_batches_that_nobody_recorded_rule_nothing_out():
 def test_steps_that_nobody_recorded_rule_nothing_out(stride):
     """One of them may have had another batch, and led to what differs at the next traced one."""
     trace = traced(column("loss"), place=(0, 1, 17), stride=stride)
-    causes, excluded = diagnosed(DATA | LEARNING_RATE, trace)
+    causes, *_, excluded = diagnosed(DATA | LEARNING_RATE, trace)
     assert excluded == {}
     assert {item.certainty for item in causes.values()} == {"likely"}
 
 
 def test_the_very_first_step_is_the_first_at_any_stride():
-    _, excluded = diagnosed(DATA, traced(column("weight"), place=(0, 1, 1), stride=16))
+    *_, excluded = diagnosed(DATA, traced(column("weight"), place=(0, 1, 1), stride=16))
     assert "data" in excluded
 
 
-def test_a_loss_that_differs_first_rules_the_optimizer_out_only_where_every_step_was_seen():
-    _, excluded = diagnosed(LEARNING_RATE, traced(column("loss")))
-    assert "optimizer" in excluded
-    _, excluded = diagnosed(LEARNING_RATE, traced(column("loss"), place=(0, 1, 17), stride=16))
+def test_behind_a_loss_that_differs_first_the_optimizer_acts_later_if_every_step_was_seen():
+    _, later, _ = diagnosed(LEARNING_RATE, traced(column("loss")))
+    assert later["optimizer"].startswith("it acts on the update of the weights, from step 5 of")
+    causes, *_ = diagnosed(LEARNING_RATE, traced(column("loss"), place=(0, 1, 17), stride=16))
+    assert causes["optimizer"].certainty == "likely"
+
+
+def test_batches_that_differ_later_act_from_there_on():
+    fed = BatchDifference(0, 2, 3, 8, 1, "other", ())
+    _, later, excluded = diagnosed(DATA, traced(column("weight"))._replace(batches=fed))
+    assert later == {"data": "the batches differ from step 3 of epoch 2 on"}
     assert excluded == {}
 
 
@@ -80,28 +103,28 @@ def test_a_loss_that_differs_first_rules_the_optimizer_out_only_where_every_step
 
 
 def test_other_data_is_certain_where_the_batches_differ_and_nothing_else_reaches_them():
-    causes, _ = diagnosed(DATA, traced(column("batch")))
+    causes, *_ = diagnosed(DATA, traced(column("batch")))
     assert causes["data"].certainty == "certain"
 
 
 def test_other_data_is_not_certain_where_they_are_shuffled_otherwise_too():
-    causes, _ = diagnosed(DATA | SHUFFLE, traced(column("batch")))
+    causes, *_ = diagnosed(DATA | SHUFFLE, traced(column("batch")))
     assert causes["data"].certainty == "likely"
 
 
 @pytest.mark.parametrize("kind", ["history", "evaluation", "final state"])
 def test_other_training_data_is_ruled_out_where_every_epoch_ends_in_the_same_weights(kind):
-    causes, excluded = diagnosed(DATA, kind=kind)
+    causes, *_, excluded = diagnosed(DATA, kind=kind)
     assert causes == {}
-    assert excluded == {"data": "every epoch ends in the same weights"}
+    assert excluded == {"data": "every step that both runs have is equal"}
 
 
 def test_other_test_data_may_be_why_an_evaluation_differs():
     digests = "digest", "unordered_digest"
     other = {f"conditions/data/test/{name}": OTHER_DIGEST for name in digests}
     for changes in (other, DATA | other):
-        causes, _ = diagnosed(changes, kind="evaluation")
-        assert causes["data"].certainty == "likely"
+        causes, *_ = diagnosed(changes, kind="evaluation")
+        assert {kind: item.certainty for kind, item in causes.items()} == {"test_data": "likely"}
 
 
 def other_layer_seeds(*, given):
@@ -124,24 +147,24 @@ def test_seeds_that_the_user_gave_are_not_blamed_on_a_generator():
     expected, actual = record(mine), record(theirs)
     first = FirstDifference(kind="initial weights", text="")
     differences = condition_differences(expected, actual)
-    (cause, *_), _ = diagnose(expected, actual, differences, first, None)
+    (cause, *_), *_ = diagnose(expected, actual, differences, first, None)
     assert (cause.kind, cause.certainty) == ("given_seeds", "certain")
     assert "seed=..." in cause.remedy
     later = first._replace(kind="step")
-    (cause, *_), _ = diagnose(expected, actual, differences, later, traced(column("random")))
+    (cause, *_), *_ = diagnose(expected, actual, differences, later, traced(column("random")))
     assert (cause.kind, cause.certainty) == ("given_seeds", "likely")
 
 
 def test_seeds_that_follow_from_no_seed_are_blamed_on_python_s_random():
     drawn = other_layer_seeds(given=False)
-    causes, _ = diagnosed(drawn, kind="initial weights")
+    causes, *_ = diagnosed(drawn, kind="initial weights")
     assert {kind: item.certainty for kind, item in causes.items()} == {"python_seed": "certain"}
     unseeded = {f"{SEEDS}/{name}": None for name in ("declared", "declared_by", "backend/seed")}
     expected, actual = (record(changed(value, unseeded)) for value in (document(), rerun()))
     actual = record(changed(rerun(), unseeded | drawn))
     first = FirstDifference(kind="initial weights", text="")
     differences = condition_differences(expected, actual)
-    assert diagnose(expected, actual, differences, first, None)[0][0].kind == "python_seed"
+    assert diagnose(expected, actual, differences, first, None).causes[0].kind == "python_seed"
 
 
 def test_a_seed_that_a_layer_drew_is_not_given_because_others_are():
@@ -152,7 +175,7 @@ def test_a_seed_that_a_layer_drew_is_not_given_because_others_are():
     theirs = changed(rerun(mine), given | {one: False})
     first = FirstDifference(kind="initial weights", text="")
     runs = record(mine), record(theirs)
-    (cause, *_), _ = diagnose(*runs, condition_differences(*runs), first, None)
+    (cause, *_), *_ = diagnose(*runs, condition_differences(*runs), first, None)
     assert cause.kind != "given_seeds"
 
 
@@ -175,7 +198,7 @@ MORE = {"conditions/data/more": document()["conditions"]["data"]["test"]}
 )
 def test_equal_samples_in_another_order_are_told_from_other_samples(changes, kind):
     for trace in (None, traced(column("batch"))):
-        causes, _ = diagnosed(changes, trace, kind="epoch weights" if trace is None else "step")
+        causes, *_ = diagnosed(changes, trace, kind="epoch weights" if trace is None else "step")
         assert list(causes) == [kind]
         assert ("order" in causes[kind].title) == (kind == "sample_order")
 
@@ -183,18 +206,18 @@ def test_equal_samples_in_another_order_are_told_from_other_samples(changes, kin
 def test_another_order_explains_what_other_data_explains():
     """A batch, the weights after an epoch; never a generator, nor anything where batches agree."""
     for column_, certainty in (("batch", "certain"), ("random", None), ("weight", None)):
-        causes, excluded = diagnosed(ORDER, traced(column(column_)))
+        causes, *_, excluded = diagnosed(ORDER, traced(column(column_)))
         assert ("sample_order" in excluded) == (certainty is None)
         assert [item.certainty for item in causes.values()] == ([certainty] if certainty else [])
-    for kind, certainty in (("epoch weights", "certain"), ("initial weights", "possible")):
-        causes, _ = diagnosed(ORDER, kind=kind)
-        assert causes["sample_order"].certainty == certainty
-    causes, _ = diagnosed(ORDER | THREADS, kind="epoch weights")
+    causes, *_ = diagnosed(ORDER, kind="epoch weights")
+    assert causes["sample_order"].certainty == "certain"
+    assert "sample_order" in diagnosed(ORDER, kind="initial weights").later
+    causes, *_ = diagnosed(ORDER | THREADS, kind="epoch weights")
     assert causes["threads"].certainty == "possible"
-    _, excluded = diagnosed(ORDER, kind="history")
-    assert excluded == {"sample_order": "every epoch ends in the same weights"}
+    *_, excluded = diagnosed(ORDER, kind="history")
+    assert excluded == {"sample_order": "every step that both runs have is equal"}
     hashed = {SEEDS + "/hash_seed/probe": "0x1"}
-    causes, _ = diagnosed(ORDER | hashed, traced(column("batch", "x")))
+    causes, *_ = diagnosed(ORDER | hashed, traced(column("batch", "x")))
     assert causes["hash_seed"].certainty == "possible"
 
 
@@ -203,14 +226,14 @@ def test_an_order_that_neither_run_can_compare_is_other_data():
     mine = record(changed(document(), unknown))
     theirs = record(changed(rerun(), ORDER | unknown))
     first = FirstDifference(kind="epoch weights", text="")
-    (cause,), _ = diagnose(mine, theirs, condition_differences(mine, theirs), first, None)
+    (cause,), *_ = diagnose(mine, theirs, condition_differences(mine, theirs), first, None)
     assert cause.kind == "data"
 
 
 def test_equal_seeds_are_no_cause_though_the_backend_stands_elsewhere():
     """An extra draw is: another digest of the backend's generator does not hide it."""
     changes = {(SEEDS + "/backend/digest"): OTHER_DIGEST} | other_layer_seeds(given=False)
-    causes, _ = diagnosed(changes, kind="initial weights")
+    causes, *_ = diagnosed(changes, kind="initial weights")
     assert "drawn_seeds" in causes or "python_seed" in causes
     assert all(item.certainty != "certain" for name, item in causes.items() if name == "seed")
 
@@ -218,31 +241,31 @@ def test_equal_seeds_are_no_cause_though_the_backend_stands_elsewhere():
 def test_a_resumed_run_is_certain_only_where_the_seeds_agree():
     resumed = {"outcomes/fits/0/first_epoch": 2}
     trace = traced(column("random"), place=(0, 2, 1))
-    causes, _ = diagnosed(resumed, trace)
+    causes, *_ = diagnosed(resumed, trace)
     assert causes["resume"].certainty == "certain"
     seed = {SEEDS + "/declared": 7, SEEDS + "/backend/seed": 7} | other_layer_seeds(given=False)
-    causes, _ = diagnosed(resumed | seed, trace)
+    causes, *_ = diagnosed(resumed | seed, trace)
     assert {item.certainty for item in causes.values()} <= {"likely", "possible"}
     assert not any("no other recorded condition" in item.reason for item in causes.values())
 
 
 def test_a_resumed_run_is_named_with_its_epoch_and_explains_no_other_batch():
     resumed = {"outcomes/fits/0/first_epoch": 2}
-    causes, _ = diagnosed(resumed | THREADS, traced(column("weight"), place=(0, 2, 1)))
+    causes, *_ = diagnosed(resumed | THREADS, traced(column("weight"), place=(0, 2, 1)))
     assert list(causes) == ["resume", "threads"]  # what rounds comes after it
     assert causes["resume"].title == "one run was resumed, at epoch 2"
     (path,) = causes["resume"].paths
     assert value_at(document(), path.removeprefix("$.").replace("[0].", "/0/").replace(".", "/"))
-    causes, _ = diagnosed(resumed | THREADS, traced(column("batch"), place=(0, 2, 1)))
-    assert list(causes) == ["threads"]
+    causes, later, _ = diagnosed(resumed | THREADS, traced(column("batch"), place=(0, 2, 1)))
+    assert (list(causes), list(later)) == ([], ["threads"])
 
 
 def test_sample_weights_are_no_labels():
     """A set that numbers labels changes targets; PYTHONHASHSEED explains nothing else."""
     hashed = {SEEDS + "/hash_seed/probe": "other"}
-    causes, _ = diagnosed(hashed, traced(column("batch", "y")))
+    causes, *_ = diagnosed(hashed, traced(column("batch", "y")))
     assert "numbers them" in causes["hash_seed"].reason
-    causes, _ = diagnosed(hashed, traced(column("batch", "sample_weight")))
+    causes, *_ = diagnosed(hashed, traced(column("batch", "sample_weight")))
     assert "numbers them" not in causes["hash_seed"].reason
 
 
@@ -250,12 +273,12 @@ def test_other_labels_may_follow_from_the_hash_seed_where_the_inputs_are_equal()
     """As where ``set(names)`` numbers the classes: the data is then no cause of its own."""
     hashed = {SEEDS + "/hash_seed/probe": "0x1"}
     labels, inputs = traced(column("batch", "y")), traced(column("batch", "x"))
-    causes, _ = diagnosed(DATA | hashed, labels)
+    causes, *_ = diagnosed(DATA | hashed, labels)
     assert list(causes) == ["hash_seed", "data"]
     assert causes["data"].certainty == "likely"
     assert "may follow from the hash seed" in causes["data"].reason
     requested = {SEEDS + "/hash_seed/requested": "7"}
-    causes, _ = diagnosed(DATA | SHUFFLE | requested, labels)
+    causes, *_ = diagnosed(DATA | SHUFFLE | requested, labels)
     assert list(causes) == ["hash_seed", "data", "fit"]
     for changes, trace in (
         (DATA, labels),
@@ -263,7 +286,7 @@ def test_other_labels_may_follow_from_the_hash_seed_where_the_inputs_are_equal()
         (DATA | {SEEDS + "/hash_seed/probe": None}, labels),
         (DATA | {SEEDS: None}, labels),
     ):
-        causes, _ = diagnosed(changes, trace)
+        causes, *_ = diagnosed(changes, trace)
         assert "may follow" not in causes["data"].reason
         assert causes["data"].certainty == "certain"
 
@@ -350,7 +373,7 @@ def apart(ratio):
 )
 def test_what_only_rounds_is_likely_where_the_distance_is_one_of_rounding(ratio, certainty, said):
     """Measured on a CNN: rounding begins at 2e-6 of a step, another random stream at 0.1."""
-    causes, _ = diagnosed(THREADS, apart(ratio))
+    causes, *_ = diagnosed(THREADS, apart(ratio))
     assert causes["threads"].certainty == certainty
     assert said in causes["threads"].reason
 
@@ -360,14 +383,13 @@ def test_what_only_rounds_is_likely_where_the_distance_is_one_of_rounding(ratio,
     ("changes", "kind"),
     [
         (LEARNING_RATE, "optimizer"),
-        ({"conditions/training/models/0/loss": "mse"}, "loss"),
-        ({"conditions/training/models/0/metrics": []}, "model"),
+        ({"conditions/training/models/0/class_name": "Other"}, "model"),
     ],
 )
 def test_another_training_is_not_likely_where_the_distance_is_one_of_rounding(
     changes, kind, ratio, certainty
 ):
-    causes, _ = diagnosed(changes, apart(ratio))
+    causes, *_ = diagnosed(changes, apart(ratio))
     assert causes[kind].certainty == certainty
 
 
@@ -375,7 +397,7 @@ def test_xla_comes_before_what_only_rounds():
     """It rounds otherwise, and draws other random numbers: it explains any distance."""
     jit = {"conditions/determinism/execution/0/jit": True}
     for ratio in (2e-6, 0.5):
-        causes, _ = diagnosed(jit | THREADS, apart(ratio))
+        causes, *_ = diagnosed(jit | THREADS, apart(ratio))
         assert next(iter(causes)) == "jit"
         assert causes["jit"].certainty == "likely"
 
@@ -398,17 +420,17 @@ def test_data_that_were_not_recorded_come_before_what_merely_differs(lacking, wh
     runs = record(mine), record(theirs)
     first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
     differences = condition_differences(*runs)
-    causes, _ = diagnose(*runs, differences, first, traced(column("batch")))
+    causes, *_ = diagnose(*runs, differences, first, traced(column("batch")))
     assert [item.kind for item in causes] == ["unrecorded_data", "arguments"]
     assert (causes[0].certainty, causes[0].paths) == ("possible", ("$.conditions.data",))
     assert causes[0].reason.endswith(who)
     assert not any("no other recorded condition" in item.reason for item in causes)
-    causes, _ = diagnose(*runs, differences, first, traced(column("weight")))
+    causes, *_ = diagnose(*runs, differences, first, traced(column("weight")))
     assert [item.kind for item in causes] == ["arguments"]
 
 
 def test_data_that_were_recorded_are_no_such_cause():
-    causes, _ = diagnosed({"conditions/code/argv": ["other"]}, traced(column("batch")))
+    causes, *_ = diagnosed({"conditions/code/argv": ["other"]}, traced(column("batch")))
     assert list(causes) == ["arguments"]
 
 
@@ -417,5 +439,18 @@ def test_data_to_test_on_alone_are_not_what_was_trained_on(role):
     test = {role: value_at(document(), "conditions/data/test")}
     runs = record(changed(document(), {"conditions/data": test})), record(rerun())
     first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
-    causes, _ = diagnose(*runs, condition_differences(*runs), first, traced(column("batch")))
+    causes, *_ = diagnose(*runs, condition_differences(*runs), first, traced(column("batch")))
     assert [item.kind for item in causes] == ["unrecorded_data"]
+
+
+@pytest.mark.parametrize("where", ["loss", "weight"])
+def test_batches_that_a_trace_lacks_come_before_what_merely_differs(where):
+    """As those of a loop that keeps them to itself: what differs may follow from them."""
+    runs = record(document()), record(changed(rerun(), {"conditions/code/argv": ["other"]}))
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=5)
+    differences = condition_differences(*runs)
+    lacking = traced(column(where), recorded=COLUMNS[1:])
+    causes = diagnose(*runs, differences, first, lacking).causes
+    assert (causes[0].title, causes[0].certainty) == ("batches: not recorded", "likely")
+    causes = diagnose(*runs, differences, first, traced(column(where))).causes
+    assert "unrecorded_data" not in [item.kind for item in causes]

@@ -59,11 +59,8 @@ def test_agreement_on_nothing_is_no_agreement():
 
 def test_what_only_one_run_holds_is_missing_in_the_other():
     """Not the same as nothing in both."""
-    other = record(changed(rerun(), {"outcomes/evaluations": []}))
-    assert said(compare(record(document()), other), "evaluation") == (
-        "missing",
-        "in the actual run",
-    )
+    other = record(changed(rerun(), {(*FIT, "steps"): None}))
+    assert said(compare(record(document()), other), "steps") == ("missing", "in the actual run")
 
 
 def test_what_neither_run_has_recorded_is_missing_in_both():

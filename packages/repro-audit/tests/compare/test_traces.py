@@ -142,11 +142,13 @@ def test_a_missing_step_is_no_difference_of_every_later_one(tmp_path, only, plac
     assert result.rows == STEPS * EPOCHS - len(places)
 
 
-def test_missing_steps_with_others_between_them_are_counted_and_not_named_as_one_stretch(tmp_path):
-    result = compared(tmp_path, rows(), without(rows(), (1, 3), (1, 5), (1, 7)))
-    (missing,) = result.order
-    text = "3 steps from step 3 of epoch 1 to step 7 of epoch 1 are in the expected run only"
-    assert (missing.steps, missing.text) == (3, text)
+def test_missing_steps_with_others_between_them_are_not_joined(tmp_path):
+    result = compared(tmp_path, rows(), without(rows(), (1, 3), (1, 5), (1, 6), (1, 8), (2, 1)))
+    assert [(item.step, item.steps) for item in result.order] == [(3, 1), (5, 2), (8, 2)]
+    first, second, across = (item.text for item in result.order)
+    assert first == "step 3 of epoch 1 is in the expected run only"
+    assert second == "steps 5 to 6 of epoch 1 are in the expected run only"
+    assert across.startswith("2 steps from step 8 of epoch 1 to step 1 of epoch 2 are")
 
 
 def test_steps_behind_a_missing_one_are_compared_with_their_own(tmp_path):
@@ -206,9 +208,33 @@ def test_batches_in_another_order_are_told_from_other_batches(tmp_path):
     swapped = {place: list(words) for place, words in table.items()}
     for column in (X, Y):
         swapped[1, 2][column], swapped[1, 6][column] = table[1, 6][column], table[1, 2][column]
-    assert compared(tmp_path, table, swapped).batches == "reordered"
+    assert compared(tmp_path, table, swapped).batches.order == "reordered"
     swapped[1, 7][X] += 1
-    assert compared(tmp_path, table, swapped).batches == "other"
+    assert compared(tmp_path, table, swapped).batches.order == "other"
+
+
+def test_it_is_counted_how_many_batches_differ_and_in_which_of_their_parts(tmp_path):
+    fed = compared(tmp_path, rows(), rows([((1, 3), Y, 1), ((1, 6), Y, 1)])).batches
+    assert (fed.fit, fed.epoch, fed.first) == (0, 1, 3)
+    assert (fed.differing, fed.compared, fed.order) == (2, STEPS, "other")
+    assert {item.role: item.differing for item in fed.columns} == {"x": 0, "y": 2}
+
+
+def test_batches_that_differ_only_behind_the_first_difference_are_told_too(tmp_path):
+    result = compared(tmp_path, rows(), rows([((1, 2), WEIGHT, 1), ((2, 5), X, 1)]))
+    assert (result.step.epoch, result.step.step) == (1, 2)
+    assert (result.batches.epoch, result.batches.first, result.batches.differing) == (2, 5, 1)
+
+
+def test_another_size_or_type_of_batches_is_told(tmp_path):
+    other = [item._replace(shape=(4, 2)) if item.role == "x" else item for item in COLUMNS]
+    sides = [(rows(), COLUMNS), (rows([((1, 1), X, 1)]), tuple(other))]
+    fed = compare_traces(
+        *(parts(tmp_path, *each) for each in zip("ab", *zip(*sides, strict=True), strict=True))
+    ).batches
+    assert [(item.expected, item.actual) for item in fed.columns if item.role == "x"] == [
+        ("float32 (?, 2)", "float32 (4, 2)")
+    ]
 
 
 def test_batches_of_which_not_all_were_seen_are_neither(tmp_path):
@@ -218,7 +244,8 @@ def test_batches_of_which_not_all_were_seen_are_neither(tmp_path):
         content += [row(0, (0, *at), words) for at, words in table.items() if at[1] % 2]
         sides.append(trace(tmp_path / name, b"".join(content)).parts())
     result = compare_traces(*sides)
-    assert (result.step.stride, result.batches) == (2, None)
+    assert (result.step.stride, result.batches.order) == (2, None)
+    assert (result.batches.differing, result.batches.compared) == (1, STEPS // 2)
 
 
 # Distance.

@@ -94,7 +94,7 @@ def test_every_experiment_is_on_the_page(render):
 
 @pytest.mark.parametrize("render", [render_text, render_markdown, render_html, render_latex])
 def test_a_cause_that_no_experiment_varies_is_not_offered_to_one(render):
-    value = parted(document(), "initial weights")
+    value = parted(document(), "epoch 1")
     threads = changed(value, {"conditions/determinism/backend/threads/intra_op/in_force": 1})
     seed = changed(value, {"conditions/seeds/declared": 7, "conditions/seeds/backend/seed": 7})
     shown = {}

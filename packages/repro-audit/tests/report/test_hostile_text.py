@@ -29,6 +29,7 @@ def compared():
             "probe": None,
         },
         "conditions/environment/cpu/model": HOSTILE,
+        ("outcomes", "evaluations", 0, "results", HOSTILE): 6.0,
     }
     theirs = {
         "conditions/environment/cpu/model": f"{HOSTILE}!",
@@ -48,7 +49,7 @@ def test_text_of_a_manifest_is_itself_in_the_json():
         "$.conditions.environment.cpu.model": HOSTILE
     }
     assert comparison["first_difference"]["text"] == f"evaluation: {HOSTILE}"
-    assert comparison["causes"][0]["title"].endswith(f"{HOSTILE} → {HOSTILE}!")
+    assert comparison["excluded"][0]["title"].endswith(f"{HOSTILE} → {HOSTILE}!")
     (seen,) = (item["seen"] for item in told["manifests"][0]["findings"] if item["code"] == "RA105")
     assert seen == f"PYTHONHASHSEED is '{HOSTILE[:60]}…' ({len(HOSTILE)} characters)."
 

@@ -1,6 +1,6 @@
 """What traces show of two runs that diverge, made without any training."""
 
-from repro_audit.compare.comparison import ColumnDifference, StepDifference, TraceComparison
+from repro_audit.compare.trace_comparison import ColumnDifference, StepDifference, TraceComparison
 
 COLUMNS = ("batch", "random", "loss", "weight", "optimizer")
 ROLES = {"batch": "x", "random": "seed_generator_state", "loss": "loss"}

@@ -244,6 +244,7 @@ def audit(
                 traces=(traces[0], traces[index]),
                 **options,
             ),
+            (manifests[0], other),
             judged[0].findings,
             judged[index].findings,
         )
@@ -285,7 +286,8 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
 
     Args:
         result: The audit.
-        strict: Whether any finding of severity error or warning makes it at least 1.
+        strict: Whether any finding of severity error or warning makes it at least 1, and a metric
+            or an evaluation that one run alone has.
 
     Returns:
         0 where nothing is wrong, 1 where runs or claims differ or one run is uncontrolled, 2 where
@@ -300,7 +302,8 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
         for manifest in result.manifests
         for finding in manifest.findings
     )
-    return max(code, 1) if strict and grave else code
+    apart = any(comparison.set_aside for comparison in result.comparisons)
+    return max(code, 1) if strict and (grave or apart) else code
 
 
 def _judge(

@@ -7,25 +7,30 @@ outcomes, in the order in which a run makes them. *Why*: the conditions that dif
 from repro_audit.compare.comparison import (
     Cause,
     Certainty,
-    ColumnDifference,
     Comparison,
     ConditionDifference,
-    Distance,
     Excluded,
     FieldVerdict,
     FirstDifference,
+    LaterCause,
     Match,
     MetricDifference,
     TensorDifference,
-    TraceComparison,
     Verdict,
 )
 from repro_audit.compare.groups import group
 from repro_audit.compare.history import same_value
 from repro_audit.compare.pair import EVIDENCE, compare
+from repro_audit.compare.trace_comparison import (
+    BatchDifference,
+    ColumnDifference,
+    Distance,
+    TraceComparison,
+)
 
 __all__ = [
     "EVIDENCE",
+    "BatchDifference",
     "Cause",
     "Certainty",
     "ColumnDifference",
@@ -35,6 +40,7 @@ __all__ = [
     "Excluded",
     "FieldVerdict",
     "FirstDifference",
+    "LaterCause",
     "Match",
     "MetricDifference",
     "TensorDifference",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from repro_audit.compare.cause_kinds import DRAWN_SEED, KINDS, Kind, kind_named, kind_of
 from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.kinds import DRAWN_SEED, KINDS, Kind, kind_named, kind_of
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from repro_audit.compare.cause_kinds import Kind
 from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.kinds import Kind
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
@@ -24,8 +24,20 @@ _TELLING = {
 }
 
 
-def title_of(kind: Kind, differences: Sequence[ConditionDifference]) -> str:
-    """Return what to call a kind of cause, given the conditions of it that differ."""
+def title_of(
+    kind: Kind,
+    differences: Sequence[ConditionDifference],
+    expected: Manifest,
+    actual: Manifest,
+) -> str:
+    """Return what to call a kind of cause.
+
+    Args:
+        kind: The kind.
+        differences: The conditions of it that differ.
+        expected: The run compared with.
+        actual: The run compared.
+    """
     change = _most_telling(kind, differences)
     if kind.name in {"data", "sample_order"}:
         roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)

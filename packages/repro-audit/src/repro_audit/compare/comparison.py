@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest.conditions import Json
 from repro_audit.manifest.records import Evidence
 
 __all__ = [
-    "BatchOrder",
     "Cause",
     "Certainty",
-    "ColumnDifference",
-    "ColumnKind",
-    "ColumnOnset",
     "Comparison",
     "ConditionDifference",
-    "Distance",
     "Excluded",
     "FieldVerdict",
     "FirstDifference",
     "Group",
+    "LaterCause",
     "Match",
     "MetricDifference",
-    "OrderDifference",
     "Outcome",
-    "Side",
-    "StepDifference",
     "TensorDifference",
-    "TraceComparison",
     "Verdict",
 ]
 
@@ -44,20 +37,11 @@ Outcome = Literal[
 ]  # fmt: skip
 """What came out of a run and can be the first to differ."""
 
-ColumnKind = Literal["batch", "random", "loss", "weight", "optimizer"]
-"""Kinds of column of a trace, in execution order."""
-
 Certainty = Literal["certain", "likely", "possible"]
 """How well a cause explains a difference, the best first."""
 
 Group = Literal["data", "seeds", "training", "determinism", "packages", "environment", "code"]
 """Groups of causes, in the order of their rank."""
-
-Side = Literal["expected", "actual"]
-"""One of the two runs."""
-
-BatchOrder = Literal["reordered", "other"]
-"""How the batches of two epochs compare that are not the same."""
 
 
 class FieldVerdict(NamedTuple):
@@ -108,160 +92,6 @@ class MetricDifference(NamedTuple):
     ulps: int | None
     relative: float | None
     largest_relative: float | None
-
-
-class ColumnDifference(NamedTuple):
-    """One thing a step is made of that differs.
-
-    Attributes:
-        kind: ``batch``, ``random``, ``loss``, ``weight`` or ``optimizer``.
-        role: What it is to its owner: ``x``, ``kernel``.
-        layer: Class of the layer or optimizer; None for batch and loss.
-        model: The model, from 0.
-        position: Place in the model's state; None for batch and loss.
-        label: Its name in the expected run; empty where there is none.
-        dtype: Element type.
-        expected: The value, of a loss.
-        actual: As `expected`, of the other run.
-        ulps: Distance of the two in units in the last place, of a loss.
-    """
-
-    kind: ColumnKind
-    role: str
-    layer: str | None
-    model: int
-    position: int | None
-    label: str
-    dtype: str
-    expected: float | None = None
-    actual: float | None = None
-    ulps: int | None = None
-
-    @property
-    def name(self) -> str:
-        """What to call it: its label, or what it is to its owner."""
-        if self.label:
-            return self.label
-        return self.role if self.layer is None else f"{self.layer} {self.role}"
-
-
-class StepDifference(NamedTuple):
-    """The first step that differs.
-
-    Attributes:
-        fit: The fit, from 0.
-        epoch: The epoch, from 1.
-        step: The step within the epoch, from 1.
-        columns: All that differs there, in execution order.
-        equal: Kinds of column of which nothing differs there.
-        stride: Every which step was traced: above 1, an earlier one may be the first. 0 where
-            only each epoch's end was.
-    """
-
-    fit: int
-    epoch: int
-    step: int
-    columns: tuple[ColumnDifference, ...]
-    equal: tuple[ColumnKind, ...]
-    stride: int
-
-    @property
-    def is_first(self) -> bool:
-        """Whether no step before it can differ: every one was traced, or there is none."""
-        place = self.fit, self.epoch, self.step
-        return self.stride == 1 or (self.stride > 1 and place == (0, 1, 1))
-
-
-class ColumnOnset(NamedTuple):
-    """From which step on one column differs.
-
-    Attributes:
-        column: The column.
-        fit: The fit, from 0.
-        epoch: The epoch, from 1.
-        step: The step within the epoch, from 1.
-        position: The step of the whole run, from 1; None where not all before it is known.
-    """
-
-    column: ColumnDifference
-    fit: int
-    epoch: int
-    step: int
-    position: int | None = None
-
-
-class OrderDifference(NamedTuple):
-    """Something that only one run has: steps, or a column.
-
-    Attributes:
-        only: ``expected`` or ``actual``: the run that has it.
-        what: ``steps`` or ``column``.
-        text: The same in a sentence.
-        fit: The fit of the first of them, from 0.
-        epoch: Its epoch, from 1.
-        step: Its step within the epoch, from 1.
-        steps: How many in a row; 0 for a column.
-    """
-
-    only: Side
-    what: Literal["steps", "column"]
-    text: str
-    fit: int
-    epoch: int
-    step: int
-    steps: int
-
-
-class Distance(NamedTuple):
-    """How far apart the weights of two runs are after one step, by samples of them.
-
-    Attributes:
-        fit: The fit, from 0.
-        epoch: The epoch, from 1.
-        step: The step within the epoch, from 1.
-        sampled: Elements that were sampled.
-        differing: How many of them differ.
-        relative: Norm of the difference over the norm of the expected samples.
-        median_ulps: Median distance of those that differ, in units in the last place.
-        largest_ulps: Largest distance, in units in the last place.
-        step_size: How far one step of training takes the samples, relative as above, averaged
-            since the probe before; None for the first.
-        position: The step of the whole run, from 1; None where not all before it is known.
-    """
-
-    fit: int
-    epoch: int
-    step: int
-    sampled: int
-    differing: int
-    relative: float | None
-    median_ulps: int | None
-    largest_ulps: int | None
-    step_size: float | None
-    position: int | None = None
-
-
-class TraceComparison(NamedTuple):
-    """Two traces compared.
-
-    Attributes:
-        rows: Rows of the same step in both.
-        columns: Columns of the first block of rows.
-        order: What only one run has, as far as it was noted.
-        step: The first step that differs; None where no step that both have does.
-        partings: Each column that differs, from its first step on, in execution order.
-        distances: How far apart the weights are, in the order of steps.
-        batches: ``reordered`` where the batches of the epoch that differs are the same in
-            another order; ``other`` where they are not; None where they do not differ.
-    """
-
-    rows: int
-    columns: int
-    order: tuple[OrderDifference, ...]
-    step: StepDifference | None
-    partings: tuple[ColumnOnset, ...]
-    distances: tuple[Distance, ...]
-    batches: BatchOrder | None
 
 
 class FirstDifference(NamedTuple):
@@ -323,10 +153,11 @@ class ConditionDifference(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """A condition that differs and may explain the difference.
+    """What may explain the difference: a condition that differs, or what the steps themselves tell.
 
     Attributes:
-        kind: Name of the kind of cause, as in `repro_audit.compare.cause_kinds`.
+        kind: Name of the kind of cause, as in `repro_audit.compare.kinds` or
+            `repro_audit.compare.testimony`.
         group: ``data``, ``seeds``, ``training``, ``determinism``, ``packages``,
             ``environment`` or ``code``.
         title: What differs, in a few words.
@@ -346,7 +177,7 @@ class Cause(NamedTuple):
 
 
 class Excluded(NamedTuple):
-    """A condition that differs and does not explain the difference.
+    """A condition that differs and cannot have acted at all.
 
     Attributes:
         kind: Name of the kind of cause.
@@ -357,6 +188,22 @@ class Excluded(NamedTuple):
     kind: str
     title: str
     reason: str
+
+
+class LaterCause(NamedTuple):
+    """A condition that differs and acts only behind the first difference.
+
+    Attributes:
+        kind: Name of the kind of cause.
+        title: What differs.
+        reason: On what it acts, and since when.
+        remedy: Code that makes the runs agree in it.
+    """
+
+    kind: str
+    title: str
+    reason: str
+    remedy: str
 
 
 class Comparison(NamedTuple):
@@ -376,6 +223,9 @@ class Comparison(NamedTuple):
         differences: Every condition that differs.
         trace: What the traces show; None where they were not compared.
         excluded: Kinds of cause that the evidence excludes, each with the reason.
+        later: Conditions that differ and act only behind the first difference.
+        set_aside: What tells the runs apart and is not compared, each in a sentence: metrics and
+            evaluations that one run alone has, another number of calls of fit.
     """
 
     expected: int
@@ -391,3 +241,5 @@ class Comparison(NamedTuple):
     differences: tuple[ConditionDifference, ...]
     trace: TraceComparison | None = None
     excluded: tuple[Excluded, ...] = ()
+    later: tuple[LaterCause, ...] = ()
+    set_aside: tuple[str, ...] = ()

@@ -52,9 +52,10 @@ def condition_differences(expected: Manifest, actual: Manifest) -> tuple[Conditi
 
 
 def _unknown(manifest: Manifest) -> frozenset[str]:
-    """Return what a run says it lacks, and what was not asked of a model that it only updated.
+    """Return what a run says it lacks, and what is not asked of one that trains by a loop.
 
-    A model that is trained by a loop need not be compiled: its loss and metrics are the loop's.
+    A model that is trained by a loop need not be compiled: its loss and metrics are the loop's, and
+    so are its batches.
     """
     conditions, lacking = manifest.conditions, {item.path for item in manifest.missing}
     executed = () if conditions.determinism is None else conditions.determinism.execution
@@ -65,6 +66,11 @@ def _unknown(manifest: Manifest) -> frozenset[str]:
         if index not in compiled and model.loss is None and model.metrics is None:
             path = f"$.conditions.training.models[{index}]"
             lacking |= {f"{path}.loss", f"{path}.metrics"}
+    fits = () if conditions.training is None else conditions.training.fits
+    loops = [index for index, fit in enumerate(fits) if not fit.arguments]
+    lacking |= {f"$.conditions.training.fits[{index}].arguments" for index in loops}
+    if len(loops) == len(fits):
+        lacking.add("$.conditions.determinism.datasets")
     return frozenset(lacking)
 
 
@@ -100,16 +106,21 @@ class _Walk:
                 state = self._state(f"{below}.samples", expected.get(key), actual.get(key))
                 self._note(below, expected.get(key), actual.get(key), state)
             else:
-                self._note(below, expected.get(key), actual.get(key), _only(key in expected))
+                state = self._lone(below, in_expected=key in expected)
+                self._note(below, expected.get(key), actual.get(key), state)
 
     def _items(self, path: str, expected: list[Any], actual: list[Any]) -> None:
         both = min(len(expected), len(actual))
         for index in range(both):
             self.at(f"{path}[{index}]", expected[index], actual[index])
         for index, item in enumerate(expected[both:], start=both):
-            self._note(f"{path}[{index}]", item, None, "only in expected")
+            self._note(
+                f"{path}[{index}]", item, None, self._lone(f"{path}[{index}]", in_expected=True)
+            )
         for index, item in enumerate(actual[both:], start=both):
-            self._note(f"{path}[{index}]", None, item, "only in actual")
+            self._note(
+                f"{path}[{index}]", None, item, self._lone(f"{path}[{index}]", in_expected=False)
+            )
 
     def _note(self, path: str, expected: Any, actual: Any, state: DifferenceState) -> None:
         self.found.append(
@@ -117,6 +128,13 @@ class _Walk:
                 path=path, expected=_leaf(expected), actual=_leaf(actual), state=state
             )
         )
+
+    def _lone(self, path: str, *, in_expected: bool) -> DifferenceState:
+        """Return whether the other run has nothing there, or did not record it."""
+        mine, theirs = self._unknown
+        if in_expected:
+            return "not recorded in actual" if _is_below(path, theirs) else "only in expected"
+        return "not recorded in expected" if _is_below(path, mine) else "only in actual"
 
     def _state(self, path: str, expected: Any, actual: Any) -> DifferenceState:
         """Return whether a value is another, or unknown in one of the runs."""
@@ -127,10 +145,6 @@ class _Walk:
         if actual is None and (unknown or _is_below(path, theirs)):
             return "not recorded in actual"
         return "changed"
-
-
-def _only(in_expected: bool) -> DifferenceState:
-    return "only in expected" if in_expected else "only in actual"
 
 
 def _by_item(expected: list[Any], actual: list[Any]) -> bool:

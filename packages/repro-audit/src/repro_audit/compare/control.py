@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro_audit.compare.comparison import Match, StepDifference
+from repro_audit.compare.comparison import Match
+from repro_audit.compare.trace_comparison import StepDifference
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Outcomes
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from repro_audit.compare.comparison import Distance
+from repro_audit.compare.trace_comparison import Distance
 from repro_audit.trace import Block, Probe
 
 if TYPE_CHECKING:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from repro_audit.compare.comparison import (
-    FieldVerdict,
-    FirstDifference,
-    Outcome,
-    TensorDifference,
-    TraceComparison,
-)
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Outcome, TensorDifference
 from repro_audit.compare.history import metric_differences
 from repro_audit.compare.steps import NOTHING, compare_steps, have_several_fits, resumed_at
+from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evaluation, FitOutcome, Tensor
 from repro_audit.wording import counted, epoch_name

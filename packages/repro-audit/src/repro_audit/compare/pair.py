@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
-from repro_audit.compare.comparison import (
-    Cause,
-    Comparison,
-    Excluded,
-    FieldVerdict,
-    FirstDifference,
-    TraceComparison,
-    Verdict,
-)
+from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDifference, Verdict
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
+from repro_audit.compare.seen import Seen, see
 from repro_audit.compare.steps import (
     compare_steps,
     have_several_fits,
     resumed_at,
     traces_comparable,
 )
+from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
 from repro_audit.wording import step_name
 
 if TYPE_CHECKING:
+    from repro_audit.compare.causes import Diagnosis
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
@@ -75,52 +70,51 @@ def compare(
     Raises:
         TraceError: A trace is damaged, or not its manifest's.
     """
-    evidence = min(expected.evidence, actual.evidence, key=EVIDENCE.index)
-    if evidence == "trace" and not traces_comparable(expected, actual):
-        evidence = "weights"
     obstacle = _obstacle(expected, actual)
-    verdict: Verdict
+    plain = Seen(expected, actual, tuple(ignore_metrics))
+    seen = plain if obstacle else see(expected, actual, ignore_metrics)
+    evidence = _evidence(expected, actual, lost=seen.needs_traces and None in traces)
+    trace = _read_traces(expected, actual, traces, seen)
+    if trace is None:
+        seen = seen.without_steps()
+    mine, theirs, ignored = seen[:3]
     fields: tuple[FieldVerdict, ...] = ()
     first: FirstDifference | None = None
-    trace = _read_traces(expected, actual, traces, ignore_metrics)
-    resumed = resumed_at(expected, actual)
     if obstacle is None:
-        fields, first = compare_outcomes(expected, actual, ignore_metrics, trace)
+        fields, first = compare_outcomes(mine, theirs, ignored, trace)
     elif trace is not None:
         # What a killed run left can still tell where it diverged.
-        ((field, first),) = compare_steps(expected, actual, trace, ignore_metrics)
+        ((field, first),) = compare_steps(expected, actual, trace, ignored)
         fields = (field,)
-    tolerant = rtol is not None or atol is not None
     enough = EVIDENCE.index(evidence) >= EVIDENCE.index(require)
     below = f"the evidence is {evidence}, and {require} is required"
+    tolerant = rtol is not None or atol is not None
+    verdict: Verdict
     if obstacle is not None:
         verdict, reason = "inconclusive", obstacle
     elif first is None and not enough:
         verdict, reason = "inconclusive", f"nothing differs, but {below}"
     elif first is None:
-        verdict, reason = _without_difference(expected, actual, fields, ignore_metrics, evidence)
-        verdict, reason = _of_the_whole(
-            expected, actual, verdict, reason, accept_partial=accept_partial
-        )
-    elif tolerant and all_close(expected, actual, ignore_metrics, rtol or 0.0, atol or 0.0):
+        verdict, reason = _agreement(seen, fields, evidence, accept_partial=accept_partial)
+    elif tolerant and all_close(mine, theirs, ignored, rtol or 0.0, atol or 0.0):
         verdict, reason = (
             ("close", f"bits differ; every history value lies within {_tolerance(rtol, atol)}")
             if enough
             else ("inconclusive", f"every value is close, but {below}")
         )
     else:
-        while_others = _while_metrics_agree(expected, actual, first, trace, ignore_metrics)
+        while_others = _while_metrics_agree(mine, theirs, first, trace, ignored)
         at = "at" if first.kind == "step" else "in"
         verdict, reason = "divergent", f"first difference {at} {first.text}{while_others}"
     differences = (
-        condition_differences(expected, actual) if obstacle is None or first is not None else ()
+        condition_differences(mine, theirs) if obstacle is None or first is not None else ()
     )
-    causes: tuple[Cause, ...] = ()
-    excluded: tuple[Excluded, ...] = ()
+    comparable = obstacle is None and resumed_at(expected, actual) is None
+    diagnosis: Diagnosis | None = None
     if first is not None:
         from repro_audit.compare.causes import diagnose  # most audits need none
 
-        causes, excluded = diagnose(expected, actual, differences, first, trace)
+        diagnosis = diagnose(mine, theirs, differences, first, trace)
     return Comparison(
         expected=positions[0],
         actual=positions[1],
@@ -129,20 +123,45 @@ def compare(
         evidence=evidence,
         fields=fields,
         first_difference=first,
-        metrics=() if obstacle or resumed else metric_differences(expected, actual, ignore_metrics),
+        metrics=metric_differences(mine, theirs, ignored) if comparable else (),
         ignored_metrics=tuple(ignore_metrics),
-        causes=causes,
+        causes=diagnosis.causes if diagnosis else (),
         differences=differences,
         trace=trace,
-        excluded=excluded,
+        excluded=diagnosis.excluded if diagnosis else (),
+        later=diagnosis.later if diagnosis else (),
+        set_aside=seen.said,
     )
+
+
+def _evidence(expected: Manifest, actual: Manifest, *, lost: bool) -> Evidence:
+    """Return the strongest evidence that both runs hold, where their traces may be lost to it."""
+    evidence = min(expected.evidence, actual.evidence, key=EVIDENCE.index)
+    if evidence == "trace" and (lost or not traces_comparable(expected, actual)):
+        return "weights"
+    return evidence
+
+
+def _agreement(
+    seen: Seen, fields: Sequence[FieldVerdict], evidence: Evidence, *, accept_partial: bool
+) -> tuple[Verdict, str]:
+    """Return the verdict on two runs between which no difference was found."""
+    verdict: Verdict = "identical"
+    reason = "every compared outcome has the same bits"
+    if all(field.verdict != "match" or field.field in _CALLS for field in fields):
+        return "inconclusive", "nothing differs, and there was nothing to compare"
+    if evidence != "history":
+        verdict, reason = _without_difference(seen, fields)
+    if seen.said and verdict == "identical":
+        reason = f"{reason}; {'; '.join(seen.said)}"
+    return _of_the_whole(seen, verdict, reason, accept_partial=accept_partial)
 
 
 def _read_traces(
     expected: Manifest,
     actual: Manifest,
     traces: tuple[Trace | None, Trace | None],
-    ignored: Sequence[str],
+    seen: Seen,
 ) -> TraceComparison | None:
     """Check the traces against their manifests; compare them where those differ."""
     mine, theirs = traces
@@ -155,12 +174,14 @@ def _read_traces(
         return None
     from repro_audit.compare.traces import compare_traces  # NumPy, where it is needed
 
+    parts = mine.parts(), theirs.parts()
+    if seen.joined is not None:
+        parts = seen.joined[0].parts(parts[0]), seen.joined[1].parts(parts[1])
     return compare_traces(
-        mine.parts(),
-        theirs.parts(),
+        *parts,
         labels=expected.information.labels,
-        ignored=ignored,
-        several_fits=have_several_fits(expected, actual),
+        ignored=seen.ignored,
+        several_fits=have_several_fits(seen.expected, seen.actual),
     )
 
 
@@ -170,19 +191,11 @@ def _comparable(expected: Manifest, actual: Manifest) -> bool:
     return ordinary and expected.run_id != actual.run_id and traces_comparable(expected, actual)
 
 
-def _without_difference(
-    expected: Manifest,
-    actual: Manifest,
-    fields: Sequence[FieldVerdict],
-    ignored: Sequence[str],
-    evidence: Evidence,
-) -> tuple[Verdict, str]:
+def _without_difference(seen: Seen, fields: Sequence[FieldVerdict]) -> tuple[Verdict, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
-    if all(field.verdict != "match" or field.field in _CALLS for field in fields):
-        return "inconclusive", "nothing differs, and there was nothing to compare"
-    if evidence == "history":
-        return "identical", "every compared outcome has the same bits"
-    traced = traces_comparable(expected, actual)
+    expected, actual, ignored = seen[:3]
+    # Joined fits are numbered otherwise in the two traces, which were compared step by step.
+    traced = seen.joined is None and traces_comparable(expected, actual)
     without = unrecorded_of_fits((expected, actual))
     if outcome_digest(expected, ignored, without, traced=traced) == outcome_digest(
         actual, ignored, without, traced=traced
@@ -199,10 +212,10 @@ def _without_difference(
 
 
 def _of_the_whole(
-    expected: Manifest, actual: Manifest, verdict: Verdict, reason: str, *, accept_partial: bool
+    seen: Seen, verdict: Verdict, reason: str, *, accept_partial: bool
 ) -> tuple[Verdict, str]:
     """Return a verdict on agreement that does not rest on a part of the training alone."""
-    unfollowed = expected.unfollowed or actual.unfollowed
+    unfollowed = seen.expected.unfollowed or seen.actual.unfollowed
     if unfollowed is None or verdict != "identical":
         return verdict, reason
     said = f"not all training was recorded; {unfollowed}"

@@ -137,6 +137,40 @@ def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return "# run the same files with the same arguments"
 
 
+def _names(differences: Sequence[ConditionDifference], part: str) -> list[str]:
+    """Return the keys below a part of the conditions at which two runs differ."""
+    below = (item.path.removeprefix(f"$.conditions.{part}") for item in differences)
+    keys = (re.match(r"\['((?:[^'\\]|\\.)*)'\]|\.([\w-]+)", text) for text in below)
+    return list(dict.fromkeys(key[1] or key[2] for key in keys if key))
+
+
+def _files(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    names = _names(differences, "read.files")
+    shown = printable(shlex.join(names[:4]))
+    return f"sha256sum {shown}  # and restore what differs: conditions.read.files"
+
+
+def _exports(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    names = _names(differences, "read.variables")
+    shown = " ".join(name for name in names[:4] if re.fullmatch(r"\w+", name, re.ASCII))
+    return f"export {shown}  # each as the expected run had it"
+
+
+def _compile(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    names = [item.path.rpartition(".compile.")[2].partition(".")[0] for item in differences]
+    known = [name for name in dict.fromkeys(names) if name.isidentifier()]
+    shown = ", ".join(f"{name}=..." for name in known) or "..."
+    return f"model.compile({shown})  # the expected run's"
+
+
+def _length(_: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    for item in differences:
+        name = item.path.rpartition(".")[2]
+        if name in {"epochs", "initial_epoch"} and isinstance(item.expected, int):
+            return f"model.fit(..., {name}={item.expected})"
+    return "model.fit(..., epochs=...)  # the expected run's"
+
+
 def _arguments(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     code = manifest.conditions.code
     return "# run it as: " + printable(shlex.join(code.argv if code is not None else ()))
@@ -148,6 +182,10 @@ def _fixed(text: str) -> _Remedy:
 
 REMEDIES: dict[str, _Remedy] = {
     "data": _fixed('run.data("train", x_train, y_train)  # check this digest before training'),
+    "test_data": _fixed('run.data("test", x_test, y_test)  # check this digest before evaluating'),
+    "batch": _fixed("# give the model batches of the expected run's size and element type"),
+    "read_files": _files,
+    "read_variables": _exports,
     "seed": _control,
     "drawn_seeds": _seed_again,
     "python_seed": _python_seed,
@@ -176,6 +214,12 @@ REMEDIES: dict[str, _Remedy] = {
     "optimizer": _optimizer,
     "loss": _fixed("model.compile(loss=...)  # the expected run's"),
     "model": _fixed("# build the model of the expected run: conditions.training.models"),
+    "metrics": _fixed("model.compile(metrics=...)  # the expected run's"),
+    "compile": _compile,
+    "model_code": _fixed("# run the code of the expected run: conditions.training.models"),
+    "sample_weight": _fixed("model.fit(..., sample_weight=..., class_weight=...)  # the same"),
+    "training_length": _length,
+    "validation": _fixed("model.fit(..., validation_data=...)  # the expected run's"),
     "fit": _fixed("model.fit(...)  # with the expected run's arguments"),
     "training": _fixed("# train as the expected run did: conditions.training"),
     "threads": _threads,

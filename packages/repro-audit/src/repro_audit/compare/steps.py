@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match, TraceComparison
+from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Match
+from repro_audit.compare.trace_comparison import (
+    Distance,
+    OrderDifference,
+    StepDifference,
+    TraceComparison,
+)
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
-from repro_audit.wording import counted, epoch_name, step_name
+from repro_audit.wording import counted, epoch_name
+from repro_audit.wording import step_name as named_step
 
-__all__ = ["NOTHING", "compare_steps", "have_several_fits", "resumed_at", "traces_comparable"]
+__all__ = [
+    "NOTHING",
+    "compare_steps",
+    "have_several_fits",
+    "resumed_at",
+    "step_name",
+    "traces_comparable",
+]
 
 _Result = tuple[FieldVerdict, FirstDifference | None]
 _FIELD = "trace"
@@ -39,6 +53,11 @@ def _other_way(expected: TraceSetting, actual: TraceSetting) -> str | None:
 def _unseen(manifest: Manifest) -> bool:
     """Whether steps of some epoch could not be seen."""
     return any(None in fit.trace for fit in manifest.outcomes.fits)
+
+
+def step_name(fit: int, epoch: int, step: int) -> str:
+    """Return what to call a step; its fit, from 0, is named where it is not the first."""
+    return named_step(step, epoch, fit or None)
 
 
 def have_several_fits(*manifests: Manifest) -> bool:
@@ -102,7 +121,7 @@ def compare_steps(
     if resumed_at(expected, actual) is not None:
         return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
-        return [_result("not_compared", "metrics are ignored, and the traces are not both here")]
+        return [_result("not_compared", "not every metric is, and the traces are not both here")]
     return [_by_epoch(expected, actual)]
 
 
@@ -123,11 +142,15 @@ def _located(trace: TraceComparison, *, expected_order: bool, several: bool) -> 
     """
     compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
     order = f"; {trace.order[0].text}" if trace.order else ""
+    lone = [item for item in trace.order if not item.is_metric]
+    first = None if expected_order or not lone else lone[0]
+    if first is not None and (trace.step is None or _place(first) < _place(trace.step)):
+        return _result("differ", first.text, _lone(first))
     if trace.step is not None:
         fit = trace.step.fit if several else None
-        where = step_name(trace.step.step, trace.step.epoch, fit)
-        first = trace.step.columns[0]
-        text = f"{where}: {first.kind} {first.name}"
+        where = named_step(trace.step.step, trace.step.epoch, fit)
+        column = trace.step.columns[0]
+        text = f"{where}: {column.kind} {column.name}"
         more = len(trace.step.columns) - 1
         text += f" and {more:,} more" if more else ""
         since = f"from {where} on" if trace.step.is_first else f"by {where}"
@@ -146,7 +169,7 @@ def _located(trace: TraceComparison, *, expected_order: bool, several: bool) -> 
         )
     apart = next((item for item in trace.distances if item.differing), None)
     if apart is not None:
-        where = step_name(apart.step, apart.epoch, apart.fit if several else None)
+        where = named_step(apart.step, apart.epoch, apart.fit if several else None)
         return _result(
             "differ",
             f"in samples of the weights after {where}{order}",
@@ -158,17 +181,18 @@ def _located(trace: TraceComparison, *, expected_order: bool, several: bool) -> 
                 step=apart.step,
             ),
         )
-    lone = [item for item in trace.order if item.what == "column" or item.steps]
-    if lone and not expected_order:
-        text = lone[0].text
-        return _result(
-            "differ",
-            text,
-            FirstDifference(
-                kind="trace", text=text, fit=lone[0].fit, epoch=lone[0].epoch, step=lone[0].step
-            ),
-        )
     return _result("match", f"{compared}{order}") if trace.rows else _result("missing", NOTHING)
+
+
+def _place(item: StepDifference | OrderDifference | Distance) -> tuple[int, int, int]:
+    return item.fit, item.epoch, item.step
+
+
+def _lone(first: OrderDifference) -> FirstDifference:
+    """Return what one run alone has as the first difference."""
+    return FirstDifference(
+        kind="trace", text=first.text, fit=first.fit, epoch=first.epoch, step=first.step
+    )
 
 
 def _is_expected(trace: TraceComparison, expected: Manifest, actual: Manifest) -> bool:

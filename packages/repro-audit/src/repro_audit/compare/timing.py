@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from repro_audit.compare.cause_kinds import Kind
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference
+from repro_audit.compare.kinds import Kind
 from repro_audit.manifest import Manifest
 
 __all__ = ["by_time"]

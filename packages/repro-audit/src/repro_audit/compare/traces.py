@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from repro_audit.compare.batches import Batches, Mapping
-from repro_audit.compare.comparison import (
+from repro_audit.compare.cursor import Cursor, place_of
+from repro_audit.compare.distance import Distances
+from repro_audit.compare.trace_comparison import (
     ColumnDifference,
     ColumnKind,
     ColumnOnset,
@@ -21,8 +23,6 @@ from repro_audit.compare.comparison import (
     StepDifference,
     TraceComparison,
 )
-from repro_audit.compare.cursor import Cursor, place_of
-from repro_audit.compare.distance import Distances
 from repro_audit.compare.ulp import ulps
 from repro_audit.trace import Block, Column, Probe, Rows
 from repro_audit.trace.layout import HEAD_WORDS, KINDS
@@ -90,6 +90,7 @@ class _Pair:
         self._distances = Distances()
         self._batches = Batches()
         self._rows = 0
+        self._rows_before_lone = -1
 
     def compare(self) -> TraceComparison:
         """Read both to their ends."""
@@ -116,7 +117,7 @@ class _Pair:
             step=self._step,
             partings=tuple(partings),
             distances=self._distances.found(),
-            batches=self._batches.relation(),
+            batches=self._batches.found(),
         )
 
     def _together(self, mine: Rows, theirs: Rows) -> None:
@@ -163,7 +164,9 @@ class _Pair:
         fit, epoch, step_ = place_of(words[0])
         last_fit, last_epoch, last_step = place_of(words[count - 1])
         known = self._order[-1] if self._order else None
-        if known is not None and known.only == only and known.what == "steps":
+        adjacent = self._rows_before_lone == self._rows  # no step that both have lies between
+        self._rows_before_lone = self._rows
+        if adjacent and known is not None and known.only == only and known.what == "steps":
             start, count_all = (known.fit, known.epoch, known.step), known.steps + count
             self._order.pop()
         else:
@@ -227,6 +230,7 @@ class _Pair:
                     self._lone_column(only, block, column, row)
         mapping = Mapping(
             columns=tuple(column for _, _, column in pairs),
+            others=tuple(theirs.block.columns[place] for _, place, _ in pairs),
             expected=np.array([place for place, _, _ in pairs], int) + HEAD_WORDS,
             actual=np.array([place for _, place, _ in pairs], int) + HEAD_WORDS,
             whole=mine.block.columns == theirs.block.columns,
@@ -262,6 +266,7 @@ class _Pair:
                     epoch=epoch,
                     step=step,
                     steps=0,
+                    column=name,
                 )
             )
 
@@ -288,8 +293,13 @@ class _Pair:
             row = int(rows.min())
             here = [pending[index] for index in np.flatnonzero(differ[row])]
             self._step = self._step_difference(block, mapping, here, first[row], second[row])
-            if any(column.kind == "batch" for column in self._step.columns):
-                self._batches.begin(block, mapping, first[row:], second[row:])
+        fed = [
+            int(row)
+            for index, row in zip(columns, rows, strict=True)
+            if mapping.columns[pending[index]].kind == "batch"
+        ]
+        if fed:
+            self._batches.begin(block, mapping, first[min(fed) :], second[min(fed) :])
         for index, row in zip(columns, rows, strict=True):
             column = mapping.columns[pending[index]]
             fit, epoch, step = place_of(first[row])

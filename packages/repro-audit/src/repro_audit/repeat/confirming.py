@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.audit import Audit, Confirmation
-from repro_audit.compare.cause_kinds import kind_named
+from repro_audit.compare.kinds import factor_of
 from repro_audit.errors import RunError, printable
 from repro_audit.manifest import Manifest
 
@@ -51,7 +51,7 @@ def suspicion(expected: Manifest, compared: Audit) -> Suspicion:
         message = "There is nothing to confirm: no recorded condition explains the difference."
         raise RunError(message)
     cause = comparison.causes[0]
-    factor = kind_named(cause.kind).factor
+    factor = factor_of(cause.kind)
     if not factor:
         message = (
             f"The first cause, {printable(cause.title)}, cannot be varied by --confirm. Change it "

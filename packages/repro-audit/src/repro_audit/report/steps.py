@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from repro_audit.compare import ColumnDifference, Distance, TraceComparison
+from repro_audit.compare import BatchDifference, ColumnDifference, Distance, TraceComparison
 from repro_audit.compare.ulp import relative
 from repro_audit.report.summary import MOST_ULPS, distance, share, ulp_count
-from repro_audit.wording import counted, listed, step_name
+from repro_audit.wording import counted, epoch_name, listed, step_name
 
 __all__ = ["growth", "step_facts"]
 
@@ -42,8 +42,8 @@ def step_facts(trace: TraceComparison, *, several_fits: bool) -> list[tuple[str,
         columns = [column for column in step.columns if column.kind == kind]
         if columns:
             facts.append((word, _columns(columns)))
-    if trace.batches == "reordered":
-        facts.append(("batches", "those of this epoch are the same in another order"))
+    if trace.batches is not None:
+        facts.append(("batches", _batches(trace.batches, several_fits)))
     if "loss" in step.equal:
         facts.append(("loss", _loss(trace, several_fits)))
     apart = next((item for item in trace.distances if item.differing), None)
@@ -97,6 +97,17 @@ def _columns(columns: Sequence[ColumnDifference]) -> str:
             name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
         names.append(name)
     return listed(names, _MAX_NAMES)
+
+
+def _batches(fed: BatchDifference, several_fits: bool) -> str:
+    """Say how the batches of the first epoch in which any differ relate."""
+    epoch = epoch_name(fed.epoch, fed.fit if several_fits else None)
+    if fed.order == "reordered":
+        return f"those of {epoch} are the same in another order"
+    text = f"{fed.differing:,} of {fed.compared:,} differ in {epoch}"
+    equal = [item.role for item in fed.columns if not item.differing]
+    text += f", the first in step {fed.first:,}" if fed.first > 1 else ""
+    return text + (f"; {listed(equal, _MAX_NAMES)} equal in all" if equal else "")
 
 
 def _loss(trace: TraceComparison, several_fits: bool) -> str:

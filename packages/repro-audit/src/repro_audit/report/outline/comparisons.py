@@ -169,6 +169,8 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
         yield Facts(tuple(_metrics(subject, comparison)))
     if comparison.ignored_metrics:
         yield Paragraph(line("Not compared: ", ", ".join(comparison.ignored_metrics)))
+    if comparison.set_aside and comparison.verdict != "identical":
+        yield Paragraph(line("Set aside: ", "; ".join(comparison.set_aside)))
     if comparison.first_difference is not None:
         yield Section(
             title=line(Span("Where", "strong")),
@@ -243,6 +245,10 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
             title=line(Span("To confirm the first by experiment:", "strong")),
             children=(Code(command),),
         )
+    if comparison.later:
+        items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.later)
+        title = line(Span("Also differs, and acts later:", "strong"))
+        yield Section(title=title, children=(Listing(items),))
     if comparison.excluded:
         items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.excluded)
         yield Section(title=line(Span("Ruled out:", "strong")), children=(Listing(items),))

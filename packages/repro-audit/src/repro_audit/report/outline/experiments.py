@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, SpreadMetric
 from repro_audit.compare import Comparison
-from repro_audit.compare.cause_kinds import kind_named
+from repro_audit.compare.kinds import factor_of
 from repro_audit.errors import printable
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
@@ -145,7 +145,7 @@ def confirming(comparison: Comparison, result: Audit) -> str:
         A line for a shell; empty where no experiment can, or where what was compared is no file but
         lies in one: a manifest in a PDF, a fit in a run.
     """
-    if not comparison.causes or not kind_named(comparison.causes[0].kind).factor:
+    if not comparison.causes or not factor_of(comparison.causes[0].kind):
         return ""
     names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
     if any(": " in name for name in names):

@@ -1,0 +1,115 @@
+"""What is to be explained: two runs, where they diverge, and the conditions that differ."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.kinds import Kind, Strength
+from repro_audit.compare.symptom import Symptom
+from repro_audit.manifest import Manifest
+
+__all__ = ["Case", "hash_seed_is_random", "orders_pipelines"]
+
+_NOT_TRAINED_ON = ("test", "validation")
+
+
+class Case(NamedTuple):
+    """What is to be explained, and by what.
+
+    Attributes:
+        expected: The run compared with.
+        actual: The run compared.
+        symptom: What the first difference looks like.
+        kinds: Conditions that differ and may act by then, by the kind of cause they belong to.
+        told: The kind of cause that the steps tell of; empty where they point nowhere.
+    """
+
+    expected: Manifest
+    actual: Manifest
+    symptom: Symptom
+    kinds: dict[Kind, list[ConditionDifference]]
+    told: str = ""
+
+    def strength(self, kind: Kind) -> Strength:
+        """Return what a kind can do by the conditions of it that differ."""
+        effective = kind.is_effective(item.path for item in self.kinds[kind])
+        return kind.strength if effective else "rarely"
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these kinds differs, in a condition that has an effect."""
+        return any(kind.name in names and self.strength(kind) != "rarely" for kind in self.kinds)
+
+    def decides(self, stage: str, besides: Kind | None = None) -> bool:
+        """Whether something differs that is known to act at a stage, more than by rounding.
+
+        Args:
+            stage: The stage.
+            besides: A kind that does not count.
+        """
+        return any(
+            stage in kind.acts_at and self.strength(kind) in {"seeds", "inputs"}
+            for kind in self.kinds
+            if kind != besides
+        )
+
+    def is_of_one_run(self, kind: Kind) -> bool:
+        """Whether all that differs is there in one run alone, such as another fit."""
+        return all(item.state.startswith("only in") for item in self.kinds[kind])
+
+    def other_keras(self) -> bool:
+        """Whether the runs have another Keras each."""
+        return any(
+            "distributions.keras." in item.path for items in self.kinds.values() for item in items
+        )
+
+    def has_hash_seed(self) -> bool:
+        """Whether strings are hashed otherwise in the two runs."""
+        seeds = [manifest.conditions.seeds for manifest in (self.expected, self.actual)]
+        probes = {None if item is None else item.hash_seed.probe for item in seeds}
+        return len(probes) == 2 and None not in probes
+
+    def is_random_in_both(self, kind: Kind) -> bool:
+        """Whether a condition that differs was left to chance in both runs.
+
+        It stands in each of them, and says nothing of what tells one from the other.
+        """
+        return kind.name == "hash_seed" and hash_seed_is_random(self.expected, self.actual)
+
+    def has_racing_pipeline(self) -> bool:
+        """Whether op determinism may order what a pipeline of one of the runs does."""
+        return orders_pipelines(self.expected) or orders_pipelines(self.actual)
+
+    def lacks_data(self) -> tuple[str, ...]:
+        """Return which of the runs recorded no data that it was trained on."""
+        return tuple(
+            name
+            for name, manifest in (("expected", self.expected), ("actual", self.actual))
+            if all(role.startswith(_NOT_TRAINED_ON) for role in manifest.conditions.data or ())
+        )
+
+    def differs(self, kind: Kind, pattern: str) -> bool:
+        """Whether both runs have the condition that the pattern names, and differ in it."""
+        return any(
+            re.fullmatch(pattern, item.path.removeprefix("$.conditions."))
+            and item.expected is not None
+            and item.actual is not None
+            for item in self.kinds.get(kind, ())
+        )
+
+
+def hash_seed_is_random(*manifests: Manifest) -> bool:
+    """Return whether each run left it to Python how strings are hashed."""
+    seeds = [manifest.conditions.seeds for manifest in manifests]
+    return all(item is not None and item.hash_seed.randomized for item in seeds)
+
+
+def orders_pipelines(manifest: Manifest) -> bool:
+    """Whether op determinism orders what a pipeline of a run does, where it is on."""
+    determinism = manifest.conditions.determinism
+    return any(
+        stage.random or stage.num_parallel_calls not in {None, 1}
+        for dataset in (() if determinism is None else determinism.datasets)
+        for stage in dataset.stages
+    )
