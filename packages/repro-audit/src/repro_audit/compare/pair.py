@@ -188,7 +188,9 @@ def _read_traces(
 def _comparable(expected: Manifest, actual: Manifest) -> bool:
     """Whether the traces of two runs say something about each other."""
     ordinary = expected.positive_control is None and actual.positive_control is None
-    return ordinary and expected.run_id != actual.run_id and traces_comparable(expected, actual)
+    alike = bool(expected.outcomes.fits) == bool(actual.outcomes.fits)
+    apart = alike and expected.run_id != actual.run_id
+    return ordinary and apart and traces_comparable(expected, actual)
 
 
 def _without_difference(seen: Seen, fields: Sequence[FieldVerdict]) -> tuple[Verdict, str]:
@@ -249,7 +251,10 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
             return f"the {name} run holds no outcome: no training was recorded"
     for name, manifest, opposite in (("expected", expected, actual), ("actual", actual, expected)):
         if not manifest.outcomes.fits and opposite.outcomes.fits:
-            return f"the {name} run holds evaluations alone: no training was recorded"
+            return (
+                f"the {name} run only evaluates, and the other one trains: compare it with another "
+                "that only evaluates"
+            )
     return None
 
 

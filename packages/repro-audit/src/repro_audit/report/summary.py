@@ -247,7 +247,9 @@ def _seed(seeds: Seeds) -> str:
 
 def _trained(manifest: Manifest) -> str:
     """Say how much was trained, as far as that is known."""
-    fits = manifest.outcomes.fits
+    fits, evaluations = manifest.outcomes.fits, manifest.outcomes.evaluations
+    if evaluations and not fits:
+        return counted(len(evaluations), "evaluation")
     epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in fits)
     parts = [counted(len(fits), "fit"), counted(epochs, "epoch")]
     if all(fit.steps is not None for fit in fits):
