@@ -25,9 +25,10 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `tests/golden` and the matrix of `tests/recording` can be asked for."""
+    """Add what `tests/golden`, `tests/faults` and the matrix of `tests/recording` can do."""
     parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
+    parser.addoption("--whole-corpus", action="store_true", help="run all 44 pairs of trainings")
 
 
 def pytest_configure(config: pytest.Config) -> None:

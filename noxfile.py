@@ -150,6 +150,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Run all trainers with a planted fault, and print how well the causes name it."""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--whole-corpus", "tests/faults", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Change the code that decides, one small thing at a time: tests must notice nine in ten."""
     install(session, "repro-audit[paper]", groups=("tests",))

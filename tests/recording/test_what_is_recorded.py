@@ -283,13 +283,17 @@ def test_callbacks_are_the_users(observed: Any) -> None:
 
 
 def test_data_is_recorded_where_it_was_given(observed: Any) -> None:
-    """The digest of what run.data was given; without a call it is missing, with the reason."""
+    """By run.data, or to a fit; what would move if it were read is missing, with the reason."""
     given = manifest(observed, "functional").conditions.data
     assert given is not None
     assert given["train"].samples == 70
-    absent = manifest(observed, "weighted")
+    seen = manifest(observed, "weighted").conditions.data
+    assert seen is not None
+    assert [len(item.arrays) for item in seen.values()] == [2, 3], "with sample weights at last"
+    assert all(item.of_call for item in seen.values())
+    absent = manifest(observed, "generator_input")
     assert absent.conditions.data is None
-    assert "run.data was not called" in paths(absent)["$.conditions.data"]
+    assert "reading it would move it" in paths(absent)["$.conditions.data"]
 
 
 def test_names_are_labels(observed: Any) -> None:

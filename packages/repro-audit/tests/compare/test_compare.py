@@ -114,9 +114,12 @@ KINDS = {
     "steps": "steps",
     "history": "history",
 }
-# A metric's dtype only says how to count ULPs.
+# A metric's dtype only says how to count ULPs; the batches that hold the samples are traced.
+NO_OUTCOMES = {"dtypes", "samples"}
 OUTCOMES = [
-    path for path in leaves(document()["outcomes"]) if path[0] != "digests" and "dtypes" not in path
+    path
+    for path in leaves(document()["outcomes"])
+    if path[0] != "digests" and NO_OUTCOMES.isdisjoint(path)
 ]
 
 

@@ -118,3 +118,42 @@ def test_of_a_run_that_trains_by_a_loop_no_argument_of_fit_and_no_pipeline_is_kn
     again = [*value_at(document(), fits), {**value_at(document(), fits)[0], "arguments": {}}]
     found, _ = states(document(), changed(rerun(), {fits: again, datasets: []}))
     assert found["determinism.datasets[0]"] == {"only in expected"}
+
+
+INPUT = {"class_name": "InputLayer", "config": {"name": "<1>", "batch_shape": [None, 4]}}
+
+
+def sequential(*layers, **fields):
+    return {"class_name": "Sequential", "config": {"name": "<0>", "layers": [*layers]}} | fields
+
+
+def dense(units, number):
+    return {"class_name": "Dense", "config": {"name": f"<{number}>", "units": units}}
+
+
+@pytest.mark.parametrize(
+    ("loaded", "paths"),
+    [
+        (sequential(INPUT, dense(4, 2), dense(1, 3)), set()),
+        (sequential(dense(4, 1), dense(1, 2) | {"build_config": {}}, module="keras"), set()),
+        (sequential(INPUT, dense(4, 2), dense(2, 3)), {"layers[1].config.units"}),
+        (sequential(dense(4, 1)), {"layers[1]"}),
+    ],
+)
+def test_what_loading_adds_to_a_model_is_no_difference_and_the_rest_is(loaded, paths):
+    config = f"{MODELS}/0/config"
+    built = changed(document(), {config: sequential(dense(4, 1), dense(1, 2))})
+    found, _ = states(built, changed(rerun(), {config: loaded}))
+    assert {path.rpartition("config.layers")[2] for path in found} == {
+        path.removeprefix("layers") for path in paths
+    }
+
+
+def test_names_by_which_layers_are_joined_are_part_of_a_model():
+    config = f"{MODELS}/0/config"
+    joined = [
+        {"class_name": "Functional", "config": {"layers": [], "output_layers": [["<1>", 0, 0]]}},
+        {"class_name": "Functional", "config": {"layers": [], "output_layers": [["<2>", 0, 0]]}},
+    ]
+    runs = changed(document(), {config: joined[0]}), changed(rerun(), {config: joined[1]})
+    assert states(*runs)[0]

@@ -31,7 +31,7 @@ def symptom(kind, trace=None, changes=None):
     ],
 )
 def test_without_a_trace_the_place_is_as_exact_as_what_differs(kind, where):
-    assert symptom(kind) == Symptom(where=where, start_equal=True)
+    assert symptom(kind) == Symptom(where=where, start_equal=True, every_batch=True)
 
 
 @pytest.mark.parametrize("kind", ["trace", "epoch weights"])

@@ -115,6 +115,35 @@ def test_a_further_batch_of_an_epoch_is_named_where_it_stands():
     )
 
 
+def with_samples(mine, theirs):
+    """Return what is told of runs whose batches differ, and of which the samples are known."""
+    runs = [
+        record(changed(value, {"outcomes/fits/0/samples": samples}))
+        for value, samples in ((document(), mine), (rerun(), theirs))
+    ]
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=1)
+    trace = fed(("x", 8), ("y", 8))
+    (cause, *_) = diagnose(*runs, condition_differences(*runs), first, trace).causes
+    return cause
+
+
+@pytest.mark.parametrize(
+    ("whole", "inputs", "title"),
+    [
+        ("123456782345678934567890", None, "of the samples: the same 3, in another order"),
+        ("234567891234567800000000", "aaaaaaaa" * 3, "1 of 3 samples, target only"),
+        ("234567891234567800000000", "bbbbbbbb" * 3, "1 of 3 samples"),
+        ("00000000" * 3, "bbbbbbbb" * 3, "8 of 8 batches of epoch 1"),
+    ],
+)
+def test_where_samples_are_known_they_are_counted(whole, inputs, title):
+    mine = {"inputs": "aaaaaaaa" * 3, "whole": "234567891234567834567890"}
+    theirs = {"inputs": inputs or "aaaaaaaa" * 3, "whole": whole}
+    cause = with_samples(mine, theirs)
+    assert cause.kind in {"batch_content", "batch_order"}
+    assert cause.title.endswith(title)
+
+
 # Initial weights
 
 

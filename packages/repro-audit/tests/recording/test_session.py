@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fake_backend import BATCHES, FakeBackend, Model, Variable, begin, fit
 import repro_audit
 from repro_audit.errors import RecordingWarning
 from repro_audit.manifest import Manifest
-from repro_audit.recording.session.inputs import Inputs
+from repro_audit.manifest.training import BatchTensor
 from repro_audit.trace import Rows, find_trace
 
 NO_ARGUMENTS = {"x": None, "validation_data": None, "callbacks": None}
@@ -301,9 +302,9 @@ def test_a_metric_that_an_epoch_lacks_is_null_there(path: Path) -> None:
 def test_a_model_compiled_again_no_longer_says_whose_its_metrics_are(path: Path) -> None:
     model = Model()
     with begin(path) as recorder:
-        recorder.compiled(model, "auto")
+        recorder.compiled(model, {"jit_compile": "auto"}, {})
         fit(recorder, model, epochs=1)
-        recorder.compiled(model, "auto")
+        recorder.compiled(model, {"jit_compile": "auto"}, {})
     found = reasons(recorded(path))
     assert "compiled again" in found["$.conditions.training.models[0].metrics"]
     assert recorded(path).conditions.determinism.execution[0].jit_requested == "auto"
@@ -340,7 +341,7 @@ def test_a_loop_that_was_not_watched_lacks_its_initial_weights(path: Path) -> No
 
 def test_a_loop_that_nobody_tells_of_is_closed_at_the_end(path: Path) -> None:
     model = Model()
-    with begin(path, inputs=Inputs()) as recorder:
+    with begin(path, automatic=True) as recorder:
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
@@ -353,7 +354,7 @@ def test_a_loop_that_nobody_tells_of_is_closed_at_the_end(path: Path) -> None:
 
 def test_updates_between_two_looks_are_counted_and_the_last_is_seen(path: Path) -> None:
     model = Model()
-    with begin(path, inputs=Inputs()) as recorder:
+    with begin(path, automatic=True) as recorder:
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
@@ -470,16 +471,175 @@ def test_a_discarded_recording_leaves_no_trace(path: Path) -> None:
 
 def test_data_is_digested_as_the_user_tells_of_it(path: Path) -> None:
     with begin(path) as recorder:
-        assert "run.data was not called" in reasons(recorded(path)).values()
+        assert "run.data was not called" in reasons(recorded(path))["$.conditions.data"]
         recorder.data("train", (BATCHES,))
     data = recorded(path).conditions.data
     assert data is not None
     assert list(data) == ["train"]
 
 
-def test_arrays_that_a_fit_is_given_are_digested_where_nobody_tells_of_data(path: Path) -> None:
-    with begin(path, inputs=Inputs()) as recorder:
+@pytest.mark.parametrize("automatic", [False, True])
+def test_arrays_that_a_fit_is_given_are_digested_where_nobody_tells_of_data(
+    path: Path, automatic: bool
+) -> None:
+    with begin(path, automatic=automatic) as recorder:
         fit(recorder, Model(), epochs=1)
     data = recorded(path).conditions.data
     assert data is not None
     assert list(data) == ["train"]
+
+
+def roles(path: Path) -> dict[str, bool | None]:
+    """Return the data sets that were recorded, and whether a call was seen to be given each."""
+    data = recorded(path).conditions.data
+    return {role: item.of_call for role, item in (data or {}).items()}
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_what_the_user_tells_of_and_a_fit_is_given_is_one_data_set(
+    path: Path, told_first: bool
+) -> None:
+    with begin(path) as recorder:
+        if told_first:
+            recorder.data("images", (BATCHES,))
+        fit(recorder, Model(), epochs=1)
+        recorder.data("images", (BATCHES,))
+    assert roles(path) == {"images": False}
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_what_a_fit_is_given_beside_what_the_user_tells_of_has_a_name_of_its_own(
+    path: Path, told_first: bool
+) -> None:
+    with begin(path) as recorder:
+        if told_first:
+            recorder.data("train", (BATCHES + 1,))
+        fit(recorder, Model(), epochs=1)
+        recorder.data("train", (BATCHES + 1,))
+    assert roles(path) == {"train": False, "train_2": True}
+
+
+def test_at_most_eight_data_sets_are_digested_for_one_role(path: Path) -> None:
+    with begin(path) as recorder:
+        for number in range(10):
+            fit(recorder, Model(), epochs=1, x=BATCHES + number)
+    assert len(roles(path)) == 8
+
+
+class Source:
+    """A source of a pipeline, as tf.data makes it: it keeps its tensors."""
+
+    element_spec = None
+
+    def __init__(self, *tensors: Any) -> None:
+        self._tensors = list(tensors)
+
+    def _inputs(self) -> list[Any]:
+        return []
+
+
+def test_a_pipeline_made_before_recording_began_is_digested_out_of_what_it_keeps(
+    path: Path,
+) -> None:
+    source = Source(BATCHES)
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=1, x=source)
+    assert roles(path) == {"train": False}
+
+
+def test_a_pipeline_made_from_names_of_files_says_that_they_were_not_read(path: Path) -> None:
+    source = Source(types.SimpleNamespace(dtype=types.SimpleNamespace(name="string")))
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=1, x=source)
+    assert "names of files" in reasons(recorded(path))["$.conditions.data"]
+
+
+# What was asked for
+
+
+def test_the_first_batch_of_a_fit_is_told_by_role_dtype_and_shape(path: Path) -> None:
+    with begin(path, trace=None) as recorder:
+        fit(recorder, Model(), epochs=1)
+    training = recorded(path).conditions.training
+    assert training is not None
+    assert training.fits[0].batch == (BatchTensor("x", "float32", (4, 3)),)
+
+
+def test_a_loop_that_tells_of_no_batch_has_none_and_says_so(path: Path) -> None:
+    model = Model()
+    with begin(path) as recorder:
+        recorder.watch(model)
+        recorder.loop_step(model, None, model.step(BATCHES[0]))
+    training = recorded(path).conditions.training
+    assert training is not None
+    assert training.fits[0].batch is None
+    reason = reasons(recorded(path))["$.conditions.training.fits[0].batch"]
+    assert reason == "no step of it told of its batch"
+
+
+class Patience:
+    """A callback that counts."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+
+def test_the_settings_of_a_callback_are_those_it_had_when_it_was_seen_first(path: Path) -> None:
+    callback = Patience(3)
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=1, callbacks=[callback])
+        callback.patience = 2
+        fit(recorder, Model(), epochs=1, callbacks=callback)
+    training = recorded(path).conditions.training
+    assert training is not None
+    settings = [item.callback_settings for item in training.fits]
+    assert [item[0]["patience"] for item in settings if item] == [3, 3]
+
+
+class Hidden:
+    """A callback that lets nobody look."""
+
+    @property
+    def __dict__(self) -> Any:
+        message = "nobody looks"
+        raise LookupError(message)
+
+
+def test_settings_that_cannot_be_read_cost_one_field_and_say_why(path: Path) -> None:
+    with pytest.warns(RecordingWarning), begin(path) as recorder:
+        fit(recorder, Model(), epochs=1, callbacks=[Hidden()])
+    manifest = recorded(path)
+    reason = reasons(manifest)["$.conditions.training.fits[0].callback_settings"]
+    assert "nobody looks" in reason
+    assert manifest.evidence == "trace"
+
+
+def test_compile_is_recorded_as_it_was_asked_for(path: Path) -> None:
+    model = Model()
+    with begin(path) as recorder:
+        recorder.compiled(model, {"loss_weights": [1, 2]}, {"lambda_": 10.0})
+        fit(recorder, model, epochs=1)
+    training = recorded(path).conditions.training
+    assert training is not None
+    assert training.models[0].compile == {"loss_weights": [1, 2], "lambda_": 10.0}
+
+
+def test_a_compile_that_was_not_seen_says_so(path: Path) -> None:
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=1)
+    reason = reasons(recorded(path))["$.conditions.training.models[0].compile"]
+    assert reason == "the model was compiled before recording began"
+
+
+@pytest.mark.parametrize(
+    ("method", "field"), [("compile_arguments", "compile"), ("own_code", "code")]
+)
+def test_what_a_model_does_not_let_read_is_missing_and_costs_nothing_else(
+    path: Path, method: str, field: str
+) -> None:
+    with begin(path, FakeBackend([method])) as recorder:
+        fit(recorder, Model(), epochs=1)
+    manifest = recorded(path)
+    assert "LookupError" in reasons(manifest)[f"$.conditions.training.models[0].{field}"]
+    assert manifest.conditions.training is not None
+    assert manifest.conditions.training.models[0].config == {"size": 3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from repro_audit.capture.backend import Held, StateTensor
 from repro_audit.manifest.conditions import (
     DatasetOptions,
     Execution,
+    Function,
     LayerInitializer,
     LayerSeed,
     RandomSource,
     Stage,
 )
+from repro_audit.manifest.training import Json
 from repro_audit.recording.backends.base import Controlled, Switches
 from repro_audit.recording.backends.observers import Notes, StepObserver
 from repro_audit.recording.backends.patching import Patches
@@ -122,6 +124,18 @@ class FakeBackend:
     def compile_config(self, model: Any) -> Mapping[str, Any]:
         return {"loss": "mse", "metrics": None}
 
+    def compile_arguments(
+        self,
+        model: Any,
+        given: Mapping[str, Any] | None,
+        own: Mapping[str, Any],
+        outputs: Sequence[str],
+    ) -> Mapping[str, Any]:
+        return {"loss_weights": None if given is None else given.get("loss_weights"), **own}
+
+    def own_code(self, model: Any) -> Mapping[str, str]:
+        return {"Model": "sha256:" + "0" * 64}
+
     def optimizer_config(self, optimizer: Any) -> Any:
         return {"rate": 0.1}
 
@@ -200,7 +214,14 @@ class FakeBackend:
     def data_code(self, kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
         return (), ()
 
-    def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+    def data_function(
+        self, kind: str, data: Any, outputs: Sequence[str]
+    ) -> tuple[dict[str, Json] | None, Function | None]:
+        return None, None
+
+    def data_stages(
+        self, kind: str, data: Any, failed: Callable[[str, Exception], None]
+    ) -> tuple[tuple[Stage, ...], Held]:
         return (), ()
 
     # Steps.

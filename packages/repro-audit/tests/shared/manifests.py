@@ -15,6 +15,9 @@ from typing import Any
 
 from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, structure
+from repro_audit.manifest.fields import fill_absent
+from repro_audit.manifest.records import VERSION
+from repro_audit_schemas import schema
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = ROOT / "examples"
@@ -26,11 +29,17 @@ Place = tuple[str | int, ...]
 
 @functools.cache
 def _content(name: str) -> str:
-    return (EXAMPLES / f"{name}.json").read_text(encoding="utf-8")
+    value = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    fill_absent(value, schema(VERSION))
+    del value["digest"]
+    return json.dumps({**value, "digest": digest_json(value)})
 
 
 def document(name: str = NAMES[0]) -> dict[str, Any]:
-    """Return a real manifest as a JSON value that the caller may change."""
+    """Return a real manifest as a JSON value that the caller may change.
+
+    What has been added to the format since it was recorded is null, as where nothing was read.
+    """
     value: dict[str, Any] = json.loads(_content(name))
     return value
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.conditions import DatasetOptions, Execution, FitArguments, TrainedModel
+from repro_audit.manifest.conditions import DatasetOptions, Execution
 from repro_audit.manifest.records import FitOutcome, Tensor
+from repro_audit.manifest.training import FitArguments, TrainedModel
 
 __all__ = [
     "PlainFit",

@@ -103,6 +103,34 @@ class Configs(Protocol):
             The two by name, None for one that was not given; empty where the model is not compiled.
         """
 
+    def compile_arguments(
+        self,
+        model: Any,
+        given: Mapping[str, Any] | None,
+        own: Mapping[str, Any],
+        outputs: Sequence[str],
+    ) -> Mapping[str, Any]:
+        """Return what `model` was asked for by compile but for what is recorded elsewhere.
+
+        Args:
+            model: The model.
+            given: Arguments of the framework's compile by name; None where its call was not seen.
+            own: Arguments of the compile that the model's class has of its own.
+            outputs: Paths the run writes.
+
+        Returns:
+            Plain values by the name of the argument, None for one that is not known; empty where
+            the model is not compiled.
+        """
+
+    def own_code(self, model: Any) -> Mapping[str, str]:
+        """Return the digest of the project's own code in `model`.
+
+        Returns:
+            Digests by the qualified name of a class, or by class and attribute of a function that a
+            layer holds.
+        """
+
     def optimizer_config(self, optimizer: Any) -> Any:
         """Return an optimizer's config without names, as plain values."""
 

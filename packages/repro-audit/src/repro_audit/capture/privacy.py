@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import re
 import socket
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["mask_arguments", "scrub", "without_credentials"]
+__all__ = ["mask_arguments", "mask_setting", "scrub", "without_credentials", "without_folders"]
 
 _SECRET_OPTION = re.compile(
     r"^--?[\w.-]*(token|secret|passw(or)?d|passphrase|api[-_.]?key|credential|auth|private[-_.]?key)",
@@ -72,6 +73,33 @@ def mask_arguments(
             masked.append(scrub(argument, project))
         secret_follows = not equals and bool(_SECRET_OPTION.match(argument))
     return tuple(masked)
+
+
+def mask_setting(name: str, text: str, outputs: Sequence[str]) -> str:
+    """Return the text of a setting fit for a manifest: no secret, and of a path its last part.
+
+    Args:
+        name: The setting, whose name may say that it is a secret.
+        text: What it was set to.
+        outputs: Paths the run writes.
+
+    >>> mask_setting("filepath", "/home/me/best.keras", []), mask_setting("api_key", "abc", [])
+    ('best.keras', '<secret>')
+    """
+    (masked,) = mask_arguments([f"--{name}={text}"], outputs, None)
+    return without_folders(masked.partition("=")[2])
+
+
+def without_folders(text: str) -> str:
+    """Return of a path its last part, which stays where the run is moved, and other text as it is.
+
+    >>> without_folders("/data/train.csv"), without_folders("val_loss"), without_folders("<output>")
+    ('train.csv', 'val_loss', '<output>')
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if text.startswith(tempfile.gettempdir() + "/"):
+        return "<temporary>"
+    return scrub(text.rstrip("/").rpartition("/")[2])
 
 
 def without_credentials(url: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.canonical import digest_json, encode
-from repro_audit.manifest.conditions import FitArguments, TrainedModel
+from repro_audit.manifest.training import FitArguments, TrainedModel
 
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Configs, Missed
@@ -28,7 +28,8 @@ def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> T
         missed: Takes what cannot be read.
 
     Returns:
-        The record; its optimizers are None or empty, for the steps show which ones update it.
+        The record; its optimizers are None or empty, for the steps show which ones update it, and
+        what else compile was asked for is None, for only its call shows all of that.
     """
     path = f"$.conditions.training.models[{index}]"
     config = digest = None
@@ -42,6 +43,11 @@ def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> T
         compiled = encode(backend.compile_config(model))
     except Exception as error:  # noqa: BLE001 - as above
         missed(f"{path}.loss", f"compile config: {type(error).__name__}")
+    code = None
+    try:
+        code = dict(backend.own_code(model))
+    except Exception as error:  # noqa: BLE001 - as above
+        missed(f"{path}.code", f"code: {type(error).__name__}")
     return TrainedModel(
         class_name=backend.model_class(model),
         config=config,
@@ -50,12 +56,11 @@ def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> T
         more_optimizers=(),
         loss=compiled.get("loss"),
         metrics=compiled.get("metrics"),
+        code=code,
     )
 
 
-def capture_fit(
-    model: int, arguments: Mapping[str, Any], callbacks: Sequence[Any] | None
-) -> FitArguments:
+def capture_fit(model: int, arguments: Mapping[str, Any], callbacks: Sequence[Any]) -> FitArguments:
     """Read what one fit was asked to do.
 
     Args:
@@ -73,7 +78,7 @@ def capture_fit(
             for name, value in arguments.items()
             if name not in _NOT_CONDITIONS
         },
-        callbacks=tuple(_class_name(callback) for callback in callbacks or ()),
+        callbacks=tuple(_class_name(callback) for callback in callbacks),
     )
 
 

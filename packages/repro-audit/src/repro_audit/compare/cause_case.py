@@ -54,6 +54,13 @@ class Case(NamedTuple):
             if kind != besides
         )
 
+    def is_of_first_model(self, kind: Kind) -> bool:
+        """Whether what differs is of the first model whose initial weights do, or of none."""
+        found = (re.search(r"\.models\[(\d+)\]", item.path) for item in self.kinds[kind])
+        models = {int(match[1]) for match in found if match}
+        differing = self.symptom.models
+        return not models or not differing or min(models) <= min(differing)
+
     def is_of_one_run(self, kind: Kind) -> bool:
         """Whether all that differs is there in one run alone, such as another fit."""
         return all(item.state.startswith("only in") for item in self.kinds[kind])

@@ -101,6 +101,8 @@ def _at_start(case: Case, kind: Kind) -> Judgement:
     if kind.name == "data":
         adapted = bool(case.symptom.roles) and set(case.symptom.roles) <= _ADAPTING
         return Judgement("likely" if adapted else "possible", rank=2)
+    if kind.name in {"model", "model_code"} and not case.is_of_first_model(kind):
+        return Judgement("possible", "though a model that is trained earlier differs already")
     if case.strength(kind) == "seeds" or kind.name == "numeric_packages":
         return Judgement("likely")
     return _anything(case, kind)
@@ -109,7 +111,8 @@ def _at_start(case: Case, kind: Kind) -> Judgement:
 def _in_batch(case: Case, kind: Kind) -> Judgement:
     """Judge where the first step was given another batch."""
     if kind.name in _CONTENT:
-        if case.has_hash_seed() and case.symptom.labels_only:
+        numbered = case.symptom.labels_only and case.symptom.every_batch
+        if case.has_hash_seed() and numbered:
             return Judgement("likely", "it may follow from the hash seed")
         alone = not case.decides("batch", besides=kind)
         certain = alone and case.differs(kind, _TRAINED_ON)
@@ -125,7 +128,7 @@ def _in_batch(case: Case, kind: Kind) -> Judgement:
 
 def _hash_seed_in_batch(case: Case, kind: Kind) -> Judgement:
     """Judge a hash seed by what it can do: order rows, or number labels."""
-    if case.symptom.labels_only:
+    if case.symptom.labels_only and case.symptom.every_batch:
         return Judgement(
             "likely", "the targets differ and the inputs do not, as where a set numbers them", 4
         )

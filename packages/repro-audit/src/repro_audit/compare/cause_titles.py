@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.condition_names import change_of, condition_name
 from repro_audit.compare.kinds import Kind
-from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest
 from repro_audit.replay import drawn_seeds, replay
+from repro_audit.wording import listed
 
 __all__ = ["extra_draws", "title_of"]
 
@@ -22,6 +23,13 @@ _TELLING = {
     "python": "$.conditions.environment.python.version",
     "processor": "$.conditions.environment.cpu.model",
 }
+
+_PLAIN = frozenset(
+    {"arguments", "drawn_seeds", "generator_state", "given_seeds", "hash_seed", "python_seed"}
+)
+"""Kinds whose values say nothing to a reader."""
+
+_MAX_NAMED = 3
 
 
 def title_of(
@@ -38,16 +46,16 @@ def title_of(
         expected: The run compared with.
         actual: The run compared.
     """
-    change = _most_telling(kind, differences)
-    if kind.name in {"data", "sample_order"}:
+    if kind.name in {"data", "sample_order", "test_data"}:
         roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
-        names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
-        return f"{kind.title}: {', '.join(names)}"
-    if kind.name in {"model", "optimizer", "loss", "fit", "packages", "numeric_packages"}:
-        return f"{kind.title}: {_named(differences)}"
-    if change is not None and kind.name not in {"drawn_seeds", "python_seed", "arguments"}:
-        return f"{kind.title}: {_change(change)}"
-    return kind.title
+        named = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
+        return f"{kind.title}: {', '.join(named)}"
+    change = _most_telling(kind, differences)
+    if change is not None:
+        return f"{kind.title}: {change_of(change)}"
+    if kind.name in _PLAIN:
+        return kind.title
+    return f"{kind.title}: {_named(differences, expected, actual)}"
 
 
 def _most_telling(
@@ -60,32 +68,15 @@ def _most_telling(
             return item
     if kind.name == "seed":
         return next((item for item in differences if item.path.endswith(".backend.seed")), None)
-    return differences[0] if len(differences) == 1 and kind.name != "drawn_seeds" else None
+    return None
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value[:15] + "…" if value.startswith("sha256:") else value
-    return quoted(value)
-
-
-def _change(difference: ConditionDifference) -> str:
-    """Say how a condition differs: both values, or which run alone has it."""
-    if difference.state.startswith("only in"):
-        return difference.said
-    return f"{_text(difference.expected)} → {_text(difference.actual)}"
-
-
-def _named(differences: Sequence[ConditionDifference]) -> str:
-    """Name what differs by the last words of its paths, the values where there are few."""
-    parts = []
-    for item in differences[:3]:
-        path = re.sub(r"\$\.conditions\.(packages\.distributions\W?|training\.)", "", item.path)
-        path = re.sub(r"^(models|fits)\[0\]\.(arguments\.)?", "", path).replace("config.", "")
-        path = re.sub(r"['\]\[]+", " ", path).strip()
-        parts.append(f"{path} {_change(item)}")
-    more = len(differences) - len(parts)
-    return ", ".join(parts) + (f", and {more} more" if more else "")
+def _named(differences: Sequence[ConditionDifference], expected: Manifest, actual: Manifest) -> str:
+    """Name what differs, with its values where there are few."""
+    parts = dict.fromkeys(
+        f"{condition_name(item.path, expected, actual)} {change_of(item)}" for item in differences
+    )
+    return listed(parts, _MAX_NAMED)
 
 
 def extra_draws(expected: Manifest, actual: Manifest) -> tuple[str, str] | None:

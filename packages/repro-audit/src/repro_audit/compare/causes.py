@@ -130,7 +130,7 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
     if why:
         reason += f"; {why}"
     if told is not None and certainty != "possible" and case.strength(kind) != "bits":
-        reason += f"; {told.reason}"
+        reason += f"; {told.seen}"
     alone = len(case.kinds) == 1 and case.symptom.resumed_at is None and not _unrecorded(case)
     if case.symptom.where != "start" and alone and not case.is_random_in_both(kind):
         reason += "; no other recorded condition that could do so differs"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from repro_audit.compare.trace_comparison import TraceComparison
-from repro_audit.manifest.conditions import Json
 from repro_audit.manifest.records import Evidence
+from repro_audit.manifest.training import Json
 
 __all__ = [
     "Cause",

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from repro_audit.compare.comparison import ConditionDifference, DifferenceState
+from repro_audit.compare.model_configs import as_computed
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
@@ -16,11 +17,14 @@ DERIVED = "config_digest"
 """A field that says again what the config beside it says."""
 
 _DATA = "$.conditions.data"
+_MODEL = re.compile(r"\$\.conditions\.training\.models\[\d+\]\.config")
 _UNKNOWN = re.compile(
     r"seeds\.(python|numpy)\.(digest|as_seeded)|seeds\.backend\.digest"
     r"|seeds\.generators\[\d+\]\.(entropy|given)"
     r"|data\W[^.]+\.(samples|of_call|unordered_digest)"
-    r"|training\.models\[\d+\]\.(config|optimizer)"
+    r"|training\.models\[\d+\]\.(config|optimizer|compile|code)"
+    r"|training\.fits\[\d+\]\.(callback_settings|batch)"
+    r"|determinism\.datasets\[\d+\](\.stages\[\d+\])?\.(arguments|function(\.digest)?)"
     r"|determinism\.execution\[\d+\]\.jit_requested"
     r"|determinism\.backend(\.\w+)*\.in_force"
     r"|determinism\.backend\.models\[\d+\]\.(racing_ops|replicas)"
@@ -32,6 +36,14 @@ _UNKNOWN = re.compile(
 """JSONPaths below ``$.conditions`` of which null says that the value is not known.
 
 Of all others it is a value: nothing was asked for, given or set."""
+
+
+_OF_BYTECODE = re.compile(
+    r"training\.models\[\d+\]\.(code\W.+|compile\W.+\.digest|config\W.+\.code)"
+    r"|training\.fits\[\d+\]\.callback_settings\[\d+\]\W.+\.digest"
+    r"|determinism\.datasets\[\d+\](\.stages\[\d+\])?\.function\.digest"
+)
+"""JSONPaths below ``$.conditions`` of digests that hold for one release of Python."""
 
 
 def condition_differences(expected: Manifest, actual: Manifest) -> tuple[ConditionDifference, ...]:
@@ -46,7 +58,7 @@ def condition_differences(expected: Manifest, actual: Manifest) -> tuple[Conditi
     Returns:
         Differences, and among them what one run did not record.
     """
-    walk = _Walk(_unknown(expected), _unknown(actual))
+    walk = _Walk(_unknown(expected), _unknown(actual), same_python=_same_python(expected, actual))
     walk.at("$.conditions", unstructure(expected.conditions), unstructure(actual.conditions))
     return tuple(walk.found)
 
@@ -74,20 +86,38 @@ def _unknown(manifest: Manifest) -> frozenset[str]:
     return frozenset(lacking)
 
 
+def _same_python(expected: Manifest, actual: Manifest) -> bool:
+    """Whether both runs had one release of Python, as 3.11 is one, or it is not known."""
+    known = [manifest.conditions.environment for manifest in (expected, actual)]
+    releases = {item.python.version.rpartition(".")[0] for item in known if item is not None}
+    return len(releases) <= 1
+
+
 class _Walk:
     """Goes through two conditions side by side."""
 
     def __init__(
-        self, unknown_in_expected: frozenset[str], unknown_in_actual: frozenset[str]
+        self,
+        unknown_in_expected: frozenset[str],
+        unknown_in_actual: frozenset[str],
+        *,
+        same_python: bool,
     ) -> None:
         """Begin with what is not known of each run, as JSONPaths."""
         self.found: list[ConditionDifference] = []
         self._unknown = unknown_in_expected, unknown_in_actual
+        self._same_python = same_python
 
     def at(self, path: str, expected: Any, actual: Any) -> None:
         """Compare what stands at one path."""
         if expected == actual and type(expected) is type(actual):
             return
+        if _MODEL.fullmatch(path):
+            mine, theirs = as_computed(expected), as_computed(actual)
+            if mine == theirs:
+                return
+            if _layers(expected) != _layers(actual) and _layers(mine) == _layers(theirs):
+                expected, actual = mine, theirs  # item by item, an input layer aside
         if isinstance(expected, dict) and isinstance(actual, dict):
             self._fields(path, expected, actual)
         elif isinstance(expected, list) and isinstance(actual, list) and _by_item(expected, actual):
@@ -140,11 +170,23 @@ class _Walk:
         """Return whether a value is another, or unknown in one of the runs."""
         unknown = _UNKNOWN.fullmatch(path.removeprefix("$.conditions.")) is not None
         mine, theirs = self._unknown
+        if not self._same_python and _OF_BYTECODE.fullmatch(path.removeprefix("$.conditions.")):
+            # The code may be the same: in the words of the expected run's Python, nobody knows.
+            return "not recorded in actual"
         if expected is None and (unknown or _is_below(path, mine)):
             return "not recorded in expected"
         if actual is None and (unknown or _is_below(path, theirs)):
             return "not recorded in actual"
         return "changed"
+
+
+def _layers(config: Any) -> list[Any] | None:
+    """Return the classes of a model's layers, in their order; None where it tells of none."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    if not isinstance(layers, list):
+        return None
+    return [item.get("class_name") if isinstance(item, dict) else None for item in layers]
 
 
 def _by_item(expected: list[Any], actual: list[Any]) -> bool:

@@ -78,6 +78,7 @@ def outcome_digest(
         for item in outcomes["fits"]:
             item["trace"] = None
     for item in outcomes["fits"]:
+        del item["samples"]  # the batches that hold them are in the trace
         for field in without:
             item.pop(field, None)
     for item in (*outcomes["fits"], *outcomes["evaluations"]):

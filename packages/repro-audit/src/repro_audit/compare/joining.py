@@ -118,6 +118,7 @@ def _one_fit(group: list[FitOutcome]) -> FitOutcome:
             if all(name in fit.history for fit in group)
         },
         dtypes=first.dtypes,
+        samples=first.samples,
     )
 
 

@@ -42,11 +42,13 @@ class Symptom(NamedTuple):
         ratio: Distance of the weights over the size of one step; None where not known.
         roles: Roles of the columns of that kind that differ; of initial weights, classes of the
             layers.
+        models: Which models' initial weights differ; empty elsewhere.
         batches_equal: Whether every batch is known to be equal up to and in that step.
         loss_equal: Whether the loss of that step is known to be equal.
         batches_unknown: Whether one of the runs did not trace what its steps were given.
         batches_since: The first step in which batches differ, wherever that is; empty where no
             step that both runs have does.
+        every_batch: Whether all batches of the epoch that differs do, as far as is known.
         start_equal: Whether the initial weights are known to be equal.
         lone: What one run alone has where the runs diverge; None where both have the same.
         resumed_at: The epoch at which one of the runs was resumed.
@@ -57,10 +59,12 @@ class Symptom(NamedTuple):
     size: Literal["rounding", "large"] | None = None
     ratio: float | None = None
     roles: tuple[str, ...] = ()
+    models: frozenset[int] = frozenset()
     batches_equal: bool = False
     loss_equal: bool = False
     batches_unknown: bool = False
     batches_since: str = ""
+    every_batch: bool = False
     start_equal: bool = False
     lone: OrderDifference | None = None
     resumed_at: int | None = None
@@ -94,11 +98,14 @@ def read_symptom(
     symptom = Symptom(
         where="epoch",
         batches_since=_batches_since(trace),
+        every_batch=_every_batch(trace),
         start_equal=known and mine == theirs,
         resumed_at=resumed_at(expected, actual),
     )
     if first.kind == "initial weights":
-        return symptom._replace(where="start", roles=tuple(item.layer for item in first.tensors))
+        layers = tuple(item.layer for item in first.tensors)
+        models = frozenset(item.model for item in first.tensors)
+        return symptom._replace(where="start", roles=layers, models=models)
     if first.kind in {"history", "evaluation", "final state"}:
         return symptom._replace(where="result" if _epochs_known(expected, actual) else "epoch")
     if first.kind in {"steps", "sequence"} or _is_longer(expected, actual, first):
@@ -196,6 +203,11 @@ def _is_longer(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
 def _batches_since(trace: TraceComparison | None) -> str:
     fed = None if trace is None else trace.batches
     return "" if fed is None else step_name(fed.fit, fed.epoch, fed.first)
+
+
+def _every_batch(trace: TraceComparison | None) -> bool:
+    fed = None if trace is None else trace.batches
+    return fed is None or fed.differing == fed.compared
 
 
 def _ratio(trace: TraceComparison) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.compare.comparison import FirstDifference, Group
+from repro_audit.compare.samples import SampleDifference, differing_samples
 from repro_audit.compare.steps import step_name
 from repro_audit.compare.symptom import Symptom
 from repro_audit.compare.trace_comparison import BatchDifference, ColumnDifference, TraceComparison
@@ -28,7 +29,8 @@ class Testimony(NamedTuple):
         kind: Name of the kind of cause.
         group: The group it is ranked in.
         title: What differs.
-        reason: What shows it, and what does not differ.
+        seen: What shows it, and what does not differ.
+        means: What it points at.
         remedy: What to look at.
         paths: JSONPaths of where it stands in a manifest.
     """
@@ -36,9 +38,15 @@ class Testimony(NamedTuple):
     kind: str
     group: Group
     title: str
-    reason: str
+    seen: str
+    means: str
     remedy: str
     paths: tuple[str, ...] = ("$.outcomes.digests.trace",)
+
+    @property
+    def reason(self) -> str:
+        """What shows it, and what it points at."""
+        return f"{self.seen}: {self.means}" if self.means else self.seen
 
 
 TOLD = frozenset(
@@ -92,7 +100,7 @@ def testify(
     if symptom.lone is not None and symptom.lone.column is not None:
         return _of_lone_column(symptom)
     if symptom.where == "batch":
-        return _of_batch(trace, symptom)
+        return _of_batch(trace, symptom, differing_samples(expected, actual, first.fit or 0))
     if symptom.where == "loss" and symptom.size != "rounding":
         return _of_loss(trace)
     return _of_update(trace, symptom) if symptom.where == "update" else None
@@ -101,15 +109,18 @@ def testify(
 # Batches
 
 
-def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
+def _of_batch(
+    trace: TraceComparison, symptom: Symptom, samples: SampleDifference | None
+) -> Testimony | None:
     """Tell how what the steps were given differs."""
     if symptom.lone is not None:
         return Testimony(
             "batch_count",
             "data",
             f"one run is given more batches: {symptom.lone.text}",
-            "all batches before it are equal, so the data or what becomes of the last batch differs"
-            " (drop_remainder, steps_per_epoch, the number of samples)",
+            "all batches before it are equal",
+            "the number of samples, or what becomes of the last ones (drop_remainder, "
+            "steps_per_epoch)",
             'run.data("train", x, y)  # and compare how many samples each run has',
         )
     fed = trace.batches
@@ -125,6 +136,7 @@ def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             f"size of the batches: {one} → {other}",
             f"{step_name(fed.fit, fed.epoch, fed.first)} is given {one} samples in the expected "
             f"run, and {other} in the actual one",
+            "",
             f"model.fit(..., batch_size={one})  # or dataset.batch({one})",
         )
     if dtypes:
@@ -135,6 +147,7 @@ def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "data",
             f"element type of {item.role}: {one} → {other}",
             "the batches hold numbers of another type",
+            "",
             f'x = x.astype("{one}")  # before it is given to the model',
         )
     if fed.order == "reordered":
@@ -143,9 +156,46 @@ def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "data",
             "order of the batches",
             f"the batches of epoch {fed.epoch:,} are the same in another order",
+            "",
             "# what orders the batches: a shuffle and its seed, the order of files, workers",
         )
+    if samples is not None and fed.epoch == 1:
+        found = _of_samples(samples)
+        if found is not None:
+            return found
     return _of_content(fed)
+
+
+def _of_samples(samples: SampleDifference) -> Testimony | None:
+    """Tell which of the samples differ, where only some of them do, or only their order."""
+    most = max(samples.expected, samples.actual)
+    if not samples.differing:
+        return Testimony(
+            "batch_order",
+            "data",
+            f"order of the samples: the same {most:,}, in another order",
+            "the first epoch is fed the same samples in another order",
+            "",
+            "# what orders the samples: a shuffle and its seed, the order of files, workers",
+        )
+    if samples.differing == most and not samples.targets_only:
+        return None
+    alone = ", target only" if samples.targets_only else ""
+    count = (
+        f"; {samples.expected:,} in the expected run, {samples.actual:,} in the actual one"
+        if samples.expected != samples.actual
+        else ""
+    )
+    order = ", and the others come in another order" if samples.moved else ""
+    return Testimony(
+        "batch_content",
+        "data",
+        f"the data itself differs: {samples.differing:,} of {most:,} samples{alone}",
+        f"{samples.differing:,} of the {counted(most, 'sample')} of the first epoch differ"
+        f"{order}{count}",
+        "",
+        'run.data("train", x, y)  # and compare the samples of both runs',
+    )
 
 
 def _of_content(fed: BatchDifference) -> Testimony:
@@ -160,7 +210,8 @@ def _of_content(fed: BatchDifference) -> Testimony:
             "batch_scale",
             "data",
             f"every batch differs{alone}",
-            f"{of_all} differ in {differ[0]}{same}: another scale or preparation of it, or noise",
+            f"{of_all} differ in {differ[0]}{same}",
+            "another scale or preparation of it, or noise",
             f"# how {differ[0]} is made: its scale, its rounding, random augmentation",
         )
     since = f", from batch {fed.first:,} on" if fed.first > 1 else ""
@@ -168,9 +219,10 @@ def _of_content(fed: BatchDifference) -> Testimony:
         "batch_content",
         "data",
         f"the data itself differs: {of_all}{alone}",
-        f"{of_all} differ{since}{same}; the order of the others is the same"
+        f"{of_all} differ{since}{same}",
+        "the others come in the same order"
         if fed.differing < fed.compared
-        else f"{of_all} differ{since}{same}: other samples, or the same ones in another order",
+        else "other samples, or the same ones in another order",
         f'run.data("train", x, y)  # and look at what batch {fed.first:,} is made from',
     )
 
@@ -197,8 +249,8 @@ def _of_initial_weights(expected: Manifest, first: FirstDifference) -> Testimony
             "one_layer",
             "training",
             f"weights set in one layer alone: {layers[0]}",
-            f"{len(first.tensors)} of {total} initial weights differ, all of {layers[0]}: an "
-            "initializer of its own, or weights that were loaded or set there",
+            f"{len(first.tensors)} of {total} initial weights differ, all of {layers[0]}",
+            "an initializer of its own, or weights that were loaded or set there",
             "# where the weights of that layer come from: its initializer, load_weights, "
             "set_weights",
             ("$.outcomes.initial_weights",),
@@ -207,7 +259,8 @@ def _of_initial_weights(expected: Manifest, first: FirstDifference) -> Testimony
         "initial_weights",
         "training",
         f"initial weights of {listed(layers, _MAX_NAMES)}",
-        f"{len(first.tensors)} of {total} initial weights differ: weights that were loaded or set",
+        f"{len(first.tensors)} of {total} initial weights differ",
+        "weights that were loaded or set",
         "# where the initial weights come from: load_weights, set_weights, a checkpoint",
         ("$.outcomes.initial_weights",),
     )
@@ -234,6 +287,7 @@ def _of_lone_column(symptom: Symptom) -> Testimony | None:
         "training",
         f"{what} in the {lone.only} run alone",
         f"{lone.text}, from {step_name(lone.fit, lone.epoch, lone.step)} on",
+        "",
         "model.fit(..., sample_weight=..., class_weight=...)  # the same in both runs"
         if lone.column.kind == "batch"
         else "# build and compile the model of the expected run",
@@ -248,8 +302,8 @@ def _of_loss(trace: TraceComparison) -> Testimony | None:
         "layer_code",
         "training",
         f"what the model or its loss computes{at}",
-        "batch, random state and weights are equal before the step, and the loss is not: a layer, "
-        "the loss, or what weighs it is not the same",
+        "batch, random state and weights are equal before the step, and the loss is not",
+        "a layer, the loss, or what weighs it is not the same",
         "# the code of the layers and of the loss, loss_weights, class_weight",
     )
 
@@ -268,7 +322,7 @@ def _of_update(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "learning_rate",
             "training",
             f"learning rate, from {where} on",
-            "of the optimizer only the learning rate differs, and the loss of the step does not: "
+            "of the optimizer only the learning rate differs, and the loss of the step does not",
             "it was set otherwise, by an argument, a schedule or a callback",
             "# what sets the learning rate: compile, a schedule, a callback",
         )
@@ -279,7 +333,7 @@ def _of_update(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "update_rule",
             "training",
             f"update of the weights, from {where} on",
-            "what the optimizer remembers of the gradients is equal, and the weights are not: "
+            "what the optimizer remembers of the gradients is equal, and the weights are not",
             "the gradients are the same, and the step taken with them is another",
             "# the optimizer's settings: learning rate, weight decay, momentum; what sets weights",
         )
@@ -290,6 +344,7 @@ def _of_update(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "training",
             f"what is computed in {layers[0]}",
             f"the loss is equal; of the weights only those of {listed(layers, _MAX_NAMES)} differ",
+            "",
             "# the code of that layer, what trains it and what does not",
         )
     return None
@@ -334,8 +389,8 @@ def _of_length(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
             "training_ended",
             "training",
             f"when training ended: {epochs[0]} → {counted(epochs[1], 'epoch')}{of_fit}",
-            "all that both runs have is equal until one of them ends: epochs, or a callback that "
-            "ends training (patience, a target)",
+            "all that both runs have is equal until one of them ends",
+            "epochs, or a callback that ends training (patience, a target)",
             f"model.fit(..., epochs={epochs[0]})  # and the callbacks of the expected run",
             paths,
         )
@@ -345,6 +400,7 @@ def _of_length(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
             "training",
             f"number of fits: {counts[0]} → {counts[1]}",
             "one run goes on where the other ends, and is equal to it until there",
+            "",
             "# call fit as often as the expected run does",
             paths,
         )
@@ -363,6 +419,7 @@ def _of_result(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
         "data",
         f"{what} alone: other data to test on, or another batch size",
         "all weights are equal from the first step to the end",
+        "",
         'run.data("test", x_test, y_test)  # and evaluate with the same batch_size',
         ("$.outcomes.evaluations",),
     )

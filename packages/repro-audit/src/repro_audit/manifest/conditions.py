@@ -5,10 +5,9 @@ See `repro_audit.manifest.records` for how records are made.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = Any
-"""A value as JSON holds it, its numbers encoded by `repro_audit.canonical.encode`."""
+from repro_audit.manifest.training import Json, Training
 
 
 class Generator(NamedTuple):
@@ -111,6 +110,13 @@ class Execution(NamedTuple):
     dtype_policy: str
 
 
+class Function(NamedTuple):
+    """A function, or several that act as one, by the digest of what its code does."""
+
+    name: str
+    digest: str | None
+
+
 class RandomSource(NamedTuple):
     """Where the code that prepares data takes random numbers from."""
 
@@ -129,6 +135,8 @@ class Stage(NamedTuple):
     seed: tuple[int, ...] | None
     reshuffle_each_iteration: bool | None
     random: tuple[RandomSource, ...]
+    arguments: dict[str, Json] | None = None
+    function: Function | None = None
 
 
 class DatasetOptions(NamedTuple):
@@ -143,6 +151,8 @@ class DatasetOptions(NamedTuple):
     use_multiprocessing: bool | None
     random: tuple[RandomSource, ...]
     stages: tuple[Stage, ...]
+    arguments: dict[str, Json] | None = None
+    function: Function | None = None
 
 
 class TensorFlowModel(NamedTuple):
@@ -179,51 +189,6 @@ class Determinism(NamedTuple):
     backend: TensorFlowDeterminism | None
     execution: tuple[Execution, ...]
     datasets: tuple[DatasetOptions, ...]
-
-
-class TrainedModel(NamedTuple):
-    """A model's configuration, with its layers' names replaced by their positions."""
-
-    class_name: str
-    config: Json
-    config_digest: str | None
-    optimizer: Json
-    more_optimizers: tuple[Json, ...]
-    loss: Json
-    metrics: Json
-
-    @property
-    def optimizers(self) -> tuple[Json, ...]:
-        """The optimizers that updated the model, in the order in which they did so first."""
-        every = (self.optimizer, *self.more_optimizers)
-        return () if every == (None,) else every
-
-
-def optimizer_field(number: int) -> str:
-    """Return the name of the field that holds a model's optimizer.
-
-    Args:
-        number: Which of the model's optimizers, from 0.
-
-    >>> optimizer_field(0), optimizer_field(2)
-    ('optimizer', 'more_optimizers[1]')
-    """
-    return "optimizer" if number == 0 else f"more_optimizers[{number - 1}]"
-
-
-class FitArguments(NamedTuple):
-    """What one `fit` was asked to do."""
-
-    model: int
-    arguments: dict[str, Json]
-    callbacks: tuple[str, ...]
-
-
-class Training(NamedTuple):
-    """The models and the fits, in the order they were seen."""
-
-    models: tuple[TrainedModel, ...]
-    fits: tuple[FitArguments, ...]
 
 
 class Cpu(NamedTuple):

@@ -91,6 +91,13 @@ class Digests(NamedTuple):
     trace: str | None = None
 
 
+class SampleDigests(NamedTuple):
+    """Digests of the samples of a fit's first epoch, each of eight hexadecimal digits."""
+
+    inputs: str
+    whole: str
+
+
 class FitOutcome(NamedTuple):
     """What one `fit`, or one hand-written loop, produced."""
 
@@ -102,6 +109,7 @@ class FitOutcome(NamedTuple):
     trace: tuple[str | None, ...]
     history: dict[str, tuple[float | None, ...]]
     dtypes: dict[str, str | None]
+    samples: SampleDigests | None = None
 
 
 class Evaluation(NamedTuple):

@@ -25,7 +25,6 @@ from repro_audit.trace import trace_path
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.process.unrecorded import Unrecorded
-    from repro_audit.recording.session.inputs import Inputs
     from repro_audit.recording.session.recorder import Recorder
 
 __all__ = ["Run", "record"]
@@ -70,7 +69,7 @@ class Run:
     _recorder: Recorder
     _told: Recorder | Unrecorded
     _seeds: Seeds | None = None
-    _inputs: Inputs | None = None
+    _automatic = False
 
     def __init__(
         self,
@@ -106,7 +105,7 @@ class Run:
             process.unrecorded.start()
             return self
         with process.lock:
-            if process.automatic is not None and self._inputs is None:
+            if process.automatic is not None and not self._automatic:
                 process.automatic.give_way()
             if process.active is not None:
                 message = (
@@ -150,7 +149,8 @@ class Run:
                 tracer,
                 controlled=process.controlled,
                 seeds=self._seeds,
-                inputs=self._inputs,
+                sources=process.sources,
+                automatic=self._automatic,
                 file_order=process.file_order,
                 restored=process.restoring.known,
                 children=Descendants(os.getpid()) if request is None else None,
@@ -196,8 +196,12 @@ class Run:
         with process.lock:
             if process.active is not self:
                 return
-            process.ends(self)
-        self._recorder.end(error, self._arguments, self._outputs)
+            process.updates.ends()
+            try:
+                # Which optimizers made updates is known until the recording is over.
+                self._recorder.end(error, self._arguments, self._outputs)
+            finally:
+                process.ends(self)
         if self._lock is not None:
             self._lock.release()
 

@@ -7,7 +7,8 @@ import shlex
 from repro_audit.audit.checklists.evidence import Evidence, Statement, reasons
 from repro_audit.audit.checklists.wording import brief, configured, setting, settings, size
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.conditions import Data, Requirements, TrainedModel, optimizer_field
+from repro_audit.manifest.conditions import Data, Requirements
+from repro_audit.manifest.training import TrainedModel, optimizer_field
 from repro_audit.wording import counted, listed
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from repro_audit.manifest.conditions import Json
+from repro_audit.manifest.training import Json
 from repro_audit.wording import counted, listed
 
 __all__ = ["brief", "configured", "setting", "settings", "size"]

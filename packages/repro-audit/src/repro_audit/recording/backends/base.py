@@ -14,10 +14,12 @@ from repro_audit.capture.backend import Configs, Facts, Held, Initializers, Stat
 from repro_audit.manifest.conditions import (
     DatasetOptions,
     Execution,
+    Function,
     RandomSource,
     Stage,
     TensorFlowDeterminism,
 )
+from repro_audit.manifest.training import Json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,8 +148,24 @@ class Data(Protocol):
             Both empty where data of that kind holds no Python code.
         """
 
-    def data_stages(self, kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+    def data_function(
+        self, kind: str, data: Any, outputs: Sequence[str]
+    ) -> tuple[dict[str, Json] | None, Function | None]:
+        """Return the plain values that Python code of data was given, and that code's digest.
+
+        Returns:
+            Both None where data of that kind holds no Python code.
+        """
+
+    def data_stages(
+        self, kind: str, data: Any, failed: Callable[[str, Exception], None]
+    ) -> tuple[tuple[Stage, ...], Held]:
         """Return the stages of a pipeline, the source first, and NumPy generators in them.
+
+        Args:
+            kind: The kind of data.
+            data: What was given.
+            failed: Takes what of a stage cannot be read, as ``stages[3].function``, and the error.
 
         Returns:
             Both empty where data of that kind is no pipeline.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from repro_audit.recording.backends.base import Steps
+from repro_audit.recording.backends.compiling import own_arguments
 from repro_audit.recording.backends.observers import FitObserver, ModelObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.turn import Turn
@@ -65,10 +66,10 @@ class FitHooks:
         recorder = self._recorder()
         yield None
         if recorder is not None:
-            bound = _bound(call)
-            model = bound.arguments["self"]
+            given = _bound(call).arguments
+            model = given.pop("self")
             self._updates.compiled(model)
-            recorder.compiled(model, bound.arguments.get("jit_compile"))
+            recorder.compiled(model, given, own_arguments(model))
 
     def _fit(self, call: Call) -> Watch:
         recorder, patches = self._recorder(), self._patches

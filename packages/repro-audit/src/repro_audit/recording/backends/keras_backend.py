@@ -23,6 +23,7 @@ from typing import Any
 from repro_audit.capture.backend import StateTensor
 from repro_audit.capture.training import plain
 from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
+from repro_audit.recording.backends import compiling
 from repro_audit.recording.backends.groups import Group, trainable_ids, variable_id
 from repro_audit.recording.backends.keras_state import (
     StateVariable,
@@ -132,7 +133,9 @@ class KerasBackend(abc.ABC):
 
         def without_names(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: without_names(item) for key, item in value.items()}
+                return compiling.without_place(
+                    {key: without_names(item) for key, item in value.items()}
+                )
             if isinstance(value, list):
                 return [without_names(item) for item in value]
             return positions.get(value, value) if isinstance(value, str) else value
@@ -150,15 +153,31 @@ class KerasBackend(abc.ABC):
             config = model.get_compile_config() or {}
         return {name: plain(config.get(name)) for name in ("loss", "metrics")}
 
+    def compile_arguments(
+        self,
+        model: Any,
+        given: Mapping[str, Any] | None,
+        own: Mapping[str, Any],
+        outputs: Sequence[str],
+    ) -> Mapping[str, Any]:
+        return compiling.compile_arguments(self, model, given, own, outputs)
+
+    def own_code(self, model: Any) -> Mapping[str, str]:
+        return {} if isinstance(model, Group) else compiling.own_code(model)
+
+    def object_config(self, held: Any) -> Any:
+        """Return the config of an optimizer, a loss or a metric without names, as plain values."""
+        with _no_warnings_of_serialization():
+            config = plain(self.keras.saving.serialize_keras_object(held))
+        # Keras calls a second optimizer adam_1: a label.
+        _drop_names(config)
+        return config
+
     def optimizers(self, model: Any) -> Sequence[Any]:
         return self._optimizers(model)
 
     def optimizer_config(self, optimizer: Any) -> Any:
-        with _no_warnings_of_serialization():
-            config = plain(self.keras.saving.serialize_keras_object(optimizer))
-        # Keras calls a second optimizer adam_1: a label.
-        _drop_names(config)
-        return config
+        return self.object_config(optimizer)
 
     def metric_dtypes(self, model: Any) -> Mapping[str, str]:
         dtypes = {}
@@ -266,10 +285,10 @@ def _size(shape: Sequence[int]) -> int:
     return size
 
 
-def _drop_names(optimizer: Any) -> None:
-    """Take the name out of an optimizer's config, and out of those it wraps."""
-    if isinstance(optimizer, dict):
-        config = optimizer.get("config")
+def _drop_names(serialized: Any) -> None:
+    """Take the name out of a config, and out of those it wraps."""
+    if isinstance(serialized, dict):
+        config = serialized.get("config")
         if isinstance(config, dict):
             config.pop("name", None)
             for inner in config.values():

@@ -111,8 +111,14 @@ class FitObserver(StepObserver, Protocol):
 class ModelObserver(Protocol):
     """Is told of what is called on a model."""
 
-    def compiled(self, model: Any, jit_requested: Any) -> None:
-        """A model was compiled."""
+    def compiled(self, model: Any, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        """A model was compiled.
+
+        Args:
+            model: The model.
+            given: Arguments of the framework's compile by name, defaults included.
+            own: Arguments of the compile that the model's class has of its own.
+        """
 
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> FitObserver | None:
         """A fit begins.

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING
 from repro_audit.errors import CaptureError, printable
 from repro_audit.manifest.writing import write
 from repro_audit.recording.backends.patching import Call, Watch
-from repro_audit.recording.backends.restoring import called_by_framework
-from repro_audit.recording.backends.select import FRAMEWORKS, names
+from repro_audit.recording.backends.select import FRAMEWORKS
 from repro_audit.recording.process.current import process
 from repro_audit.recording.process.seeders import SEEDERS
 from repro_audit.recording.request import Request
 from repro_audit.recording.run import Run
 from repro_audit.recording.session.draft import Draft
-from repro_audit.recording.session.inputs import Inputs
 
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
@@ -35,10 +33,11 @@ _KERAS = "keras.src.models.model"
 class _Run(Run):
     """A recording that the script knows nothing of."""
 
-    def __init__(self, request: Request, seeds: Seeds | None, inputs: Inputs) -> None:
+    _automatic = True
+
+    def __init__(self, request: Request, seeds: Seeds | None) -> None:
         super().__init__(request.manifest)
         self._seeds = seeds
-        self._inputs = inputs
 
 
 class AutomaticRecording:
@@ -46,7 +45,6 @@ class AutomaticRecording:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._inputs = Inputs()
         self._seeds: Seeds | None = None
         self._seeding = 0
         self._run: _Run | None = None
@@ -63,8 +61,6 @@ class AutomaticRecording:
             patches.watch(module, name, self._seeds_set, lost="$.conditions.seeds")
         for framework in FRAMEWORKS.values():
             framework.watch_settings(patches, process.controlled)
-        for module, name in names("slices"):
-            patches.watch(module, name, self._source_created, lost="$.conditions.data")
         process.watch_keras(since_start=True)
 
     def begin(self) -> None:
@@ -72,7 +68,7 @@ class AutomaticRecording:
         with process.lock:
             if self._run is not None or process.automatic is not self:
                 return
-            run = _Run(self._request, self._seeds, self._inputs)
+            run = _Run(self._request, self._seeds)
             self._run = run  # what it calls itself must not begin it again
             try:
                 run.start()
@@ -121,15 +117,6 @@ class AutomaticRecording:
             )
         except Exception:  # noqa: BLE001 - on another backend, of which the recording tells later
             self._seeds = None
-
-    def _source_created(self, call: Call) -> Watch:
-        """Digest the arrays that a pipeline is made from, where they are given to it."""
-        # What Keras makes of arrays is read where they were given to Keras.
-        watched = process.automatic is self and not called_by_framework()
-        dataset = yield None
-        if watched:
-            tensors = call.args[0] if call.args else call.kwargs.get("tensors")
-            self._inputs.source_created(dataset, tensors)
 
     def _end(self) -> None:
         """End the recording with the process."""

@@ -13,11 +13,12 @@ from repro_audit.recording.backends import select
 from repro_audit.recording.backends.base import Backend, Controlled
 from repro_audit.recording.backends.fit_hooks import FitHooks
 from repro_audit.recording.backends.observers import LoopObserver
-from repro_audit.recording.backends.patching import Patches
+from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.restoring import Restoring, called_by_framework
 from repro_audit.recording.backends.turn import Turn
 from repro_audit.recording.backends.updates import Updates
 from repro_audit.recording.request import Request
+from repro_audit.recording.session.inputs import Sources
 
 if TYPE_CHECKING:
     from repro_audit.recording.process.files import Files
@@ -51,6 +52,7 @@ class Process:
         begun: Recordings that have begun so far.
         automatic: Records this process as long as it does not record itself.
         unrecorded: Takes the place of a recorder where nothing is to be recorded.
+        sources: Has the digests of what tf.data pipelines are made from.
         files: Notes the files that are read, where a launcher has started the process.
         controlled: What `repro_audit.control`, or the script, has set.
         is_child: Whether it was forked from a process that was recorded.
@@ -72,6 +74,7 @@ class Process:
         self.begun = 0
         self.automatic: Automatic | None = None
         self.unrecorded: Unrecorded | None = None
+        self.sources = Sources()
         self.files: Files | None = None
         self._failures: list[tuple[str, Exception]] = []
         self.patches = Patches(self.failed)
@@ -139,6 +142,8 @@ class Process:
             self._watches_keras = True
             self._fits.install(self._of_keras)
             self.watch_updates(self._of_keras)
+            for module, name in select.names("slices"):
+                self._of_keras.watch(module, name, self._source, lost="$.conditions.data")
             self.restoring.install(self._of_keras, since_start=since_start)
 
     def watch_updates(self, patches: Patches) -> None:
@@ -154,6 +159,16 @@ class Process:
             for framework in select.FRAMEWORKS.values()
         ]
         self.updates.install(patches, select.names("functions"), watches)
+
+    def _source(self, call: Call) -> Watch:
+        """Digest the arrays that a pipeline is made from, where they are given to it."""
+        # What Keras makes of arrays is read where they were given to Keras.
+        recorded = self.active is not None or self.automatic is not None
+        watched = recorded and not called_by_framework()
+        dataset = yield None
+        if watched:
+            tensors = call.args[0] if call.args else call.kwargs.get("tensors")
+            self.sources.created(dataset, tensors)
 
     def begins(self, run: Run, *, since_start: bool) -> None:
         """Take note that a recording has begun.
@@ -174,7 +189,6 @@ class Process:
     def ends(self, run: Run) -> None:
         """Take note that a recording is over."""
         if self.active is run:
-            self.updates.ends()
             self.active = None
             if self.automatic is None:
                 # Nobody is left to be told of anything.

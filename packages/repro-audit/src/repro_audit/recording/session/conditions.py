@@ -6,7 +6,7 @@ import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repro_audit.canonical import encode
 from repro_audit.capture.code import Source, capture_code, find_source
@@ -18,21 +18,27 @@ from repro_audit.capture.initializers import capture_builtin_initializers
 from repro_audit.capture.packages import capture_packages
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.seeds import capture_seeds
-from repro_audit.capture.training import capture_model
+from repro_audit.capture.training import capture_fit, capture_model
 from repro_audit.manifest.conditions import (
     DatasetOptions,
     Determinism,
     Execution,
     Initializers,
     Seeds,
-    optimizer_field,
 )
+from repro_audit.manifest.training import BatchTensor, optimizer_field
 from repro_audit.recording.backends.base import Backend, Controlled
 from repro_audit.recording.backends.observers import Notes
+from repro_audit.recording.session.asked import CallbackSettings, Compiling
 from repro_audit.recording.session.draft import Draft, DraftModel
 from repro_audit.recording.session.inputs import Inputs
 
+if TYPE_CHECKING:
+    from repro_audit.trace import Column
+
 __all__ = ["ConditionReader"]
+
+_NO_DATA = "no arrays were given to a fit, and run.data was not called"
 
 
 class ConditionReader:
@@ -45,7 +51,7 @@ class ConditionReader:
         notes: Notes,
         controlled: Controlled,
         seeds: Seeds | None,
-        inputs: Inputs | None,
+        inputs: Inputs,
         restored: Callable[[], bool | None],
     ) -> None:
         """Take note of what later code could change: the environment and the backend's state.
@@ -56,7 +62,7 @@ class ConditionReader:
             notes: Takes what could not be read.
             controlled: What `repro_audit.control` did in this process.
             seeds: The seeds, where they were read before; else they are read at the start.
-            inputs: Digests the arrays given to fits; None where the user tells of data.
+            inputs: Digests the arrays given to fits.
             restored: Returns whether weights were loaded so far, where that can be seen.
         """
         self._restored = restored
@@ -72,6 +78,9 @@ class ConditionReader:
         self._jit_requested: weakref.WeakKeyDictionary[Any, bool | str] = (
             weakref.WeakKeyDictionary()
         )
+        self._compiling = Compiling(draft, backend)
+        self._callbacks = CallbackSettings()
+        self._outputs: Sequence[str] = ()
         self._execution: list[Execution] = []
         self._datasets: list[DatasetOptions] = []
         self._held: list[tuple[str, Any]] = []
@@ -85,6 +94,7 @@ class ConditionReader:
             outputs: Paths the run writes.
         """
         missed, backend, variables = self._draft.mark_missing, self._backend, self._variables
+        self._outputs = outputs
         self._read(
             "seeds",
             lambda: self._known_seeds or capture_seeds(backend, variables, self._controlled.seed),
@@ -96,10 +106,7 @@ class ConditionReader:
         self.code(arguments, outputs)
         for part in ("training", "determinism", "initializers"):
             missed(f"$.conditions.{part}", "no training has begun")
-        missed(
-            "$.conditions.data",
-            "run.data was not called" if self._inputs is None else "no arrays were given to a fit",
-        )
+        missed("$.conditions.data", _NO_DATA)
 
     def code(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
         """Read the code; at the end again, when all of it has been imported."""
@@ -121,14 +128,11 @@ class ConditionReader:
 
     def data(self, role: str, arrays: tuple[Any, ...]) -> None:
         """Digest the content of a data set."""
-        known = self._draft.conditions.data or {}
-        self._set(data={**known, role: capture_data(arrays)})
+        self._set(data=self._inputs.told(role, capture_data(arrays)))
         self._draft.mark_recorded("$.conditions.data")
 
     def data_given(self, call: str, arguments: Mapping[str, Any]) -> None:
-        """Digest the arrays that a fit or an evaluate was given, unless the user tells of data."""
-        if self._inputs is None:
-            return
+        """Digest the arrays that a fit or an evaluate was given."""
         path = "$.conditions.data"
         try:
             known = self._inputs.data_given(call, arguments)
@@ -142,21 +146,42 @@ class ConditionReader:
 
     def all_given(self) -> None:
         """Add the arrays that no fit has taken, which the end knows."""
-        known = {} if self._inputs is None else self._inputs.all()
+        known = self._inputs.all()
         if known:
             self._set(data=known)
             self._draft.mark_recorded("$.conditions.data")
 
-    def compiled(self, model: Any, jit_requested: Any) -> None:
+    def compiled(self, model: Any, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         """Take note of what a model's compile was asked for; Keras keeps only what came of it."""
+        jit_requested = given.get("jit_compile")
         if isinstance(jit_requested, bool | str):
             self._jit_requested[model] = jit_requested
-        item = next((item for item in self._draft.models if item.reference() is model), None)
-        if item is not None and item.training is not None:
-            # Which of a model's metrics are whose is known of its first training alone.
-            item.training = item.training._replace(metrics=None)
-            path = f"$.conditions.training.models[{item.index}].metrics"
-            self._draft.mark_missing(path, "the model was compiled again after it had been trained")
+        self._compiling.compiled(model, given, own, self._outputs)
+
+    def fit(self, model: int, arguments: Mapping[str, Any]) -> None:
+        """Read what a fit was asked to do, or a loop, which has no arguments."""
+        path = f"$.conditions.training.fits[{len(self._draft.fit_arguments)}]"
+        callbacks = arguments.get("callbacks") or ()
+        callbacks = getattr(callbacks, "callbacks", callbacks)  # a keras.callbacks.CallbackList
+        callbacks = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        record = capture_fit(model, arguments, callbacks)
+        with self._failing(f"{path}.callback_settings"):
+            settings = self._callbacks.read(callbacks, self._outputs)
+            record = record._replace(callback_settings=settings)
+        self._draft.fit_arguments.append(record)
+        self._draft.mark_missing(f"{path}.batch", "no step of it told of its batch")
+
+    def batch(self, fit: int, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
+        """Take note of the tensors of a fit's first batch, if its step tells of any."""
+        tensors = tuple(
+            BatchTensor(column.role, column.dtype, tuple(map(int, array.shape)))
+            for column, array in zip(columns, arrays, strict=False)
+            if column.kind == "batch"
+        )
+        if tensors:
+            record = self._draft.fit_arguments[fit]
+            self._draft.fit_arguments[fit] = record._replace(batch=tensors)
+            self._draft.mark_recorded(f"$.conditions.training.fits[{fit}].batch")
 
     def dataset(self, fit: int, argument: str, data: Any) -> None:
         """Read how data given to a fit is prepared, and the generators that this holds."""
@@ -170,8 +195,15 @@ class ConditionReader:
             sources, found = backend.data_code(record.kind, data)
             record = record._replace(random=sources)
             self._held.extend(found)
+        with self._failing(f"{path}.function"):
+            arguments, function = backend.data_function(record.kind, data, self._outputs)
+            record = record._replace(arguments=arguments, function=function)
         with self._failing(f"{path}.stages"):
-            stages, found = backend.data_stages(record.kind, data)
+            stages, found = backend.data_stages(
+                record.kind,
+                data,
+                lambda part, error: self._notes.failed(f"{path}.{part}", error),
+            )
             record = record._replace(stages=stages)
             self._held.extend(found)
         self._datasets.append(record)
@@ -220,6 +252,7 @@ class ConditionReader:
         """Read a model that is seen for the first time."""
         draft, backend = self._draft, self._backend
         item.training = capture_model(backend, model, item.index, draft.mark_missing)
+        self._compiling.model_found(item, model, self._outputs)
         draft.mark_recorded("$.conditions.training")
         jit_requested = self._jit_requested.get(model)
         if jit_requested is None:

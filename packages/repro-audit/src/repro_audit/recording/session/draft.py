@@ -17,13 +17,7 @@ from typing import Any
 from repro_audit.canonical import digest_json
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import digest_state
-from repro_audit.manifest.conditions import (
-    Conditions,
-    FitArguments,
-    Json,
-    TrainedModel,
-    Training,
-)
+from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.records import (
     REFUSED,
     UNFOLLOWED,
@@ -37,12 +31,14 @@ from repro_audit.manifest.records import (
     Missing,
     Outcomes,
     Rank,
+    SampleDigests,
     Tensor,
     TraceOutcome,
     TraceSetting,
 )
 from repro_audit.manifest.run_id import new_run_id
 from repro_audit.manifest.structure import unstructure
+from repro_audit.manifest.training import FitArguments, Json, TrainedModel, Training
 from repro_audit.recording.session.guarding import text_of
 from repro_audit.wording import counted
 
@@ -87,6 +83,7 @@ class DraftFit:
     trace: list[str | None] = field(default_factory=list)
     history: dict[str, list[float | None]] = field(default_factory=dict)
     dtypes: dict[str, str | None] = field(default_factory=dict)
+    samples: SampleDigests | None = None
 
     def add_epoch(self, logs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
         """Add one epoch's logs; a metric that an epoch lacks is None there.
@@ -114,6 +111,7 @@ class DraftFit:
             trace=tuple(self.trace),
             history={name: tuple(values) for name, values in self.history.items()},
             dtypes=dict(self.dtypes),
+            samples=self.samples,
         )
 
 

@@ -35,6 +35,8 @@ class FitRecorder:
         self._recorder = recorder
         self._item = item
         self._epoch_began = time.monotonic()
+        self._first_step = True
+        self._traced = False
         recorder.trace.fit_begins(number, item.index)
 
     def failed(self, path: str, error: Exception) -> None:
@@ -100,11 +102,19 @@ class FitRecorder:
         self._recorder.step_traced(model, graph)
 
     def should_trace(self) -> bool:
-        """Count a step, and return whether it is to be traced."""
-        return self._recorder.open and self._recorder.trace.should_trace(self.number)
+        """Count a step, and return whether it is to be traced, or tells of the first batch."""
+        if not self._recorder.open:
+            return False
+        self._traced = self._recorder.trace.should_trace(self.number)
+        return self._traced or self._first_step
 
     def step(self, model: Any, columns: tuple[Column, ...], arrays: Sequence[Any]) -> None:
-        """Trace a step."""
+        """Trace a step, and read the shapes of the first batch."""
+        if self._first_step:
+            self._first_step = False
+            self._recorder.batch_seen(self.number, columns, arrays)
+        if not self._traced:
+            return
         backend = self._recorder.backend
         self._recorder.trace.step(
             self.number, columns, lambda: backend.describe_state(model), arrays
@@ -122,7 +132,7 @@ class FitRecorder:
         self.draft.steps += steps
         for _ in range(steps - 1):
             trace.should_trace(self.number)
-        if trace.should_trace(self.number):
+        if self.should_trace():
             try:
                 columns, arrays = self._recorder.backend.loop_step(self._model, batch, loss)
             except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on

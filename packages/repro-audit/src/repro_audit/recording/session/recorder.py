@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.privacy import scrub
 from repro_audit.capture.rank import capture_rank
-from repro_audit.capture.training import capture_fit
 from repro_audit.manifest.records import Evaluation, Flip
 from repro_audit.manifest.writing import write
 from repro_audit.recording.request import Request
@@ -21,6 +20,7 @@ from repro_audit.recording.session.conditions import ConditionReader
 from repro_audit.recording.session.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.session.fits import FitRecorder
 from repro_audit.recording.session.guarding import guarded, text_of, warn
+from repro_audit.recording.session.inputs import Inputs
 from repro_audit.recording.session.models import Models
 from repro_audit.recording.session.safe_tracing import SafeTracer
 from repro_audit.recording.session.tracing import Tracer
@@ -29,7 +29,8 @@ from repro_audit.recording.session.unfollowed import Children, Unfollowed
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
     from repro_audit.recording.backends.base import Backend, Controlled
-    from repro_audit.recording.session.inputs import Inputs
+    from repro_audit.recording.session.inputs import Sources
+    from repro_audit.trace import Column
 
 __all__ = ["Recorder"]
 
@@ -52,7 +53,8 @@ class Recorder:
         *,
         controlled: Controlled,
         seeds: Seeds | None = None,
-        inputs: Inputs | None = None,
+        sources: Sources | None = None,
+        automatic: bool = False,
         file_order: Callable[[], str | None] = lambda: None,
         restored: Callable[[], bool | None] = lambda: None,
         children: Children | None = None,
@@ -66,7 +68,8 @@ class Recorder:
             tracer: Writes the trace, if there is to be one.
             controlled: What `repro_audit.control` did in this process.
             seeds: The seeds, where they were read before; else they are read now.
-            inputs: Digests the arrays given to fits; None where the user tells of data.
+            sources: Has the digests of what pipelines are made from.
+            automatic: Whether the script knows nothing of the recording, and tells of nothing.
             file_order: Returns in which order folders were listed, where that is seen.
             restored: Returns whether weights were loaded so far, where that can be seen.
             children: Looks at child processes, where nobody outside does.
@@ -81,10 +84,10 @@ class Recorder:
         self._models = Models(self._draft, backend)
         self.trace = SafeTracer(tracer, self._draft, self.failed)
         self._conditions = ConditionReader(
-            self._draft, backend, self, controlled, seeds, inputs, restored
+            self._draft, backend, self, controlled, seeds, Inputs(sources), restored
         )
         self._loops: dict[int, FitRecorder] = {}
-        self._automatic = inputs is not None
+        self._automatic = automatic
         self._unfollowed = Unfollowed(self._draft, self._models, children)
 
     # The life of a recording.
@@ -175,9 +178,9 @@ class Recorder:
     # What hooks tell.
 
     @guarded("$.conditions.determinism.backend.models")
-    def compiled(self, model: Any, jit_requested: Any) -> None:
+    def compiled(self, model: Any, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         """Take note of what a model's compile was asked for."""
-        self._conditions.compiled(model, jit_requested)
+        self._conditions.compiled(model, given, own)
 
     @guarded("$.conditions.training.fits")
     def fit_begins(self, model: Any, arguments: Mapping[str, Any]) -> FitRecorder:
@@ -192,10 +195,7 @@ class Recorder:
         self._unfollowed.look()
         for argument in ("x", "validation_data"):
             self._conditions.dataset(len(self._draft.fits), argument, arguments[argument])
-        callbacks = arguments["callbacks"] or ()
-        callbacks = getattr(callbacks, "callbacks", callbacks)
-        given = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-        return self._fit(item, DraftFit(model=item.index, ended=False), arguments, given)
+        return self._fit(item, DraftFit(model=item.index, ended=False), arguments)
 
     @guarded("$.conditions.training.fits")
     def _limits(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,6 +217,11 @@ class Recorder:
         """Take note of what a loop is about to train, unless the user tells of loops."""
         if self._automatic:
             self.model_found(model)
+
+    @guarded("$.conditions.training.fits")
+    def batch_seen(self, fit: int, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
+        """Take note of a fit's first batch: its columns, and its arrays before all others."""
+        self._conditions.batch(fit, columns, arrays)
 
     @guarded("$.conditions.training.models")
     def optimizer_found(self, model: Any, optimizer: Any) -> None:
@@ -358,12 +363,11 @@ class Recorder:
         item: DraftModel,
         draft: DraftFit,
         arguments: Mapping[str, Any],
-        callbacks: Sequence[Any] | None,
     ) -> FitRecorder:
         """Begin a fit, or a loop."""
         number = len(self._draft.fits)
         self._draft.fits.append(draft)
-        self._draft.fit_arguments.append(capture_fit(item.index, arguments, callbacks))
+        self._conditions.fit(item.index, arguments)
         return FitRecorder(self, draft, number, item)
 
     def _loop(self, model: Any) -> FitRecorder:
@@ -377,7 +381,7 @@ class Recorder:
                     "run.watch(model) was not called before the first step",
                 )
             draft = DraftFit(model=item.index, first_epoch=1)
-            self._loops[item.index] = self._fit(item, draft, {}, None)
+            self._loops[item.index] = self._fit(item, draft, {})
         return self._loops[item.index]
 
     @guarded("$.outcomes.fits")

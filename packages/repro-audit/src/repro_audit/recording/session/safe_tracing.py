@@ -70,6 +70,7 @@ class SafeTracer:
         try:
             digest = self._tracer.epoch_ends(fit, tensors)
             self._draft.fits[fit].trace[-1] = digest
+            self._draft.fits[fit].samples = self._tracer.samples(fit)
         except Exception as error:  # noqa: BLE001 - as above
             self.give_up(error)
             return
@@ -94,6 +95,7 @@ class SafeTracer:
         self._tracer = None
         for fit in self._draft.fits:
             fit.trace = [None] * len(fit.trace)
+            fit.samples = None
         self._failed("$.outcomes.digests.trace", error)
 
     def discard(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.capture.backend import StateTensor
 from repro_audit.errors import CaptureError, shown
+from repro_audit.manifest.records import SampleDigests
+from repro_audit.recording.session.samples import Samples
 from repro_audit.trace.fingerprint import dtype_name, fingerprint, fingerprinter
 from repro_audit.trace.layout import KINDS, Block, Column, probe_positions
 from repro_audit.trace.writing import TraceWriter
@@ -99,6 +101,8 @@ class _Progress:
         step: Steps of the epoch.
         step_of_fit: Steps of the fit.
         plan: How the last step became a row.
+        first_epoch: The epoch of its first step; None before that.
+        samples: Those of that epoch.
     """
 
     fit: int
@@ -108,6 +112,8 @@ class _Progress:
     step: int = 0
     step_of_fit: int = 0
     plan: _Plan | None = None
+    first_epoch: int | None = None
+    samples: Samples = field(default_factory=Samples)
 
     @property
     def has_row(self) -> bool:
@@ -203,6 +209,14 @@ class Tracer:
             self._row(now, now.plan, arrays)
         if now.has_probe:
             self._probe(now, now.plan, arrays)
+        if now.first_epoch is None:
+            now.first_epoch = now.epoch
+        if now.stride == 1 and now.epoch == now.first_epoch:
+            now.samples.add(columns, arrays)
+
+    def samples(self, fit: int) -> SampleDigests | None:
+        """Return the digests of the samples of a fit's first epoch, if they can be told apart."""
+        return self._fits[fit].samples.digests
 
     def epoch_ends(self, fit: int, tensors: Sequence[StateTensor]) -> str | None:
         """Record the end of an epoch of a fit.

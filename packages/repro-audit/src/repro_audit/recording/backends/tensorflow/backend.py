@@ -16,12 +16,13 @@ import numpy as np
 
 from repro_audit.capture.backend import Held
 from repro_audit.errors import CaptureError
-from repro_audit.manifest.conditions import DatasetOptions, RandomSource, Stage
+from repro_audit.manifest.conditions import DatasetOptions, Function, RandomSource, Stage
+from repro_audit.manifest.training import Json
 from repro_audit.recording.backends.base import Controlled, Switches
 from repro_audit.recording.backends.keras_backend import KerasBackend
 from repro_audit.recording.backends.observers import Notes, StepObserver
 from repro_audit.recording.backends.patching import Patches
-from repro_audit.recording.backends.tensorflow import data, determinism, steps
+from repro_audit.recording.backends.tensorflow import data, determinism, stages, steps
 from repro_audit.recording.backends.tensorflow.variables import local_value, read_tensor
 
 if TYPE_CHECKING:
@@ -132,8 +133,15 @@ class TensorFlow(KerasBackend):
     def data_code(self, kind: str, given: Any) -> tuple[tuple[RandomSource, ...], Held]:
         return data.data_code(kind, given)
 
-    def data_stages(self, kind: str, given: Any) -> tuple[tuple[Stage, ...], Held]:
-        return data.data_stages(kind, given)
+    def data_function(
+        self, kind: str, given: Any, outputs: Sequence[str]
+    ) -> tuple[dict[str, Json] | None, Function | None]:
+        return stages.data_function(kind, given, outputs)
+
+    def data_stages(
+        self, kind: str, given: Any, failed: Callable[[str, Exception], None]
+    ) -> tuple[tuple[Stage, ...], Held]:
+        return data.data_stages(kind, given, failed)
 
     # Steps.
 

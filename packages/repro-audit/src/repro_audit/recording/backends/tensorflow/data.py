@@ -7,6 +7,8 @@ Private names, as they stand in the sources of TensorFlow 2.18.0 and of 2.21.0:
 
 - ``Dataset._inputs()`` and ``Dataset._functions()`` lead from stage to stage. When one moves, no
   stage can be read, and the manifest says so.
+- ``StructuredFunctionWrapper._func``, the function as the user gave it. When it moves, functions of
+  stages are missing, and the manifest says so.
 - What a stage keeps: `_seed`, `_seed2`, `_buffer_size`, `_reshuffle_each_iteration`,
   `_num_parallel_calls`, `_num_parallel_reads` and `_deterministic`. One that moves is recorded as
   not given: look for its new name in the class of the stage, and read both.
@@ -25,13 +27,18 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from repro_audit.capture.backend import Held
 from repro_audit.capture.generators import generators_in
 from repro_audit.capture.randomness import Found, closure, named_sources
 from repro_audit.manifest.conditions import DatasetOptions, RandomSource, Stage
+from repro_audit.recording.backends.tensorflow.stages import (
+    given_functions,
+    stage_arguments,
+    stage_function,
+)
 
 __all__ = ["data_code", "data_options", "data_stages", "racing_ops"]
 
@@ -121,8 +128,15 @@ def data_code(kind: str, data: Any) -> tuple[tuple[RandomSource, ...], Held]:
     return _python_sources(found, stateful=False), (*generators_in(data), *found.generators)
 
 
-def data_stages(kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
+def data_stages(
+    kind: str, data: Any, failed: Callable[[str, Exception], None]
+) -> tuple[tuple[Stage, ...], Held]:
     """Return the stages of a tf.data pipeline, the source first, and the generators they hold.
+
+    Args:
+        kind: The kind of data.
+        data: What was given.
+        failed: Takes what of a stage cannot be read, as ``stages[3].function``, and the error.
 
     Returns:
         Both empty where the data is no pipeline; of a pipeline of more than 200 stages the last
@@ -132,6 +146,7 @@ def data_stages(kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
         return (), ()
     held: list[tuple[str, Any]] = []
     found: list[Stage] = []
+    unread: list[tuple[int, str, Exception]] = []
     seen, pending = {id(data)}, [data]
     while pending and len(found) < _MAX_STAGES:
         current = pending.pop()
@@ -139,12 +154,23 @@ def data_stages(kind: str, data: Any) -> tuple[tuple[Stage, ...], Held]:
         if any(operation.type == "GeneratorDataset" for operation in _operations(graphs)):
             op = "from_generator"
         if op != "options":
-            found.append(_stage(current, op, graphs, held))
+            stage = _stage(current, op, graphs, held)
+            try:
+                stage = stage._replace(arguments=stage_arguments(current))
+            except Exception as error:  # noqa: BLE001 - what it is given may do anything
+                unread.append((len(found), "arguments", error))
+            try:
+                stage = stage._replace(function=stage_function(_functions(current, op, graphs)))
+            except Exception as error:  # noqa: BLE001 - as above
+                unread.append((len(found), "function", error))
+            found.append(stage)
         # The one input of from_generator only starts the generator.
         for before in () if op == "from_generator" else current._inputs():
             if id(before) not in seen:
                 seen.add(id(before))
                 pending.append(before)
+    for position, part, reason in unread:
+        failed(f"stages[{len(found) - 1 - position}].{part}", reason)
     return tuple(reversed(found)), tuple(held)
 
 
@@ -300,14 +326,28 @@ def _variable_names(graph: Any) -> list[str]:
         return []
 
 
-def _behind(operation: Any) -> Found:
-    """Return what the Python function that an operation calls names."""
+def _functions(dataset: Any, op: str, graphs: list[Any]) -> list[Any]:
+    """Return the user's functions that a stage calls, without what TensorFlow wrapped around."""
+    if op == "from_generator":
+        kept = [_called(item) for item in _operations(graphs) if item.type in _PYTHON]
+    else:
+        kept = [wrapper._func for wrapper in dataset._functions()]
+    found = [item for each in kept for item in given_functions(each, list(_unwrapped(each)))]
+    return list({id(item): item for item in found}.values())
+
+
+def _called(operation: Any) -> Any:
+    """Return the Python function that an operation calls."""
     from tensorflow.python.ops import script_ops
 
     token = operation.get_attr("token")
     function = script_ops._py_funcs.get(token.decode() if isinstance(token, bytes) else token)
-    function = getattr(function, "_func", function)  # an EagerFunc
-    found = [named_sources(item) for item in _unwrapped(function)]
+    return getattr(function, "_func", function)  # an EagerFunc
+
+
+def _behind(operation: Any) -> Found:
+    """Return what the Python function that an operation calls names."""
+    found = [named_sources(item) for item in _unwrapped(_called(operation))]
     return Found(
         tuple(sorted({source for item in found for source in item.sources})),
         tuple(pair for item in found for pair in item.generators),
