@@ -7,7 +7,17 @@ import json
 
 import jsonschema
 import pytest
-from manifests import EXAMPLES, OTHER_RUN, changed, clean, consistent, document, rerun, sealed
+from manifests import (
+    EXAMPLES,
+    OTHER_RUN,
+    changed,
+    clean,
+    consistent,
+    document,
+    rerun,
+    sealed,
+    two_models,
+)
 
 from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS
@@ -57,6 +67,45 @@ def test_identical_runs_exit_0_and_divergent_ones_1(file, run):
     assert (same.code, same.out.split()[0]) == (0, "identical")
     other = run(TWO, ONE)
     assert (other.code, other.out.split()[0]) == (1, "divergent")
+
+
+@pytest.mark.parametrize(
+    ("seeded_again", "code", "word"), [(True, 0, "identical"), (False, 1, "divergent")]
+)
+def test_two_fits_of_one_run_are_compared_as_two_runs_are(tmp_path, run, seeded_again, code, word):
+    path = tmp_path / "run.json"
+    path.write_bytes(sealed(two_models(seeded_again=seeded_again)))
+    done = run(path, "--fits", "1,2")
+    assert (done.code, done.out.split()[0]) == (code, word)
+    assert f"{path}: fit 2" in done.out
+    assert "--confirm" not in done.out
+    first, *_ = json.loads(run(path, "--fits", "2,1", "--format", "json").out)["manifests"]
+    assert first["name"] == f"{path}: fit 2"
+
+
+@pytest.mark.parametrize(
+    ("fits", "said"),
+    [
+        ("1,3", "has 2 fits, counted from 1: fit 3 is none of them."),
+        ("1", "expected two fits, such as 1,2; received '1'."),
+        ("1,,2", "expected two fits"),
+        ("1,-2", "expected two fits"),
+        ("²,1", "expected two fits"),
+        ("1,1", "Fit 1 is given twice"),
+    ],
+)
+def test_what_names_no_two_fits_is_refused_in_a_line(tmp_path, run, fits, said):
+    path = tmp_path / "run.json"
+    path.write_bytes(sealed(two_models(seeded_again=True)))
+    done = run(path, "--fits", fits)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+
+
+def test_fits_of_several_files_are_refused_in_a_line(run):
+    done = run(ONE, TWO, "--fits", "1,2")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "fits of one run; received 2 manifests" in done.err
 
 
 def test_one_run_given_twice_exits_2(run):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
-from manifests import EXAMPLES, ROOT, document, record, rerun, sealed
+from manifests import EXAMPLES, ROOT, document, record, rerun, sealed, two_models
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from papers import drawn
@@ -135,6 +135,7 @@ def workplace(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_bytes(sealed(value))
         shutil.copy(EXAMPLES / "threads-2.trace", tmp_path / name / "manifest.trace")
+    (tmp_path / "run.json").write_bytes(sealed(two_models(seeded_again=False)))
     shutil.copy(EXAMPLES / "threads-1.json", tmp_path / "mine.json")
     shutil.copy(EXAMPLES / "threads-1.trace", tmp_path / "mine.trace")
     drawn(tmp_path / "paper.pdf")

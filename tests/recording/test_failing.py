@@ -152,7 +152,7 @@ def test_another_backend_is_refused_clearly(failures: Any) -> None:
     by_record, by_control = said["backend"]
     assert by_record == by_control
     assert by_record[0] == "CaptureError"
-    assert "received Keras on torch" in by_record[1]
+    assert "Keras runs on PyTorch here" in by_record[1]
     assert "KERAS_BACKEND=tensorflow" in by_record[1]
     assert not (folder / "torch.json").exists()
 
@@ -166,7 +166,7 @@ def test_a_backend_that_is_not_installed_is_refused_as_another_backend(
     )
     assert found[0] == found[1]
     assert found[0][0] == "CaptureError"
-    assert "received Keras on jax" in found[0][1]
+    assert "Keras runs on JAX here" in found[0][1]
     assert "KERAS_BACKEND=tensorflow" in found[0][1]
     assert list(tmp_path.iterdir()) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["EXAMPLE_SEED", "counted", "listed"]
+__all__ = ["EXAMPLE_SEED", "counted", "epoch_name", "listed", "step_name"]
 
 EXAMPLE_SEED = 812
 """What code that is advised seeds with where the run itself has no seed."""
@@ -18,6 +18,33 @@ def counted(count: int, noun: str) -> str:
     """
     ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def epoch_name(epoch: int, fit: int | None = None) -> str:
+    """Return what to call an epoch.
+
+    Args:
+        epoch: The epoch, from 1.
+        fit: Its fit, from 0, where there are several.
+
+    >>> epoch_name(3), epoch_name(3, fit=1)
+    ('epoch 3', 'epoch 3 of fit 2')
+    """
+    return f"epoch {epoch:,}" + ("" if fit is None else f" of fit {fit + 1:,}")
+
+
+def step_name(step: int, epoch: int, fit: int | None = None) -> str:
+    """Return what to call a step.
+
+    Args:
+        step: The step within the epoch, from 1.
+        epoch: The epoch, from 1.
+        fit: Its fit, from 0, where there are several.
+
+    >>> step_name(1200, 3), step_name(1, 3, fit=0)
+    ('step 1,200 of epoch 3', 'step 1 of epoch 3 of fit 1')
+    """
+    return f"step {step:,} of {epoch_name(epoch, fit)}"
 
 
 def listed(items: Iterable[str], most: int = 8, between: str = ", ") -> str:

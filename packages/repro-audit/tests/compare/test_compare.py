@@ -7,12 +7,14 @@ from manifests import (
     NAMES,
     OTHER_DIGEST,
     changed,
+    consistent,
     document,
     leaves,
     parted,
     record,
     rerun,
     run_id,
+    two_models,
     value_at,
 )
 
@@ -538,3 +540,39 @@ def test_one_run_given_twice_among_three_is_inconclusive():
         repro_audit.audit(BASE, other, record({**rerun(), "run_id": run_id(1)})).verdict
         == "identical"
     )
+
+
+# Several fits
+
+
+@pytest.mark.parametrize("fit", [0, 1])
+def test_where_runs_have_several_fits_an_epoch_is_named_with_its_own(fit):
+    """The first one as any other."""
+    runs = two_models(seeded_again=True), rerun(two_models(seeded_again=True))
+    other = changed(runs[1], {("outcomes", "fits", fit, "epochs", 0): OTHER_DIGEST})
+    result = compare(record(runs[0]), record(consistent(other)))
+    assert result.first_difference.text == f"weights after epoch 1 of fit {fit + 1}"
+    result = against_itself({"outcomes/fits/0/epochs/0": OTHER_DIGEST})
+    assert result.first_difference.text == "weights after epoch 1"
+
+
+def test_where_runs_have_several_evaluations_one_is_named_by_its_number():
+    runs = two_models(seeded_again=True), rerun(two_models(seeded_again=True))
+    other = changed(runs[1], {"outcomes/evaluations/1/results/loss": 0.5})
+    result = compare(record(runs[0]), record(consistent(other)))
+    assert result.first_difference.text == "evaluation 2: loss"
+    result = against_itself({"outcomes/evaluations/0/results/loss": 0.5})
+    assert result.first_difference.text == "evaluation: loss"
+
+
+def test_ulps_are_counted_in_the_dtype_that_one_of_the_runs_has_recorded():
+    """A history tells none; of a value that is none of that dtype, the values tell."""
+    path = "outcomes/fits/0/history/loss/0"
+    loss = {path: 2.5}
+    unknown = {"outcomes/fits/0/dtypes/loss": None}
+    half = {"outcomes/fits/0/dtypes/loss": "float16"}
+    expected = record(changed(document(), {path: 2.501953125} | unknown))
+    (found,) = compare(expected, record(changed(rerun(), loss | half))).metrics
+    assert (found.dtype, found.ulps) == ("float16", 1)
+    (found,) = compare(expected, record(changed(rerun(), loss | unknown))).metrics
+    assert (found.dtype, found.ulps) == ("float32", 2**13)

@@ -54,6 +54,26 @@ def test_equal_traces_have_no_difference(tmp_path):
     assert (result.step, result.order, result.partings, result.batches) == (None, (), (), None)
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (2, "step 2 of epoch 1{} is in the expected run only"),
+        (4, "steps 2 to 4 of epoch 1{} are in the expected run only"),
+        (9, "9 steps from step 2 of epoch 1{} to step 2 of epoch 2{} are in the expected run only"),
+    ],
+)
+def test_steps_of_one_run_only_are_named_with_their_fit_where_there_are_several(
+    tmp_path, last, said
+):
+    table = rows()
+    places = [place for place in table if place >= (1, 2)][: last - 1 if last < 9 else 9]
+    lacking = {place: words for place, words in table.items() if place not in places}
+    (item,) = compared(tmp_path, table, lacking).order
+    assert item.text == said.format("", "")
+    (item,) = compared(tmp_path, table, lacking, several_fits=True).order
+    assert item.text == said.format(" of fit 1", " of fit 1")
+
+
 @pytest.mark.parametrize("column", range(len(COLUMNS)))
 @pytest.mark.parametrize("place", [(1, 1), (1, 5), (2, 8)])
 def test_one_word_that_differs_is_found(tmp_path, place, column):

@@ -84,5 +84,15 @@ def test_the_relative_distance_is_measured_at_the_expected_value():
 def test_a_dtype_that_is_not_recorded_is_the_narrower_that_holds_the_values():
     assert known_dtype(None, 0.5, 2.0) == "float32"
     assert known_dtype(None, 0.5, 0.1) == "float64"
-    assert known_dtype("float16", 0.1) == "float16"
     assert known_dtype("int7", 0.1) == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_ulps_are_counted_in_the_dtype_that_was_recorded(dtype):
+    assert known_dtype(dtype, 0.5, -2.0, math.inf) == dtype
+
+
+def test_of_a_value_that_is_none_of_the_recorded_dtype_the_values_tell():
+    """As of a metric that adds up in one dtype and returns another."""
+    assert known_dtype("float16", 70000.0) == "float32"
+    assert known_dtype("float32", 0.5, 0.1) == "float64"

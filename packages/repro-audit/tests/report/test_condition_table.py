@@ -35,6 +35,13 @@ def test_a_run_that_cannot_be_compared_is_shown_all_the_same(status):
     assert "No recorded condition differs" in render_html(audit(runs[0], runs[0]), [runs[0]] * 2)
 
 
+def test_of_runs_that_recorded_no_condition_none_is_said_to_be_equal():
+    none = record(changed(document(), {"conditions": dict.fromkeys(document()["conditions"])}))
+    page = render_html(audit(none, none), [none, none])
+    assert "No condition was recorded." in page
+    assert "No recorded condition differs" not in page
+
+
 def test_what_is_said_to_be_the_same_is_the_same():
     argv = {"conditions/code/argv": ["another", "list", "of", "words"]}
     packages = {"conditions/packages/distributions/numpy/version": "0"}

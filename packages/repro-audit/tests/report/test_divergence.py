@@ -45,7 +45,7 @@ def test_a_step_whose_place_is_not_known_is_listed_and_not_drawn():
 
 def test_the_map_is_there_where_no_distance_is():
     result = RESULT._replace(comparisons=(changed(distances=()),))
-    assert distances(result) is None
+    assert distances(result, MANIFESTS) is None
     page = render_html(result, MANIFESTS)
     assert "What differs in run-2, and since which step" in page
     assert "How far apart the weights are" not in page
@@ -56,7 +56,7 @@ def test_a_distance_that_is_not_known_is_not_called_nothing():
     result = RESULT._replace(
         comparisons=(changed(distances=(first._replace(relative=None), *rest)),)
     )
-    assert distances(result).rows[0][3] == "not known"
+    assert distances(result, MANIFESTS).rows[0][3] == "not known"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import html
 import re
 
 import pytest
-from manifests import changed, document, parted, record
-from pages import PAGES, everything
+from manifests import changed, consistent, document, parted, record, rerun
+from pages import PAGES, divergent, everything
 
 from repro_audit.audit import audit
 from repro_audit.report import html as html_
 from repro_audit.report import markdown, text
 from repro_audit.report.figure import Figure
+from repro_audit.report.formats import RENDERERS, Style
 from repro_audit.report.outline import (
     Code,
     Curve,
@@ -160,3 +161,68 @@ def test_text_stands_in_an_outline_as_it_is(extent):
 @pytest.mark.parametrize("name", PAGES)
 def test_the_same_audit_has_the_same_outline(name, extent):
     assert outline(*PAGES[name](), extent) == outline(*PAGES[name](), extent)
+
+
+# Identical and uncontrolled
+
+
+ALTHOUGH = "although nothing forces it"
+OFF = {"conditions/determinism/backend/op_determinism": "off"}
+
+
+def alike(changes, **options):
+    """Return a report's words on two equal runs, in every format for readers."""
+    runs = [record(changed(value, changes)) for value in (document(), rerun())]
+    result = audit(*runs, names=["a.json", "b.json"], **options)
+    for form in ("text", "markdown", "html", "latex"):
+        yield " ".join(RENDERERS[form](result, runs, Style(100, color=False)).split())
+
+
+def test_identical_beside_uncontrolled_is_explained_once_in_every_format():
+    for said in alike(OFF):
+        assert said.count(f"These runs are identical {ALTHOUGH}") == 1
+
+
+def test_what_is_no_contradiction_is_not_explained():
+    """Controlled runs that are identical, uncontrolled ones that diverge, and one alone."""
+    for said in alike({}):
+        assert ALTHOUGH not in said
+    runs = [record(changed(value, OFF)) for value in (document(), parted(document(), "epoch 1"))]
+    for result, shown in ((audit(*runs), runs), (audit(runs[0]), runs[:1])):
+        assert ALTHOUGH not in RENDERERS["text"](result, shown, Style(100, color=False))
+
+
+# Distances
+
+
+def test_a_large_distance_is_a_share_and_not_a_number_of_ulps():
+    for change, said in (
+        (2.5, "2.276"),
+        (2.2764894962310791, "1 ULP of float32, 1e-07 relative"),
+    ):
+        runs = [
+            record(document()),
+            record(consistent(changed(rerun(), {"outcomes/fits/0/history/loss/0": change}))),
+        ]
+        text_ = " ".join(RENDERERS["text"](audit(*runs), runs, Style(100, color=False)).split())
+        assert said in text_
+        assert ("9.8 % apart" in text_) == (change == 2.5)
+        assert ("ULP" in text_) == (change != 2.5)
+
+
+def test_weights_that_are_far_apart_are_so_by_a_share_of_their_norm():
+    result, runs = divergent()
+    comparison = result.comparisons[0]
+    trace = comparison.trace
+    for changes, said in (
+        ({}, "by 1 ULP in the median and 64 at most; 3.6e-09 of the weights' norm"),
+        ({"largest_ulps": 9**9}, "by 1 ULP in the median and over 1,000 at most; 3.6e-09"),
+        ({"median_ulps": 9**8, "largest_ulps": 9**9, "relative": 1.36}, "1; 136 % of the weights'"),
+    ):
+        distances = (trace.distances[0]._replace(**changes), *trace.distances[1:])
+        other = comparison._replace(trace=trace._replace(distances=distances))
+        shown = result._replace(comparisons=(other,))
+        for form in ("text", "markdown", "html"):
+            text_ = RENDERERS[form](shown, runs, Style(100, color=False))
+            assert said in " ".join(html.unescape(text_).split())
+            assert "387,420,489" not in text_

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,61 @@ def parted(value: dict[str, Any], since: str) -> dict[str, Any]:
     if since == "initial weights":
         outcomes["outcomes/initial_weights/0/0/digest"] = OTHER_DIGEST
     return consistent(changed(rerun(value), outcomes))
+
+
+def two_models(*, seeded_again: bool, value: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a run whose script builds and trains the model of an example twice.
+
+    Args:
+        seeded_again: Whether it seeds before each; else the second model draws on from Python's
+            generator where the first has ended, and all that it comes to is another.
+        value: The run that trains it once; the first example where not given.
+    """
+    result = copy.deepcopy(document() if value is None else value)
+    conditions, outcomes = result["conditions"], result["outcomes"]
+    second = copy.deepcopy(result)
+    if not seeded_again:
+        second = parted(second, "initial weights")
+        _draw_on(second["conditions"])
+    for part, field in (
+        (("conditions", "seeds", "layers"), "model"),
+        (("conditions", "initializers", "layers"), "model"),
+        (("conditions", "determinism", "execution"), "model"),
+        (("conditions", "determinism", "backend", "models"), "model"),
+        (("conditions", "determinism", "datasets"), "fit"),
+        (("conditions", "training", "models"), ""),
+        (("conditions", "training", "fits"), "model"),
+        (("outcomes", "fits"), "model"),
+        (("outcomes", "evaluations"), "model"),
+        (("outcomes", "initial_weights"), ""),
+        (("outcomes", "final_state"), ""),
+        (("information", "labels"), ""),
+        (("trace", "strides"), ""),
+    ):
+        items = value_at(second, part)
+        value_at(result, part).extend([{**item, field: 1} for item in items] if field else items)
+    outcomes["evaluations"][1]["after_fits"] = 2
+    outcomes["trace"] = {name: 2 * count for name, count in outcomes["trace"].items()}
+    for fit in outcomes["fits"]:
+        fit["trace"] = [OTHER_DIGEST for _ in fit["trace"]]
+    outcomes["digests"]["trace"] = OTHER_DIGEST
+    conditions["data"] = {role: dict(item) for role, item in conditions["data"].items()}
+    return consistent(result)
+
+
+def _draw_on(conditions: dict[str, Any]) -> None:
+    """Replace every drawn seed by one that comes after them all in the stream of the run's seed."""
+    items = [*conditions["initializers"]["layers"], *conditions["seeds"]["layers"]]
+    drawn = dict.fromkeys(
+        item["seed"] for item in items if item["seed"] is not None and not item["given"]
+    )
+    stream = random.Random(conditions["seeds"]["declared"])
+    left = set(drawn)
+    while left:
+        left.discard(stream.randint(1, 10**9))
+    later = {seed: stream.randint(1, 10**9) for seed in drawn}
+    for item in items:
+        item["seed"] = later.get(item["seed"], item["seed"])
 
 
 def clean() -> dict[str, Any]:

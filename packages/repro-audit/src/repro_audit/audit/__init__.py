@@ -13,6 +13,7 @@ from repro_audit.audit.experiments import (
     Spread,
     SpreadMetric,
 )
+from repro_audit.audit.fits import FitAlone, fits_alone
 from repro_audit.audit.judging import (
     Audit,
     AuditedManifest,
@@ -34,6 +35,7 @@ __all__ = [
     "Effect",
     "Factor",
     "Finding",
+    "FitAlone",
     "RecordingCheck",
     "Rule",
     "RunSummary",
@@ -45,5 +47,6 @@ __all__ = [
     "audit",
     "claims_verdict",
     "exit_code",
+    "fits_alone",
     "load_claims",
 ]

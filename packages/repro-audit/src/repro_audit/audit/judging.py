@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
 from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
-from repro_audit.audit.rules import Finding, check
+from repro_audit.audit.fits import fits_alone
+from repro_audit.audit.rules import Finding, check_with_trace
 from repro_audit.audit.shared_causes import with_shared_causes
 from repro_audit.compare import EVIDENCE, Comparison, Match, Verdict, compare, group
 from repro_audit.manifest import Manifest
@@ -175,6 +176,7 @@ def audit(
     accept_partial: bool = False,
     traces: Sequence[Trace | None] = (),
     claims: Claims | None = None,
+    fits: Sequence[int] = (),
 ) -> Audit:
     """Judge one manifest by the rules, or several by comparing them with the first.
 
@@ -190,13 +192,14 @@ def audit(
         traces: The trace of each, as `repro_audit.trace.find_trace` finds it. Each is
             checked against its manifest.
         claims: Numbers somebody published, to be checked against each run.
+        fits: Fits of the one manifest given, counted from 1, which are compared in its place.
 
     Returns:
         The verdict, the findings in each manifest, and each further manifest compared with the
         first.
 
     Raises:
-        ValueError: No manifest is given.
+        ValueError: No manifest is given; with `fits`, several are, or fits that it does not have.
         TraceError: A trace is damaged, or not its manifest's.
     """
     if not manifests:
@@ -204,6 +207,13 @@ def audit(
         raise ValueError(message)
     names = list(names) or [f"manifest {index}" for index in range(1, len(manifests) + 1)]
     traces = list(traces) or [None] * len(manifests)
+    if fits:
+        if len(manifests) > 1:
+            message = f"fits are those of one manifest, received {len(manifests)}."
+            raise ValueError(message)
+        alone = fits_alone(manifests[0], traces[0], fits, names[0])
+        manifests = tuple(item.manifest for item in alone)
+        names, traces = [item.name for item in alone], [item.trace for item in alone]
     judged = tuple(
         _judge(*each, require=require, accept_partial=accept_partial)
         for each in zip(manifests, names, traces, strict=True)
@@ -300,14 +310,7 @@ def _judge(
     manifest: Manifest, name: str, trace: Trace | None, *, require: str, accept_partial: bool
 ) -> AuditedManifest:
     verdict: ManifestVerdict
-    rows = None
-    if trace is not None and manifest.complete:
-        from repro_audit.trace.summary import summarize_trace  # NumPy, where it is needed
-
-        rows = summarize_trace(trace, manifest)
-    elif trace is not None:
-        trace.verify()
-    findings = check(manifest, rows)
+    findings = check_with_trace(manifest, trace)
     errors = [finding for finding in findings if finding.severity == "error"]
     # A reason goes on, in parentheses or with a full stop.
     contradictions = [item.seen.removesuffix(".") for item in findings if item.contradicts]
@@ -322,7 +325,9 @@ def _judge(
         )
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
-        reason = f"not all training was recorded; {manifest.unfollowed}"
+        reason = manifest.unfollowed
+        if manifest.has_outcomes or not manifest.refused:
+            reason = f"not all training was recorded; {reason}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"
@@ -339,5 +344,5 @@ def _judge(
         reason=reason,
         evidence=manifest.evidence,
         findings=findings,
-        trace_read=rows is not None,
+        trace_read=trace is not None and manifest.complete,
     )

@@ -10,6 +10,7 @@ from repro_audit.manifest import Manifest
 from repro_audit.wording import EXAMPLE_SEED
 
 if TYPE_CHECKING:
+    from repro_audit.trace import Trace
     from repro_audit.trace.summary import FitTrace
 
 __all__ = ["Finding", "Hit", "Rule", "Severity", "all_rules", "check", "rule"]
@@ -172,6 +173,28 @@ def check(manifest: Manifest, trace: Mapping[int, FitTrace] | None = None) -> tu
     ]
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
     return tuple(findings)
+
+
+def check_with_trace(manifest: Manifest, trace: Trace | None) -> tuple[Finding, ...]:
+    """Return what the rules find in a manifest and its trace, which is read.
+
+    Of a run that did not complete, the trace is only checked against its digest.
+
+    Args:
+        manifest: The manifest.
+        trace: Its trace, if that is there.
+
+    Raises:
+        TraceError: The trace is damaged, or not the manifest's.
+    """
+    if trace is None:
+        return check(manifest)
+    if not manifest.complete:
+        trace.verify()
+        return check(manifest)
+    from repro_audit.trace.summary import summarize_trace  # NumPy, where it is needed
+
+    return check(manifest, summarize_trace(trace, manifest))
 
 
 def _with_seed(remedy: str, seed: int | None) -> str:

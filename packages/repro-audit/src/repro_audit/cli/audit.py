@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from repro_audit.audit import audit, exit_code, load_claims
-from repro_audit.cli.inputs import opened
-from repro_audit.cli.options import comparison_options, deliver, output_options
+from repro_audit.audit import FitAlone, audit, exit_code, fits_alone, load_claims
+from repro_audit.cli.inputs import Input, opened
+from repro_audit.cli.options import comparison_options, deliver, fits_option, output_options
 from repro_audit.cli.output import check_output
 from repro_audit.report.formats import RENDERERS
 
@@ -22,11 +23,13 @@ __all__ = ["command"]
     metavar="FILE",
     help="Check published numbers: a JSON object of metrics and values as printed.",
 )
+@fits_option
 @comparison_options
 @output_options(*RENDERERS)
 def command(
     files: tuple[str, ...],
     claims: str | None,
+    fits: tuple[int, ...],
     strict: bool,
     form: str,
     output: str,
@@ -46,14 +49,22 @@ def command(
       repro-audit manifest.json
       repro-audit theirs.json mine.json --rtol 1e-6
       repro-audit manifest.json --claims claims.json
+      repro-audit manifest.json --fits 1,2
       repro-audit paper.pdf mine.json
       repro-audit *.json --format json -o audit.json
     """
     check_output(output, [*files, *([] if claims is None else [claims])])
     claimed = None if claims is None else load_claims(claims)
     with opened(files) as inputs:
-        manifests = [given.manifest for given in inputs]
-        names, traces = [given.name for given in inputs], [given.trace for given in inputs]
+        compared: Sequence[Input | FitAlone] = inputs
+        if fits:
+            if len(inputs) > 1:
+                message = f"--fits compares fits of one run; received {len(inputs)} manifests."
+                raise click.UsageError(message)
+            given = inputs[0]
+            compared = fits_alone(given.manifest, given.trace, fits, given.name)
+        manifests = [item.manifest for item in compared]
+        names, traces = [item.name for item in compared], [item.trace for item in compared]
         result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
         deliver(result, manifests, form=form, output=output, color=color)
     return exit_code(result, strict=strict)

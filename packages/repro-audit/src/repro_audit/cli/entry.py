@@ -21,7 +21,7 @@ __all__ = ["InterruptedRunsError", "group", "run"]
 COMMANDS = ("audit", "record", "repeat", "attach", "extract", "checklist", "explain", "schema")
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
-    "--claims", "--for", "-d", "--directory",
+    "--claims", "--fits", "--for", "-d", "--directory",
 }  # fmt: skip
 _FAILED, _INTERRUPTED = 2, 130
 

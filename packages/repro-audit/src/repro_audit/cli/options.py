@@ -20,6 +20,7 @@ __all__ = [
     "LAUNCHING",
     "comparison_options",
     "deliver",
+    "fits_option",
     "module_option",
     "output_options",
     "target_argument",
@@ -72,6 +73,27 @@ class _TraceSetting(click.ParamType[str | int]):
         return int(value)
 
 
+class _Fits(click.ParamType[tuple[int, ...]]):
+    """Numbers of fits, from 1, with commas between."""
+
+    name = "fits"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the numbers.
+
+        Raises:
+            click.BadParameter: They are none, or fewer than two.
+        """
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        if len(words) < 2 or not all(word.isascii() and word.isdigit() for word in words):
+            self.fail(f"expected two fits, such as 1,2; received {value!r}.", param, ctx)
+        return tuple(map(int, words))
+
+
 LAUNCHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """Settings of a command that starts a script: what follows the script is the script's."""
 
@@ -83,6 +105,13 @@ trace_option = click.option(
     type=_TraceSetting(),
     metavar="step|epoch|none|N",
     help="Which steps are traced.  [default: as a script says that records itself, else step]",
+)
+fits_option = click.option(
+    "--fits",
+    type=_Fits(),
+    default=(),
+    metavar="N,M",
+    help="Compare fits of one run, counted from 1: why do two models of one script differ?",
 )
 target_argument = click.argument(
     "target", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]..."

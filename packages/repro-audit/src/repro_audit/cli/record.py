@@ -49,7 +49,8 @@ def command(
     uses repro_audit.record itself is left to record itself, into the same manifest.
 
     Exit codes: the script's own; 2 where it ended well and nothing was trained or evaluated, be it
-    in a process that it started; 128 and the number of the signal that ended it.
+    in a process that it started, or nothing but by what is not recorded, such as Keras 2; 128 and
+    the number of the signal that ended it.
 
     \b
     Examples:
@@ -86,6 +87,9 @@ def command(
     elif not seen and family.computing:
         where = counted(family.computing, "child process")
         _say(f"{name}: {where} computed with TensorFlow, which cannot be followed; no manifest.")
+    elif manifest is not None and manifest.refused and not manifest.has_outcomes:
+        _say(f"{name}: {printable(manifest.refused)}.")
+        return 2
     elif not seen:
         _say(f"{name}: no training detected. {_WHAT_IS_SEEN}")
         return 2

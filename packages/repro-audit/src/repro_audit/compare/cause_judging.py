@@ -7,6 +7,7 @@ from typing import NamedTuple
 from repro_audit.compare.cause_case import Case
 from repro_audit.compare.comparison import Certainty
 from repro_audit.compare.kinds import DRAWN_SEED, STAGES, Kind, Stage
+from repro_audit.compare.loaded import were_loaded
 from repro_audit.compare.symptom import Symptom
 
 __all__ = ["Judgement", "judge"]
@@ -94,6 +95,8 @@ def judge(case: Case, kind: Kind) -> Judgement:
 def _at_start(case: Case, kind: Kind) -> Judgement:
     """Judge where the initial weights differ: nothing was trained yet."""
     if kind.name in _SEEDS and case.differs(kind, DRAWN_SEED):
+        if were_loaded(case.expected, case.actual):
+            return Judgement("possible", "though weights differ that no seed decides")
         return Judgement("certain")
     if kind.name == "data":
         adapted = bool(case.symptom.roles) and set(case.symptom.roles) <= _ADAPTING

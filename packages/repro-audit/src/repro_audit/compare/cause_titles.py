@@ -115,7 +115,8 @@ def _words(count: int) -> str:
 def _as_calls(words: int) -> str:
     """Say what takes so many words."""
     if words == 1:
-        return "as one unused layer or initializer takes"
+        return "as one layer or initializer takes that is made there, used or not"
     if words == 2:
-        return "as one random.random(), or two unused layers, take"
-    return f"as {words} unused layers or {words / 2:g} calls of random.random() take"
+        return "as one random.random(), or two layers made there, used or not, take"
+    layers = f"{words} layers made there, used or not, take"
+    return f"as {layers}" if words % 2 else f"as {words // 2} calls of random.random(), or {layers}"

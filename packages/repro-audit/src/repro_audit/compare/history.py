@@ -77,14 +77,15 @@ def _series(
     fits = zip(expected.outcomes.fits, actual.outcomes.fits, strict=False)
     for number, (a, b) in enumerate(fits):
         for metric in _names(a.history, b.history):
-            dtype = a.dtypes.get(metric)
+            dtype = a.dtypes.get(metric) or b.dtypes.get(metric)
             yield number, None, metric, dtype, a.history.get(metric, ()), b.history.get(metric, ())
     evaluations = zip(expected.outcomes.evaluations, actual.outcomes.evaluations, strict=False)
     for number, (mine, theirs) in enumerate(evaluations):
         for metric in _names(mine.results, theirs.results):
             first = (mine.results[metric],) if metric in mine.results else ()
             second = (theirs.results[metric],) if metric in theirs.results else ()
-            yield None, number, metric, mine.dtypes.get(metric), first, second
+            dtype = mine.dtypes.get(metric) or theirs.dtypes.get(metric)
+            yield None, number, metric, dtype, first, second
 
 
 def _names(first: Mapping[str, object], second: Mapping[str, object]) -> list[str]:

@@ -7,11 +7,11 @@ from typing import Literal
 
 from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Outcome, TensorDifference
 from repro_audit.compare.history import metric_differences
-from repro_audit.compare.steps import compare_steps, resumed_at
+from repro_audit.compare.steps import NOTHING, compare_steps, have_several_fits, resumed_at
 from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
-from repro_audit.manifest.records import Tensor
-from repro_audit.wording import counted
+from repro_audit.manifest.records import Evaluation, FitOutcome, Tensor
+from repro_audit.wording import counted, epoch_name
 
 __all__ = ["compare_outcomes"]
 
@@ -76,6 +76,8 @@ def _tensors(
         return FieldVerdict(field=kind, verdict="missing", detail=_who(first, second)), None
     if first == second:
         count = sum(len(model or ()) for model in first)
+        if not count:
+            return FieldVerdict(field=kind, verdict="missing", detail=NOTHING), None
         return FieldVerdict(field=kind, verdict="match", detail=f"{count} tensors"), None
     if len(first) != len(second):
         text = f"{len(first)} models against {len(second)}"
@@ -119,28 +121,35 @@ def _epochs(expected: Manifest, actual: Manifest) -> _Result:
     kind: Outcome = "epoch weights"
     mine, theirs = expected.outcomes.fits, actual.outcomes.fits
     total = sum(len(fit.epochs) for fit in mine)
+    if not mine and not theirs:
+        return FieldVerdict(field=kind, verdict="missing", detail=NOTHING), None
+    several = have_several_fits(expected, actual)
     one_lacks_them = any(not fit.epochs or None in fit.epochs for fit in (*mine, *theirs))
     if not mine or not theirs or one_lacks_them:
-        return FieldVerdict(field=kind, verdict="missing", detail=_who(mine, theirs)), None
+        known = (
+            [digest for fit in fits for digest in fit.epochs if digest] for fits in (mine, theirs)
+        )
+        return FieldVerdict(field=kind, verdict="missing", detail=_who(*known)), None
     for number, (a, b) in enumerate(zip(mine, theirs, strict=False)):
         # A resumed run begins at a later epoch.
         begins = max(a.first_epoch or 1, b.first_epoch or 1)
         own, others = (fit.epochs[begins - (fit.first_epoch or 1) :] for fit in (a, b))
         for epoch, (one, other) in enumerate(zip(own, others, strict=False), start=begins):
             if one != other:
-                of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
+                where = epoch_name(epoch, number if several else None)
                 return _differ(
                     kind,
-                    f"from epoch {epoch}{of_fit} on",
+                    f"from {where} on",
                     FirstDifference(
                         kind=kind,
-                        text=f"weights after epoch {epoch}{of_fit}",
+                        text=f"weights after {where}",
                         fit=number,
                         epoch=epoch,
                     ),
                 )
         if len(own) != len(others):
-            text = f"{len(own)} epochs against {len(others)}, equal as far as both go"
+            of_fit = f" in fit {number + 1}" if several else ""
+            text = f"{len(own)} epochs against {len(others)}{of_fit}, equal as far as both go"
             epoch = begins + min(len(own), len(others))
             return _differ(
                 kind, text, FirstDifference(kind=kind, text=text, fit=number, epoch=epoch)
@@ -159,8 +168,11 @@ def _steps(expected: Manifest, actual: Manifest) -> _Result:
     """Compare how many steps each fit took."""
     mine = [fit.steps for fit in expected.outcomes.fits]
     theirs = [fit.steps for fit in actual.outcomes.fits]
-    if not mine or not theirs or None in mine or None in theirs:
-        return FieldVerdict(field="steps", verdict="missing", detail=_who(mine, theirs)), None
+    if None in (*mine, *theirs) or bool(mine) != bool(theirs):
+        known = ([steps for steps in fits if steps is not None] for fits in (mine, theirs))
+        return FieldVerdict(field="steps", verdict="missing", detail=_who(*known)), None
+    if not expected.steps and not actual.steps:
+        return FieldVerdict(field="steps", verdict="missing", detail=NOTHING), None
     if mine == theirs:
         return FieldVerdict(field="steps", verdict="match", detail=f"{expected.steps:,}"), None
     text = f"{expected.steps:,} steps against {actual.steps:,}"
@@ -203,19 +215,17 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
             )
             continue
         of_kind = [item for item in differences if (item.fit is None) == (kind == "evaluation")]
-        names = {
-            name
-            for item in (*expected.outcomes.fits, *expected.outcomes.evaluations)
-            if isinstance(item, type(mine[0]))
-            for name in getattr(item, "history", None) or getattr(item, "results", {})
-        } - set(ignored)
+        names = set(_with_values(mine)) - set(ignored)
         if not of_kind:
-            detail = ", ".join(sorted(names)) or "no metric"
-            results.append((FieldVerdict(field=kind, verdict="match", detail=detail), None))
+            verdict: Literal["match", "missing"] = "match" if names else "missing"
+            detail = ", ".join(sorted(names)) or NOTHING
+            results.append((FieldVerdict(field=kind, verdict=verdict, detail=detail), None))
             continue
-        of_kind.sort(key=lambda item: (item.fit or 0, item.first_epoch or 0))
+        of_kind.sort(key=lambda item: (item.fit or item.evaluation or 0, item.first_epoch or 0))
         first = of_kind[0]
-        where = f" in epoch {first.first_epoch}" if first.first_epoch else ""
+        fit = first.fit if have_several_fits(expected, actual) else None
+        where = f" in {epoch_name(first.first_epoch, fit)}" if first.first_epoch else ""
+        which = f" {(first.evaluation or 0) + 1}" if kind == "evaluation" and len(mine) > 1 else ""
         different = sorted({item.metric for item in of_kind})
         equal = sorted(names - {item.metric for item in of_kind})
         detail = ", ".join(different) + (f"; equal: {', '.join(equal)}" if equal else "")
@@ -225,13 +235,22 @@ def _metrics(expected: Manifest, actual: Manifest, ignored: Sequence[str]) -> li
                 detail,
                 FirstDifference(
                     kind=kind,
-                    text=f"{kind}: {first.metric}{where}",
+                    text=f"{kind}{which}: {first.metric}{where}",
                     fit=first.fit,
                     epoch=first.first_epoch,
                 ),
             )
         )
     return results
+
+
+def _with_values(items: Sequence[FitOutcome | Evaluation]) -> Iterator[str]:
+    """Yield the names of the metrics that have a value."""
+    for item in items:
+        if isinstance(item, FitOutcome):
+            yield from (name for name, values in item.history.items() if values)
+        else:
+            yield from item.results
 
 
 def _differ(kind: Outcome, detail: str, difference: FirstDifference) -> _Result:

@@ -11,16 +11,25 @@ from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.seen import Seen, see
-from repro_audit.compare.steps import compare_steps, resumed_at, step_name, traces_comparable
+from repro_audit.compare.steps import (
+    compare_steps,
+    have_several_fits,
+    resumed_at,
+    traces_comparable,
+)
 from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
+from repro_audit.wording import step_name
 
 if TYPE_CHECKING:
     from repro_audit.compare.causes import Diagnosis
     from repro_audit.trace import Trace
 
 __all__ = ["EVIDENCE", "compare"]
+
+_CALLS = ("steps", "sequence")
+"""Outcomes that say what was called, and not what it has come to."""
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Strengths of evidence, the weakest first."""
@@ -139,6 +148,8 @@ def _agreement(
     """Return the verdict on two runs between which no difference was found."""
     verdict: Verdict = "identical"
     reason = "every compared outcome has the same bits"
+    if all(field.verdict != "match" or field.field in _CALLS for field in fields):
+        return "inconclusive", "nothing differs, and there was nothing to compare"
     if evidence != "history":
         verdict, reason = _without_difference(seen, fields)
     if seen.said and verdict == "identical":
@@ -166,13 +177,20 @@ def _read_traces(
     parts = mine.parts(), theirs.parts()
     if seen.joined is not None:
         parts = seen.joined[0].parts(parts[0]), seen.joined[1].parts(parts[1])
-    return compare_traces(*parts, labels=expected.information.labels, ignored=seen.ignored)
+    return compare_traces(
+        *parts,
+        labels=expected.information.labels,
+        ignored=seen.ignored,
+        several_fits=have_several_fits(seen.expected, seen.actual),
+    )
 
 
 def _comparable(expected: Manifest, actual: Manifest) -> bool:
     """Whether the traces of two runs say something about each other."""
     ordinary = expected.positive_control is None and actual.positive_control is None
-    return ordinary and expected.run_id != actual.run_id and traces_comparable(expected, actual)
+    alike = bool(expected.outcomes.fits) == bool(actual.outcomes.fits)
+    apart = alike and expected.run_id != actual.run_id
+    return ordinary and apart and traces_comparable(expected, actual)
 
 
 def _without_difference(seen: Seen, fields: Sequence[FieldVerdict]) -> tuple[Verdict, str]:
@@ -233,7 +251,10 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
             return f"the {name} run holds no outcome: no training was recorded"
     for name, manifest, opposite in (("expected", expected, actual), ("actual", actual, expected)):
         if not manifest.outcomes.fits and opposite.outcomes.fits:
-            return f"the {name} run holds evaluations alone: no training was recorded"
+            return (
+                f"the {name} run only evaluates, and the other one trains: compare it with another "
+                "that only evaluates"
+            )
     return None
 
 
@@ -260,7 +281,8 @@ def _while_metrics_agree(
         later = [item for item in trace.partings if item.column.kind == "loss"]
         if not later:
             return ", while the running loss is identical throughout"
-        until = step_name(later[0].fit, later[0].epoch, later[0].step)
+        fit = later[0].fit if have_several_fits(expected, actual) else None
+        until = step_name(later[0].step, later[0].epoch, fit)
         until += "" if trace.step.stride == 1 else ", where steps are traced"
         return f", while {later[0].column.name} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:

@@ -31,6 +31,11 @@ def _control(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return f"repro_audit.control(seed={_seed(manifest)})  # first, before any layer or operation"
 
 
+def _seed_again(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    seed = _seed(manifest)
+    return f"keras.utils.set_random_seed({seed})  # again, right before the layers of each model"
+
+
 def _threads(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     tensorflow = manifest.conditions.tensorflow
     count = 1 if tensorflow is None else tensorflow.threads.intra_op.in_force
@@ -200,7 +205,7 @@ REMEDIES: dict[str, _Remedy] = {
     "read_files": _read_files,
     "read_variables": _read_variables,
     "seed": _control,
-    "drawn_seeds": _control,
+    "drawn_seeds": _seed_again,
     "python_seed": _python_seed,
     "given_seeds": _fixed("layer = Dropout(..., seed=...)  # the expected run's: conditions.seeds"),
     "unrecorded_data": _fixed(

@@ -14,12 +14,23 @@ from repro_audit.compare.trace_comparison import (
 )
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import TraceSetting
-from repro_audit.wording import counted
+from repro_audit.wording import counted, epoch_name
+from repro_audit.wording import step_name as named_step
 
-__all__ = ["compare_steps", "resumed_at", "step_name", "traces_comparable"]
+__all__ = [
+    "NOTHING",
+    "compare_steps",
+    "have_several_fits",
+    "resumed_at",
+    "step_name",
+    "traces_comparable",
+]
 
 _Result = tuple[FieldVerdict, FirstDifference | None]
 _FIELD = "trace"
+
+NOTHING = "nothing to compare"
+"""What to say of an outcome of which neither run holds anything: that is no match."""
 
 
 def traces_comparable(expected: Manifest, actual: Manifest) -> bool:
@@ -42,6 +53,16 @@ def _other_way(expected: TraceSetting, actual: TraceSetting) -> str | None:
 def _unseen(manifest: Manifest) -> bool:
     """Whether steps of some epoch could not be seen."""
     return any(None in fit.trace for fit in manifest.outcomes.fits)
+
+
+def step_name(fit: int, epoch: int, step: int) -> str:
+    """Return what to call a step; its fit, from 0, is named where it is not the first."""
+    return named_step(step, epoch, fit or None)
+
+
+def have_several_fits(*manifests: Manifest) -> bool:
+    """Return whether an epoch or a step of these runs is told from others only with its fit."""
+    return any(manifest.has_several_fits for manifest in manifests)
 
 
 def resumed_at(expected: Manifest, actual: Manifest) -> int | None:
@@ -87,12 +108,16 @@ def compare_steps(
         return [_result("missing", f"in the {who} run, whose steps could not be seen")]
     mine, theirs = expected.outcomes.digests.trace, actual.outcomes.digests.trace
     if mine is None or theirs is None:
-        return [_result("missing", "in the expected run" if mine is None else "in the actual run")]
+        both = "in both runs" if mine is theirs else ""
+        one = "in the expected run" if mine is None else "in the actual run"
+        return [_result("missing", both or one)]
     if _extent(expected) == _extent(actual):
         rows = 0 if expected.outcomes.trace is None else expected.outcomes.trace.rows
-        return [_result("match", counted(rows, "row"))]
+        return [_result("match", counted(rows, "row")) if rows else _result("missing", NOTHING)]
     if trace is not None:
-        return [_located(trace, _is_expected(trace, expected, actual))]
+        several = have_several_fits(expected, actual)
+        lacking = _is_expected(trace, expected, actual)
+        return [_located(trace, expected_order=lacking, several=several)]
     if resumed_at(expected, actual) is not None:
         return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
@@ -107,12 +132,13 @@ def _extent(manifest: Manifest) -> tuple[object, ...]:
     return outcomes.digests.trace, outcomes.trace, chains
 
 
-def _located(trace: TraceComparison, expected_order: bool) -> _Result:
+def _located(trace: TraceComparison, *, expected_order: bool, several: bool) -> _Result:
     """Return what two traces that were read show.
 
     Args:
         trace: What they show.
         expected_order: Whether the steps that one run lacks are those it must lack.
+        several: Whether there are several fits, of which a step belongs to one.
     """
     compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
     order = f"; {trace.order[0].text}" if trace.order else ""
@@ -121,7 +147,8 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
     if first is not None and (trace.step is None or _place(first) < _place(trace.step)):
         return _result("differ", first.text, _lone(first))
     if trace.step is not None:
-        where = step_name(*_place(trace.step))
+        fit = trace.step.fit if several else None
+        where = named_step(trace.step.step, trace.step.epoch, fit)
         column = trace.step.columns[0]
         text = f"{where}: {column.kind} {column.name}"
         more = len(trace.step.columns) - 1
@@ -142,7 +169,7 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
         )
     apart = next((item for item in trace.distances if item.differing), None)
     if apart is not None:
-        where = step_name(*_place(apart))
+        where = named_step(apart.step, apart.epoch, apart.fit if several else None)
         return _result(
             "differ",
             f"in samples of the weights after {where}{order}",
@@ -154,7 +181,7 @@ def _located(trace: TraceComparison, expected_order: bool) -> _Result:
                 step=apart.step,
             ),
         )
-    return _result("match", f"{compared}{order}")
+    return _result("match", f"{compared}{order}") if trace.rows else _result("missing", NOTHING)
 
 
 def _place(item: StepDifference | OrderDifference | Distance) -> tuple[int, int, int]:
@@ -186,8 +213,8 @@ def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:
         first = a.first_epoch or 1
         for epoch, (one, other) in enumerate(zip(a.trace, b.trace, strict=False), start=first):
             if one != other and None not in (one, other):
-                of_fit = f" of fit {number + 1}" if len(mine) > 1 else ""
-                text = f"the steps of epoch {epoch}{of_fit}"
+                fit = number if have_several_fits(expected, actual) else None
+                text = f"the steps of {epoch_name(epoch, fit)}"
                 return _result(
                     "differ",
                     f"in {text}; the two .trace files tell which step",
@@ -195,12 +222,6 @@ def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:
                 )
     text = "the steps behind the last epoch that both have"
     return _result("differ", text, FirstDifference(kind="trace", text=text))
-
-
-def step_name(fit: int, epoch: int, step: int) -> str:
-    """Return what to call a step."""
-    of_fit = f" of fit {fit + 1}" if fit else ""
-    return f"step {step:,} of epoch {epoch:,}{of_fit}"
 
 
 def _result(

@@ -26,6 +26,7 @@ from repro_audit.compare.trace_comparison import (
 from repro_audit.compare.ulp import ulps
 from repro_audit.trace import Block, Column, Probe, Rows
 from repro_audit.trace.layout import HEAD_WORDS, KINDS
+from repro_audit.wording import epoch_name, step_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,9 @@ __all__ = ["compare_traces"]
 
 _MAX_NOTED = 8
 _FLOATS = {"float16": "<e", "float32": "<f", "float64": "<d"}
+
+Place = tuple[int, int, int]
+"""Fit, epoch and step."""
 
 Key = tuple[int, int]
 """Fit and epoch as a row's second word holds them, and the step."""
@@ -45,6 +49,7 @@ def compare_traces(
     *,
     labels: Sequence[Sequence[str]] = (),
     ignored: Collection[str] = (),
+    several_fits: bool = False,
 ) -> TraceComparison:
     """Compare two traces.
 
@@ -53,11 +58,13 @@ def compare_traces(
         actual: As `expected`, of the other.
         labels: Names of each model's tensors in the expected run, by position.
         ignored: Metrics that are not compared.
+        several_fits: Whether a step is told from others only with its fit.
 
     Raises:
         TraceError: One of them is damaged, or not its manifest's.
     """
-    return _Pair(Cursor(expected), Cursor(actual), labels, ignored).compare()
+    pair = _Pair(Cursor(expected), Cursor(actual), labels, ignored, several_fits=several_fits)
+    return pair.compare()
 
 
 class _Pair:
@@ -69,7 +76,10 @@ class _Pair:
         actual: Cursor,
         labels: Sequence[Sequence[str]],
         ignored: Collection[str],
+        *,
+        several_fits: bool,
     ) -> None:
+        self._several_fits = several_fits
         self._expected, self._actual = expected, actual
         self._labels, self._ignored = labels, ignored
         self._mappings: dict[tuple[int, int], Mapping] = {}
@@ -166,7 +176,7 @@ class _Pair:
                 OrderDifference(
                     only=only,
                     what="steps",
-                    text=_range(only, start, (last_fit, last_epoch, last_step), count_all),
+                    text=self._range(only, start, (last_fit, last_epoch, last_step), count_all),
                     fit=start[0],
                     epoch=start[1],
                     step=start[2],
@@ -174,6 +184,22 @@ class _Pair:
                 )
             )
         return count
+
+    def _range(self, only: Side, start: Place, end: Place, count: int) -> str:
+        """Say in words which steps only one run has."""
+        fits = (start[0], end[0]) if self._several_fits else (None, None)
+        first, last = (
+            step_name(step, epoch, fit)
+            for (_, epoch, step), fit in zip((start, end), fits, strict=True)
+        )
+        where = f"in the {only} run only"
+        if count == 1:
+            return f"{first} is {where}"
+        if start[:2] == end[:2] and count == end[2] - start[2] + 1:
+            return (
+                f"steps {start[2]:,} to {end[2]:,} of {epoch_name(start[1], fits[0])} are {where}"
+            )
+        return f"{count:,} steps from {first} to {last} are {where}"
 
     def _rest(self, only: Side, cursor: Cursor) -> None:
         """Note what one run has behind the end of the other, reading it to its end."""
@@ -368,16 +394,3 @@ def _are_of_the_same_steps(first: np.ndarray[Any, Any], second: np.ndarray[Any, 
 
 def _key(row: np.ndarray[Any, Any]) -> Key:
     return int(row[1]), int(row[2])
-
-
-def _range(only: str, start: tuple[int, int, int], end: tuple[int, int, int], count: int) -> str:
-    """Say in words which steps only one run has."""
-    where = f"in the {only} run only"
-    if count == 1:
-        return f"step {start[2]:,} of epoch {start[1]:,} is {where}"
-    if start[:2] == end[:2] and count == end[2] - start[2] + 1:
-        return f"steps {start[2]:,} to {end[2]:,} of epoch {start[1]:,} are {where}"
-    return (
-        f"{count:,} steps from step {start[2]:,} of epoch {start[1]:,} to step {end[2]:,} of "
-        f"epoch {end[1]:,} are {where}"
-    )

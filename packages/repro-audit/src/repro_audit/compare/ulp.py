@@ -46,8 +46,12 @@ def relative(expected: float, actual: float) -> float | None:
 
 
 def known_dtype(dtype: str | None, *values: float) -> str:
-    """Return the dtype to count in: the one recorded, else the narrower that holds the values."""
-    if dtype in _FORMATS or dtype == "bfloat16":
+    """Return the dtype to count in: the one recorded, else the narrower that holds the values.
+
+    A metric may hold its state in one dtype and return another: then its values tell.
+    """
+    known = dtype in _FORMATS or dtype == "bfloat16"
+    if dtype is not None and known and all(_ordinal(item, dtype) is not None for item in values):
         return dtype
     return (
         "float32" if all(_ordinal(value, "float32") is not None for value in values) else "float64"

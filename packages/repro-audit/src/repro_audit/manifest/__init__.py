@@ -7,6 +7,7 @@ differ freely). The JSON Schema ``manifest-2`` says the same of the file.
 
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.metrics import MetricLine, final_metrics, metric_lines, metric_series
+from repro_audit.manifest.one_fit import of_fit
 from repro_audit.manifest.reading import load, parse, read_json
 from repro_audit.manifest.records import Information, Manifest, Outcomes
 from repro_audit.manifest.structure import structure, unstructure
@@ -22,6 +23,7 @@ __all__ = [
     "load",
     "metric_lines",
     "metric_series",
+    "of_fit",
     "parse",
     "read_json",
     "serialize",

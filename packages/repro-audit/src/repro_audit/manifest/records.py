@@ -22,6 +22,9 @@ SCHEMA = f"repro-audit/{VERSION}"
 UNFOLLOWED = "$.outcomes.fits"
 """JSONPath in `missing` where something was trained that is not among the fits."""
 
+REFUSED = "$.outcomes"
+"""JSONPath in `missing` where what trains is of a kind that is not recorded."""
+
 UNRECORDED = "the release that wrote it did not record it"
 """Reason in `missing` for a field that a manifest of an earlier release lacks."""
 
@@ -187,7 +190,13 @@ class Manifest(NamedTuple):
     @property
     def unfollowed(self) -> str | None:
         """What was trained and could not be followed; None where that is nothing."""
-        return next((item.reason for item in self.missing if item.path == UNFOLLOWED), None)
+        found = (item.reason for item in self.missing if item.path == UNFOLLOWED)
+        return next(found, self.refused)
+
+    @property
+    def refused(self) -> str | None:
+        """What trained that is of a kind that is not recorded; None where that is nothing."""
+        return next((item.reason for item in self.missing if item.path == REFUSED), None)
 
     @property
     def evidence(self) -> Evidence:
@@ -209,6 +218,11 @@ class Manifest(NamedTuple):
             return "trace" if traced and self.outcomes.digests.trace is not None else "weights"
         told = any(fit.history for fit in fits) or self.outcomes.evaluations
         return "history" if told else "none"
+
+    @property
+    def has_several_fits(self) -> bool:
+        """Whether an epoch or a step is told from others only with its fit."""
+        return len(self.outcomes.fits) > 1
 
     @property
     def has_outcomes(self) -> bool:

@@ -244,7 +244,8 @@ def _read(
     trained = manifest is not None and (manifest.has_outcomes or setting.request.get("unrecorded"))
     if trained:
         return manifest, None
-    seen = f"{name}: no training detected"
+    refused = None if manifest is None else manifest.refused
+    seen = f"{name}: {refused or 'no training detected'}"
     if ended.computing:
         where = counted(ended.computing, "child process")
         seen += f"; {where} computed with TensorFlow, which cannot be followed"

@@ -9,6 +9,8 @@ from repro_audit.compare import Comparison
 from repro_audit.manifest import Manifest
 from repro_audit.report.charts import Series, Span, line_chart, span_chart
 from repro_audit.report.figure import Figure, short_names, some
+from repro_audit.report.summary import ulp_count
+from repro_audit.wording import step_name
 
 __all__ = ["distances", "tensor_map"]
 
@@ -19,25 +21,27 @@ _STEP = "step of the run"
 _WORDS = {"random": "random state", "loss": "running loss or metric"}
 
 
-def distances(result: Audit) -> Figure | None:
+def distances(result: Audit, manifests: Sequence[Manifest]) -> Figure | None:
     """Return how far the weights of each run are from the first run's.
 
     Args:
         result: The audit.
+        manifests: The manifests it judges, in its order.
 
     Returns:
         A chart and a table; None where no distance is known.
     """
     names = short_names([judged.name for judged in result.manifests])
     lines, rows = [], []
+    several_fits = any(manifest.has_several_fits for manifest in manifests)
     each = max(12, _MAX_POINTS // max(len(result.comparisons), 1))
     for comparison in result.comparisons:
         name = names[comparison.actual]
         points = []
         for item in comparison.trace.distances if comparison.trace else ():
-            where = f"step {item.step:,} of epoch {item.epoch:,}"
+            where = step_name(item.step, item.epoch, item.fit if several_fits else None)
             far = "not known" if item.relative is None else f"{item.relative:.2e}"
-            ulps = "" if item.median_ulps is None else f"{item.median_ulps:,}"
+            ulps = "" if item.median_ulps is None else ulp_count(item.median_ulps)
             rows.append((name, where, f"{item.differing:,} of {item.sampled:,}", far, ulps))
             if item.relative and item.position is not None:
                 text = f"{name}, {where}: {far} of the weights' norm"
@@ -78,12 +82,13 @@ def tensor_map(
     trace = comparison.trace
     if trace is None or not trace.partings:
         return None
+    several_fits = any(manifest.has_several_fits for manifest in manifests)
     known = [item.position for item in trace.partings if item.position is not None]
     end = max([manifests[comparison.expected].steps, *known]) + 0.5
     spans, rows = [], []
     for parting in trace.partings[:_MAX_ROWS]:
         name, kind = parting.column.name, _WORDS.get(parting.column.kind, parting.column.kind)
-        where = f"step {parting.step:,} of epoch {parting.epoch:,}"
+        where = step_name(parting.step, parting.epoch, parting.fit if several_fits else None)
         rows.append((name, kind, where))
         if parting.position is not None:
             text = f"{name} ({kind}): {where}"

@@ -18,6 +18,7 @@ from repro_audit.manifest.conditions import Conditions
 from repro_audit.report.outline.experiments import sensitivity_facts, spread_line
 from repro_audit.report.summary import (
     COMPARED,
+    although,
     claims_summary,
     evidence_of,
     number,
@@ -134,7 +135,11 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
             f"{escape(judged.name)} is {judged.verdict}: {escape(judged.reason)}"
             for judged in result.manifests
         ]
-        yield "Individual verdicts", f"{listed(alone, _MAX_LISTED, '; ')}."
+        although_open = escape(although(result))
+        yield (
+            "Individual verdicts",
+            f"{listed(alone, _MAX_LISTED, '; ')}. {although_open}".rstrip(),
+        )
     if result.control is not None:
         caught = "was caught" if result.control.caught else "was not caught"
         yield "Control", f"A run with one bit flipped on purpose {caught}."

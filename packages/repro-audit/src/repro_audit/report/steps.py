@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from repro_audit.compare import BatchDifference, ColumnDifference, Distance, TraceComparison
-from repro_audit.report.summary import distance
-from repro_audit.wording import counted, listed
+from repro_audit.compare.ulp import relative
+from repro_audit.report.summary import MOST_ULPS, distance, share, ulp_count
+from repro_audit.wording import counted, epoch_name, listed, step_name
 
 __all__ = ["growth", "step_facts"]
 
@@ -23,11 +24,12 @@ _MAX_BARS = 12
 _BAR = 32
 
 
-def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
+def step_facts(trace: TraceComparison, *, several_fits: bool) -> list[tuple[str, str]]:
     """Return what is known of the first step that differs, as pairs of a label and a text.
 
     Args:
         trace: What the traces show.
+        several_fits: Whether a step is told from others only with its fit.
     """
     facts = [("order", item.text) for item in trace.order]
     step = trace.step
@@ -41,20 +43,21 @@ def step_facts(trace: TraceComparison) -> list[tuple[str, str]]:
         if columns:
             facts.append((word, _columns(columns)))
     if trace.batches is not None:
-        facts.append(("batches", _batches(trace.batches)))
+        facts.append(("batches", _batches(trace.batches, several_fits)))
     if "loss" in step.equal:
-        facts.append(("loss", _loss(trace)))
+        facts.append(("loss", _loss(trace, several_fits)))
     apart = next((item for item in trace.distances if item.differing), None)
     if apart is not None:
-        facts.append(("distance", _distance(apart)))
+        facts.append(("distance", _distance(apart, several_fits)))
     return facts
 
 
-def growth(trace: TraceComparison) -> list[tuple[str, str, str]]:
+def growth(trace: TraceComparison, *, several_fits: bool) -> list[tuple[str, str, str]]:
     """Return how the distance of the weights grows: where, how far, and a bar on a log scale.
 
     Args:
         trace: What the traces show.
+        several_fits: Whether a step is told from others only with its fit.
 
     Returns:
         From the first step to the last; empty where fewer than two distances are known.
@@ -68,7 +71,7 @@ def growth(trace: TraceComparison) -> list[tuple[str, str, str]]:
     scale = (_BAR - 1) / (high - low) if high > low else 0.0
     return [
         (
-            f"epoch {item.epoch:,} step {item.step:,}",
+            f"fit {item.fit + 1:,} " * several_fits + f"epoch {item.epoch:,} step {item.step:,}",
             f"{item.relative:.1e}",
             "█" * (1 + round((value - low) * scale)),
         )
@@ -90,40 +93,41 @@ def _columns(columns: Sequence[ColumnDifference]) -> str:
     for column in columns:
         name = column.name
         if column.expected is not None and column.actual is not None:
-            apart = distance(column.ulps, column.dtype, None)
+            apart = distance(column.ulps, column.dtype, relative(column.expected, column.actual))
             name += f" {column.expected!r} → {column.actual!r}" + (f" ({apart})" if apart else "")
         names.append(name)
     return listed(names, _MAX_NAMES)
 
 
-def _batches(fed: BatchDifference) -> str:
+def _batches(fed: BatchDifference, several_fits: bool) -> str:
     """Say how the batches of the first epoch in which any differ relate."""
+    epoch = epoch_name(fed.epoch, fed.fit if several_fits else None)
     if fed.order == "reordered":
-        return f"those of epoch {fed.epoch:,} are the same in another order"
-    text = f"{fed.differing:,} of {fed.compared:,} differ in epoch {fed.epoch:,}"
+        return f"those of {epoch} are the same in another order"
+    text = f"{fed.differing:,} of {fed.compared:,} differ in {epoch}"
     equal = [item.role for item in fed.columns if not item.differing]
     text += f", the first in step {fed.first:,}" if fed.first > 1 else ""
     return text + (f"; {listed(equal, _MAX_NAMES)} equal in all" if equal else "")
 
 
-def _loss(trace: TraceComparison) -> str:
+def _loss(trace: TraceComparison, several_fits: bool) -> str:
     """Say how long the metrics hide the difference."""
     later = [item for item in trace.partings if item.column.kind == "loss"]
     if not later:
         return "running loss and metrics are identical throughout"
     first = later[0]
-    return f"{first.column.name} is identical until step {first.step:,} of epoch {first.epoch:,}"
+    where = step_name(first.step, first.epoch, first.fit if several_fits else None)
+    return f"{first.column.name} is identical until {where}"
 
 
-def _distance(apart: Distance) -> str:
+def _distance(apart: Distance, several_fits: bool) -> str:
     """Say how far apart the weights are at the first probe that shows it."""
-    text = (
-        f"{apart.differing:,} of {counted(apart.sampled, 'sampled element')} differ after step "
-        f"{apart.step:,} of epoch {apart.epoch:,}"
-    )
-    if apart.median_ulps is not None and apart.largest_ulps is not None:
-        text += f", by {counted(apart.median_ulps, 'ULP')}"
-        text += f" in the median and {apart.largest_ulps:,} at most"
+    where = step_name(apart.step, apart.epoch, apart.fit if several_fits else None)
+    sampled = counted(apart.sampled, "sampled element")
+    text = f"{apart.differing:,} of {sampled} differ after {where}"
+    median, largest = apart.median_ulps, apart.largest_ulps
+    if median is not None and largest is not None and median <= MOST_ULPS:
+        text += f", by {counted(median, 'ULP')} in the median and {ulp_count(largest)} at most"
     if apart.relative is not None:
-        text += f"; {apart.relative:.1e} of the weights' norm"
+        text += f"; {share(apart.relative)} of the weights' norm"
     return text

@@ -12,17 +12,21 @@ from repro_audit.wording import counted, listed
 
 __all__ = [
     "COMPARED",
+    "MOST_ULPS",
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
     "Headline",
+    "although",
     "beside_the_verdict",
     "claims_summary",
     "distance",
     "evidence_of",
     "headline",
     "number",
+    "share",
     "shared_files_read",
     "summarize",
+    "ulp_count",
 ]
 
 _SINCE = {
@@ -42,6 +46,13 @@ NO_CAUSE_MEANS = (
 """The same at more length."""
 
 
+MOST_ULPS = 1_000
+"""ULPs that are counted. More are no rounding, and a number that nobody can read."""
+
+_LARGE = 1e-3
+_TIMES = 10
+
+
 def number(value: float | None) -> str:
     """Return a value in full: every digit that float64 needs.
 
@@ -55,17 +66,56 @@ def distance(ulps: int | None, dtype: str, relative: float | None) -> str:
     """Return how far two values lie apart.
 
     Returns:
-        Both distances, or the one that is known; empty where neither is.
+        In ULPs as long as they are few, and relative to the expected value, as far as that is
+        known; empty where neither is.
 
-    >>> distance(1, "float32", 1.1e-07)
-    '1 ULP of float32, 1.1e-07 relative'
+    >>> distance(1, "float32", 1.1e-07), distance(1_970_895, "float32", 0.176)
+    ('1 ULP of float32, 1.1e-07 relative', '18 % apart')
     """
     parts = []
-    if ulps is not None:
-        parts.append(f"{ulps:,} ULP{'' if ulps == 1 else 's'} of {dtype}")
+    if ulps is not None and (ulps <= MOST_ULPS or relative is None):
+        parts.append(f"{ulp_count(ulps)} ULP{'' if ulps == 1 else 's'} of {dtype}")
     if relative is not None:
-        parts.append(f"{relative:.2g} relative")
+        small = relative < _LARGE
+        parts.append(f"{relative:.2g} relative" if small else f"{share(relative)} apart")
     return ", ".join(parts)
+
+
+def ulp_count(ulps: int) -> str:
+    """Return how many ULPs there are, as long as that says something.
+
+    >>> ulp_count(64), ulp_count(2_119_241_629)
+    ('64', 'over 1,000')
+    """
+    return f"{ulps:,}" if ulps <= MOST_ULPS else f"over {MOST_ULPS:,}"
+
+
+def share(relative: float) -> str:
+    """Return a relative distance: a percentage from a thousandth on.
+
+    >>> share(3.6e-09), share(0.0314), share(1.36), share(25.0)
+    ('3.6e-09', '3.1 %', '136 %', '25 times')
+    """
+    if relative < _LARGE:
+        return f"{relative:.1e}"
+    if relative >= _TIMES:
+        return f"{relative:.2g} times"
+    percent = 100 * relative
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
+
+
+def although(result: Audit) -> str:
+    """Say how runs can be alike of which one is uncontrolled; empty where none is, or they differ.
+
+    To a newcomer the two verdicts on one page contradict each other.
+    """
+    open_ = any(item.verdict == "uncontrolled" for item in result.manifests)
+    if result.verdict not in {"identical", "close"} or not result.comparisons or not open_:
+        return ""
+    return (
+        f"These runs are {result.verdict} although nothing forces it: a run is uncontrolled where "
+        "something is left open that may make the next one differ."
+    )
 
 
 COMPARED = {
@@ -197,7 +247,9 @@ def _seed(seeds: Seeds) -> str:
 
 def _trained(manifest: Manifest) -> str:
     """Say how much was trained, as far as that is known."""
-    fits = manifest.outcomes.fits
+    fits, evaluations = manifest.outcomes.fits, manifest.outcomes.evaluations
+    if evaluations and not fits:
+        return counted(len(evaluations), "evaluation")
     epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in fits)
     parts = [counted(len(fits), "fit"), counted(epochs, "epoch")]
     if all(fit.steps is not None for fit in fits):

@@ -26,6 +26,7 @@ from repro_audit.trace.layout import (
     is_setting,
     parse_block,
 )
+from repro_audit.trace.one_fit import parts_of_fit
 
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest
@@ -92,7 +93,9 @@ class Trace:
         verified: Whether it was checked against the manifest's digest.
     """
 
-    def __init__(self, path: Path, *, size: int, digest: str | None, ended: bool) -> None:
+    def __init__(
+        self, path: Path, *, size: int, digest: str | None, ended: bool, fit: int | None = None
+    ) -> None:
         """Take note of a file; nothing is read.
 
         Args:
@@ -100,13 +103,22 @@ class Trace:
             size: How many of its bytes the manifest's digest covers.
             digest: SHA-256 of those bytes.
             ended: Whether that is the whole file; a killed run goes on behind it.
+            fit: The one fit, from 0, of which it yields what it holds; None for all.
         """
         self.name = printable(str(path))
         self.digest = digest
         self.verified = False
+        self._fit = fit
         self._path = path
         self._size = size
         self._ended = ended
+
+    def of_fit(self, number: int) -> Trace:
+        """Return the trace of one fit, from 0: the same file, of which it yields a part."""
+        size, digest, ended = self._size, self.digest, self._ended
+        alone = Trace(self._path, size=size, digest=digest, ended=ended, fit=number)
+        alone.name = self.name
+        return alone
 
     def verify(self) -> None:
         """Check what the manifest's digest covers of the file, once.
@@ -136,7 +148,8 @@ class Trace:
             TraceError: It is another file, damaged, or no trace at all.
         """
         with CheckedFile(self._path, self.name, self._size, self.digest, ended=self._ended) as file:
-            yield from _Parser(file, self.name, torn=not self._ended).parts()
+            parts = _Parser(file, self.name, torn=not self._ended).parts()
+            yield from parts if self._fit is None else parts_of_fit(parts, self._fit)
 
 
 class _Parser:

@@ -16,6 +16,9 @@ __all__ = ["FRAMEWORKS", "import_backend", "names"]
 _USUAL = "tensorflow"
 """What Keras runs on where nothing is said."""
 
+_CALLED = {"jax": "JAX", "numpy": "NumPy", "openvino": "OpenVINO", "torch": "PyTorch"}
+"""What backends of Keras call themselves."""
+
 FRAMEWORKS: Mapping[str, Framework] = {"tensorflow": tensorflow}
 """The packages of backends by Keras's names for them. A new one is named here."""
 
@@ -63,6 +66,6 @@ def _imported() -> str:
 
 def _other_backend(name: str) -> str:
     return (
-        f"Expected Keras on TensorFlow, received Keras on {printable(name)}. Other "
-        "backends are not recorded yet: set KERAS_BACKEND=tensorflow before Keras is imported."
+        f"Keras runs on {_CALLED.get(name, printable(name))} here, which is not recorded yet: set "
+        "KERAS_BACKEND=tensorflow before Keras is imported."
     )

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import atexit
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro_audit.errors import printable
+from repro_audit.errors import CaptureError, printable
+from repro_audit.manifest.writing import write
 from repro_audit.recording.backends.patching import Call, Watch
 from repro_audit.recording.backends.select import FRAMEWORKS
 from repro_audit.recording.process.current import process
 from repro_audit.recording.process.seeders import SEEDERS
 from repro_audit.recording.request import Request
 from repro_audit.recording.run import Run
+from repro_audit.recording.session.draft import Draft
 
 if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
@@ -45,6 +48,7 @@ class AutomaticRecording:
         self._seeds: Seeds | None = None
         self._seeding = 0
         self._run: _Run | None = None
+        self._refused: Draft | None = None
         self._script: str | None = None
 
     def install(self) -> None:
@@ -68,9 +72,13 @@ class AutomaticRecording:
             self._run = run  # what it calls itself must not begin it again
             try:
                 run.start()
+            except CaptureError as error:
+                self._run = process.automatic = None
+                self._refused = Draft()
+                self._refused.refuse(str(error).removesuffix("."))
+                return
             except Exception as error:  # noqa: BLE001 - whatever fails here, the script goes on
-                process.automatic = None
-                self._run = None
+                self._run = process.automatic = None
                 say(f"not recorded: {error}")
                 return
             self._script = getattr(sys.modules["__main__"], "__file__", None)
@@ -112,14 +120,18 @@ class AutomaticRecording:
 
     def _end(self) -> None:
         """End the recording with the process."""
-        if self._run is None or process.is_child:
+        if process.is_child or (self._run is None and self._refused is None):
             return
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
         if self._script is not None:
             # Python takes it away when a script has ended.
             sys.modules["__main__"].__file__ = self._script
         try:
-            self._run.stop(error)
+            if self._refused is not None:
+                self._refused.end(error, None)
+                write(self._refused.manifest(), Path(self._request.manifest))
+            if self._run is not None:
+                self._run.stop(error)
         except Exception as failure:  # noqa: BLE001 - the script ends as it would without
             say(f"the recording was not ended well: {failure}")
 

@@ -19,6 +19,7 @@ from repro_audit.capture.privacy import scrub
 from repro_audit.capture.state import digest_state
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.records import (
+    REFUSED,
     UNFOLLOWED,
     Digests,
     Evaluation,
@@ -154,6 +155,10 @@ class Draft:
             f"{counted(number, noun)} {rest}" for (noun, rest), number in self._unfollowed.items()
         )
         self.mark_missing(UNFOLLOWED, f"not followed: {', '.join(named)}")
+
+    def refuse(self, reason: str) -> None:
+        """Note that what trains is of a kind that is not recorded: no verdict rests on the rest."""
+        self.mark_missing(REFUSED, reason)
 
     def mark_recorded(self, path: str) -> None:
         """Note that the field at `path` has been read after all."""

@@ -72,8 +72,9 @@ class Unfollowed:
                 self._draft.unfollowed("update", "that run.step was not told of", steps)
         variables = [reference() for reference in self._otherwise.values()]
         lost = sum(item is None or not self._models.own(item) for item in variables)
-        if lost:
-            how = "trained without an optimizer of Keras 3"
+        if lost and "tf_keras" in sys.modules:
             # It is also what tf.keras is where TF_USE_LEGACY_KERAS asks for it.
-            how += " (tf_keras, which is Keras 2, is in use)" if "tf_keras" in sys.modules else ""
-            self._draft.unfollowed("variable", how, lost)
+            version = getattr(sys.modules["tf_keras"], "__version__", "of unknown version")
+            self._draft.refuse(f"training by Keras 2 (tf_keras {version}) is not recorded")
+        elif lost:
+            self._draft.unfollowed("variable", "trained without an optimizer of Keras 3", lost)

@@ -166,7 +166,7 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
         if not item.is_gap
     ]
     if comparison.metrics:
-        yield Facts(tuple(_metrics(comparison)))
+        yield Facts(tuple(_metrics(subject, comparison)))
     if comparison.ignored_metrics:
         yield Paragraph(line("Not compared: ", ", ".join(comparison.ignored_metrics)))
     if comparison.set_aside and comparison.verdict != "identical":
@@ -185,9 +185,18 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
         yield Paragraph(line(changed, named + more))
 
 
-def _metrics(comparison: Comparison) -> Iterator[Fact]:
+def _metrics(subject: Subject, comparison: Comparison) -> Iterator[Fact]:
+    fits, evaluations = (
+        subject.has_several_fits(comparison),
+        len(subject.manifests[comparison.expected].outcomes.evaluations) > 1,
+    )
     for item in comparison.metrics:
-        name = item.metric if item.fit is not None else f"evaluation {item.metric}"
+        name = item.metric
+        if item.fit is not None and fits:
+            name = f"fit {item.fit + 1} {name}"
+        elif item.evaluation is not None:
+            which = f" {item.evaluation + 1}" if evaluations else ""
+            name = f"evaluation{which} {name}"
         equal = f"{item.equal} of {item.epochs} epochs equal; " if item.fit is not None else ""
         where = f"epoch {item.first_epoch}: " if item.first_epoch is not None else ""
         apart = distance(item.ulps, item.dtype, item.relative) or "not comparable as numbers"
@@ -207,9 +216,12 @@ def _where(subject: Subject, comparison: Comparison) -> Iterator[Node]:
             items.append(line(_soft(f"and {len(tensors) - _MAX_TENSORS} more tensors")))
         yield Listing(tuple(items))
     if comparison.trace is not None:
-        yield facts(step_facts(comparison.trace))
+        several_fits = subject.has_several_fits(comparison)
+        yield facts(step_facts(comparison.trace, several_fits=several_fits))
         # A page draws it as a chart.
-        points = [] if subject.extent == "page" else growth(comparison.trace)
+        points = []
+        if subject.extent != "page":
+            points = growth(comparison.trace, several_fits=several_fits)
         if points:
             yield Curve(
                 "How far apart the weights are, relative to their norm, on a log scale:",

@@ -142,13 +142,13 @@ def confirming(comparison: Comparison, result: Audit) -> str:
         result: The audit it is of.
 
     Returns:
-        A line for a shell; empty where no experiment can, or where the manifests are no files but
-        lie in a PDF.
+        A line for a shell; empty where no experiment can, or where what was compared is no file but
+        lies in one: a manifest in a PDF, a fit in a run.
     """
     if not comparison.causes or not factor_of(comparison.causes[0].kind):
         return ""
     names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
-    if any(".pdf: " in name for name in names):
+    if any(": " in name for name in names):
         return ""
     # A name with a new line would be a command of its own.
     files = " ".join(shlex.quote(printable(name)) for name in names)

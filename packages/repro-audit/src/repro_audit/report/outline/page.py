@@ -46,7 +46,7 @@ def page_only(subject: Subject) -> Iterator[Section]:
 
 def _steps(subject: Subject) -> Iterator[Node]:
     """Yield how fast runs diverge, and what differs since when."""
-    distances = divergence.distances(subject.result)
+    distances = divergence.distances(subject.result, subject.manifests)
     if distances is not None:
         yield distances
     for first, *_ in same_explanation(subject.result.comparisons)[:MAX_EXPLAINED]:
@@ -76,7 +76,10 @@ def _conditions(subject: Subject) -> Iterator[Node]:
             left = counted(sides.left, "further condition")
             yield Paragraph(line(Span(f"{left} that differ stand in the manifests.", "soft")))
     elif len(subject.manifests) > 1:
-        yield Paragraph(line("No recorded condition differs."))
+        # A history holds none.
+        known = [item for manifest in subject.manifests for item in manifest.conditions if item]
+        said = "No recorded condition differs." if known else "No condition was recorded."
+        yield Paragraph(line(said))
     for part in sides.equal:
         yield _equal(part, several=len(subject.manifests) > 1)
 

@@ -19,7 +19,7 @@ from repro_audit.report.outline.tree import (
     Table,
     line,
 )
-from repro_audit.report.summary import claims_summary, summarize
+from repro_audit.report.summary import although, claims_summary, summarize
 from repro_audit.wording import counted, listed
 
 __all__ = ["claims", "facts", "findings", "runs"]
@@ -134,7 +134,15 @@ def _of_single(subject: Subject) -> Iterator[Section]:
     )
 
 
+def _explained(subject: Subject) -> tuple[Paragraph, ...]:
+    """Return what a reader has to know who sees runs that are alike called uncontrolled."""
+    said = although(subject.result)
+    return (Paragraph(line(said)),) if said else ()
+
+
 def _of_each(subject: Subject) -> Iterator[Section]:
+    if explained := _explained(subject):
+        yield Section(title=(), children=explained)
     for judged, manifest in zip(subject.result.manifests, subject.manifests, strict=True):
         yield Section(
             title=line(Span(judged.name, "name")),
@@ -157,7 +165,9 @@ def _of_alike(subject: Subject) -> Iterator[Section]:
         for (verdict, found), names in alike.items()
     ]
     if children:
-        yield Section(title=line(Span("Findings", "strong")), children=tuple(children))
+        yield Section(
+            title=line(Span("Findings", "strong")), children=(*_explained(subject), *children)
+        )
 
 
 def _codes(subject: Subject) -> Iterator[Section]:
@@ -177,7 +187,7 @@ def _codes(subject: Subject) -> Iterator[Section]:
         ]
         yield Section(
             title=line(Span("Findings in single manifests (repro-audit FILE shows them):", "soft")),
-            children=(Table("Findings", ("run", "findings"), tuple(rows)),),
+            children=(Table("Findings", ("run", "findings"), tuple(rows)), *_explained(subject)),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from repro_audit.audit import Audit
+from repro_audit.compare import Comparison
 from repro_audit.manifest import Manifest
 
 __all__ = ["Extent", "Subject"]
@@ -27,6 +28,13 @@ class Subject(NamedTuple):
     manifests: tuple[Manifest, ...]
     names: tuple[str, ...]
     extent: Extent
+
+    def has_several_fits(self, comparison: Comparison) -> bool:
+        """Whether an epoch or a step of the runs compared is told from others only with its fit."""
+        return any(
+            self.manifests[index].has_several_fits
+            for index in (comparison.expected, comparison.actual)
+        )
 
     @property
     def is_single(self) -> bool:
