@@ -196,8 +196,7 @@ class Run:
         with process.lock:
             if process.active is not self:
                 return
-            process.ends(self)
-        self._recorder.end(error, self._arguments, self._outputs)
+            process.ends(self, lambda: self._recorder.end(error, self._arguments, self._outputs))
         if self._lock is not None:
             self._lock.release()
 

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from repro_audit.recording.backends import select
@@ -171,15 +171,24 @@ class Process:
         for path, error in failures:
             self.failed(path, error)
 
-    def ends(self, run: Run) -> None:
-        """Take note that a recording is over."""
+    def ends(self, run: Run, read_last: Callable[[], None] = lambda: None) -> None:
+        """Take note that a recording is over.
+
+        Args:
+            run: The recording.
+            read_last: Reads what it ends with, while it is still known what trained which model.
+        """
         if self.active is run:
             self.updates.ends()
             self.active = None
             if self.automatic is None:
                 # Nobody is left to be told of anything.
                 self._of_keras.take_out()
-                self._watch_anew()
+            try:
+                read_last()
+            finally:
+                if self.automatic is None:
+                    self._watch_anew()
 
     def failed(self, path: str, error: Exception) -> None:
         """Take note that something of ours failed in the script's own course.
