@@ -58,6 +58,8 @@ class Trainer:
             epoch = 1  # all epochs have the same arrays
         if place == "between" and (epoch, step) == (EPOCHS, STEPS):
             step -= 1
+        if place == "end":
+            epoch, step = EPOCHS, STEPS
         tensor: int | str
         if place == "batch":
             tensor = rng.choice(list(self.training.data))
@@ -182,7 +184,7 @@ class _Hand(keras.callbacks.Callback):
         elif self._is_here("step", batch):
             self.model.strike.rest()
             self._look(here)
-        elif self._is_here("between", batch):
+        elif self._is_here("between", batch) or self._is_here("end", batch):
             variable = self._training.variables[self._injection.tensor]
             variable.assign(flipped(_read(variable), *self._injection[4:]))
         elif self._injection.place == "between" and here == _next(self._injection):

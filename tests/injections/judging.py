@@ -15,15 +15,16 @@ between   by a callback of the user's at the end of a step      the next step: a
                                                                 the state behind it, and no more;
                                                                 behind the last step of an epoch,
                                                                 the weights after that epoch
+end       as there, behind the very last step                   the state after the last epoch: the
+                                                                tensor, alone
 ========  ====================================================  ====================================
 
-In the first three, what is named does not rest on what the bit does to the rest: of a unit that is
+In all but one, what is named does not rest on what the bit does to the rest: of a unit that is
 dead, or of a zero whose sign is flipped, the tensor is another one all the same. Between two steps
 nothing is written. What a callback has flipped there can be rounded away by the next update before
 its row is taken, and then no row of that tensor differs. Whether that happened is read here, by a
 callback that compares the variables' bytes with those of a run without a flip, and not by the tool.
-Such a miss is explained, and no other one is. Behind the very last step no bit is flipped: what
-comes then is no step, and the final state tells of it.
+Such a miss is explained, and no other one is.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from repro_audit.audit import Audit
 BATCH, STEPS, EPOCHS = 8, 3, 2
 """Samples of a step, steps of an epoch, and epochs of a run."""
 
-PLACES = {"initial": 1, "batch": 2, "step": 5, "between": 2}
-"""Where bits are flipped, and how many of ten there."""
+PLACES = {"initial": 2, "batch": 4, "step": 9, "between": 4, "end": 1}
+"""Where bits are flipped, and how many of twenty there."""
 
 
 class Injection(NamedTuple):
@@ -114,11 +115,9 @@ def judge(injection: Injection, changed: Collection[int], named: Named, said: st
     # The running loss, which is no tensor of the state, may differ before them.
     all_that_differs = {item for item in tensors if isinstance(item, int)} == set(changed)
     tensor = {
-        "initial": tensors == (injection.tensor,),
         "batch": tensors[:1] == (injection.tensor,),
-        "step": tensors == (injection.tensor,),
         "between": injection.tensor in tensors and all_that_differs,
-    }[place]
+    }.get(place, tensors == (injection.tensor,))
     step = named.verdict == "divergent" and named.when == when(injection)
     rounded = place == "between" and injection.tensor not in changed and all_that_differs
     # Of what leaves nothing behind there is no step to name.
@@ -130,9 +129,9 @@ def when(injection: Injection) -> tuple[int, int | None]:
     """Return which step must be named, as `Named` has it."""
     if injection.place == "initial":
         return 0, 0
-    if injection.place != "between":
-        return injection.epoch, injection.step
-    return injection.epoch, None if injection.step == STEPS else injection.step + 1
+    if injection.place in {"between", "end"}:
+        return injection.epoch, None if injection.step == STEPS else injection.step + 1
+    return injection.epoch, injection.step
 
 
 def named_by(result: Audit) -> Named:
@@ -141,9 +140,15 @@ def named_by(result: Audit) -> Named:
     first, trace = comparison.first_difference, comparison.trace
     if first is None:
         return Named(result.verdict, None, ())
-    if first.kind == "initial weights":
-        return Named(result.verdict, (0, 0), tuple(item.position for item in first.tensors))
     columns = trace.step.columns if trace is not None and trace.step is not None else ()
     tensors = tuple(item.role if item.position is None else item.position for item in columns)
-    place = None if first.epoch is None else (first.epoch, first.step)
-    return Named(result.verdict, place, tensors)
+    tensors = tensors or tuple(item.position for item in first.tensors)
+    match first.kind:
+        case "initial weights":
+            return Named(result.verdict, (0, 0), tuple(item.position for item in first.tensors))
+        case "step":
+            return Named(result.verdict, (first.epoch, first.step), tensors)
+        case "epoch weights" | "trace" if first.epoch is not None:
+            # Of samples of the weights a step is named, too: the one that ended last.
+            return Named(result.verdict, (first.epoch, None), tensors)
+    return Named(result.verdict, None, tensors)

@@ -78,6 +78,7 @@ RIGHT = [
     (("step", 2, 3, 4, 0, 0), ("divergent", (2, 3), (4,))),
     (("between", 1, 1, 4, 0, 0), ("divergent", (1, 2), ("loss", 2, 4)), 2, 4),
     (("between", 1, 3, 4, 0, 0), ("divergent", (1, None), ("loss", 2, 4)), 2, 4),
+    (("end", 2, 3, 4, 0, 0), ("divergent", (2, None), (4,))),
 ]
 
 
