@@ -143,6 +143,14 @@ def pairs(session: nox.Session) -> None:
 
 
 @nox.session
+def injections(session: nox.Session) -> None:
+    """Flip one bit in each of 5,000 runs: step and tensor must be named (`-- --count 100`)."""
+    install(session, *APPS)
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    session.run("python", "tests/injections/run.py", *session.posargs, env=quiet)
+
+
+@nox.session
 def matrix(session: nox.Session) -> None:
     """Train 71 models and ways bare and recorded, which must end in the same bits."""
     install(session, *APPS, groups=("tests",))

@@ -133,6 +133,35 @@ def test_an_optimizer_that_compile_did_not_get_is_part_of_the_state(ran: Any) ->
     assert len([column for column in columns if column.kind == "weight"]) >= 4
 
 
+@pytest.mark.parametrize("time", ["first", "second"])
+@pytest.mark.parametrize("built", ["later", "before"])
+def test_every_optimizer_of_a_model_is_recorded_whenever_it_and_the_step_were_made(
+    ran: Any, built: str, time: str
+) -> None:
+    """Each of two networks within it has one; the second recording finds the step of the first."""
+    name = f"two_optimizers-{built}-{time}"
+    found = rows(ran, name)
+    columns = [column for column in found[0][0].columns if column.kind == "optimizer"]
+    assert (len(found), len(columns)) == (5, 8)
+    assert {column.layer for column in columns} == {"SGD", "Adagrad"}
+    # Whether both count as conditions, and whether the bits that they end with are evidence.
+    [model] = manifest(ran, name).conditions.training.models
+    assert [item["class_name"] for item in model.optimizers] == ["SGD", "Adagrad"]
+    [final] = manifest(ran, name).outcomes.final_state
+    assert [item.layer for item in final[4:]] == [column.layer for column in columns]
+
+
+def test_the_state_that_a_loop_ends_with_is_also_its_optimizers(ran: Any) -> None:
+    """Though a script that records itself ends the recording before the end is read."""
+    [final] = manifest(ran, "loop_that_tells").outcomes.final_state
+    [labels] = manifest(ran, "loop_that_tells").information.labels
+    columns = [column for column in rows(ran, "loop_that_tells")[0][0].columns if column.layer]
+    assert [(item.layer, item.role) for item in final] == [
+        (column.layer, column.role) for column in columns
+    ]
+    assert (len(final), len(labels)) == (6, 6)
+
+
 # Which steps have a row
 
 

@@ -211,6 +211,55 @@ def own_optimizer_and_generator(seen: Seen) -> None:
 
 
 @case
+def two_optimizers(seen: Seen) -> None:  # each of one network, and built before or not
+    class Pair(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = keras.Sequential([keras.Input((8,)), layers.Dense(6)])
+            self.other = keras.Sequential([keras.Input((6,)), layers.Dense(CLASSES, "softmax")])
+            self.of_one = keras.optimizers.SGD(0.1, momentum=0.9)
+            self.of_other = keras.optimizers.Adagrad(0.1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.other(self.one(inputs))
+
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            with tf.GradientTape(persistent=True) as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x))
+            for network, optimizer in ((self.one, self.of_one), (self.other, self.of_other)):
+                weights = network.trainable_variables
+                optimizer.apply(tape.gradient(loss, weights), weights)
+            return {"loss": loss}
+
+    for built in ("later", "before"):
+        model = compiled(Pair(), metrics=None)
+        if built == "before":
+            model.of_one.build(model.one.trainable_variables)
+            model.of_other.build(model.other.trainable_variables)
+        for time in ("first", "second"):
+            with recording(f"two_optimizers-{built}-{time}"):
+                seen.fit(model, X, Y, batch_size=BATCH)
+        seen.model(model)
+
+
+@case
+def loop_that_tells(seen: Seen) -> None:
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(CLASSES)])
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    with recording("loop_that_tells") as run:
+        for _ in range(3):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(model(X) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            if run is not None:
+                run.step(model, X, loss)
+    for variable in (*model.variables, *optimizer.variables):
+        seen.digest.update(np.asarray(variable).tobytes())
+
+
+@case
 def odd_logs(seen: Seen) -> None:
     for name, logs in (("flat", {"loss": 1.5, "size": 2}), ("deep", {"deep": {"loss": 1.5}})):
 

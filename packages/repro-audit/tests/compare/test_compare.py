@@ -21,7 +21,9 @@ from manifests import (
 import repro_audit
 from repro_audit.audit import Audit, exit_code
 from repro_audit.compare import compare, group
+from repro_audit.compare.comparison import Distance, TraceComparison
 from repro_audit.compare.groups import unrecorded_of_fits
+from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.manifest import parse
 from repro_audit.manifest.records import UNRECORDED
 from repro_audit.trace import find_trace
@@ -139,6 +141,49 @@ def test_every_change_of_one_outcome_is_divergent_and_first_there(path):
     if kind == "history" and "history" in path:
         (metric,) = result.metrics
         assert (metric.metric, metric.first_epoch) == (path[4], path[5] + 1)
+
+
+def ending(end=None, *, epochs=(), trace=None):
+    """Return the real run with a second epoch, and other digests in some places."""
+    outcomes = document()["outcomes"]
+    digests = outcomes["fits"][0]["epochs"] * 2
+    changes = {("outcomes", "fits", 0, "epochs"): digests}
+    changes |= {("outcomes", "fits", 0, "epochs", at - 1): OTHER_DIGEST for at in epochs}
+    changes |= {} if end is None else {("outcomes", "final_state", 0, end, "digest"): OTHER_DIGEST}
+    changes |= {} if trace is None else {("outcomes", "digests", "trace"): trace}
+    return record(changed(rerun(), changes))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "trace", "named"),
+    [
+        ((2,), None, [3]),
+        # An earlier epoch ended with another state, too: training went on from there.
+        ((1, 2), None, []),
+        # The steps differ or were not recorded: the end is but what they came to.
+        ((2,), OTHER_DIGEST, []),
+    ],
+)
+def test_what_changes_behind_the_last_step_names_the_tensors_of_the_final_state(
+    epochs, trace, named
+):
+    """As a callback may do at the end of training, of which no row tells."""
+    _, first = compare_outcomes(ending(), ending(3, epochs=epochs, trace=trace), ())
+    assert [item.position for item in first.tensors] == named
+
+
+@pytest.mark.parametrize(
+    ("differing", "named"), [((0, 0, 1), [3]), ((0, 1, 1), []), ((0, 1, 0), [])]
+)
+def test_of_samples_of_the_weights_the_last_alone_speak_of_the_final_state(differing, named):
+    probes = [
+        Distance(0, 2, step, 9, count, None, None, None, None)
+        for step, count in enumerate(differing, start=1)
+    ]
+    trace = TraceComparison(3, 4, (), None, (), tuple(probes), None)
+    _, first = compare_outcomes(ending(), ending(3, epochs=(2,), trace=OTHER_DIGEST), (), trace)
+    assert first.text == f"samples of the weights after step {differing.index(1) + 1} of epoch 2"
+    assert [item.position for item in first.tensors] == named
 
 
 @pytest.mark.parametrize("digest", ["initial_weights", "epochs", "history", "final_state"])

@@ -245,6 +245,9 @@ class FakeBackend:
     def is_first_replica(self) -> bool:
         return True
 
+    def step_optimizers(self, model: Any) -> list[Any]:
+        return []
+
     def updates_made(self, optimizer: Any) -> int | None:
         return int(optimizer.variables[2].value)
 

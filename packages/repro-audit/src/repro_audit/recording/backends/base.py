@@ -189,6 +189,16 @@ class Steps(Protocol):
             A context that gives None, or why steps cannot be seen.
         """
 
+    def step_optimizers(self, model: Any) -> Sequence[Any]:
+        """Return the optimizers that the step of a model holds, if an earlier fit has made it.
+
+        Args:
+            model: The model.
+
+        Returns:
+            Those whose variables the step hands over; none where the next fit makes the step.
+        """
+
     def loop_step(
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:

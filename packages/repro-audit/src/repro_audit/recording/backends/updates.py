@@ -151,7 +151,14 @@ class Updates:
 
     @contextlib.contextmanager
     def of_fit(self, model: Any) -> Iterator[None]:
-        """Let the steps that a fit makes until the block ends be no steps of a loop."""
+        """Let the steps that a fit makes until the block ends be no steps of a loop.
+
+        A step that an earlier recording saw being made is not made again, and no update is seen.
+        """
+        for optimizer in self._steps().step_optimizers(model):
+            known = self._known.setdefault(optimizer, _Known(optimizer))
+            known.add(list(optimizer._trainable_variables), [model])
+            self._add(model, optimizer)
         try:
             yield
         finally:
@@ -249,7 +256,7 @@ class Updates:
     ) -> list[Any]:
         """Return the models that an update is of, and take note of its optimizer for each."""
         models = known.of(variables)
-        if models is None:
+        if models is None or self._is_of_fit(variables, models):
             models = self._owners(optimizer, variables)
             self._variables.update({id(variable): variable for variable in variables})
             known.add(variables, models)
@@ -258,14 +265,30 @@ class Updates:
                     self._kept += [model, optimizer]
                     recorder.loop_model_found(model)
         for model in models:
-            found = self._optimizers.setdefault(model, [])
             outermost = _outermost(model, optimizer)
-            if not _contains(found, outermost):
-                found.append(outermost)
-                # One that was seen in a replica's thread is read when the step has ended.
-                if not self._turn.in_replica:
-                    recorder.optimizer_found(model, outermost)
+            # One that was seen in a replica's thread is read when the step has ended.
+            if self._add(model, outermost) and not self._turn.in_replica:
+                recorder.optimizer_found(model, outermost)
         return models
+
+    def _add(self, model: Any, optimizer: Any) -> bool:
+        """Take note that an optimizer updates a model; return whether that is new."""
+        found = self._optimizers.setdefault(model, [])
+        if _contains(found, optimizer):
+            return False
+        found.append(optimizer)
+        return True
+
+    def _is_of_fit(self, variables: Sequence[Any], models: Sequence[Any]) -> bool:
+        """Whether a model that is being fitted owns what was thought to be other models'.
+
+        As is thought of the optimizers that there were when the recording began: of two networks
+        within one model each seems to be a model of its own.
+        """
+        if any(_contains(models, model) for model in self._turn.models):
+            return False
+        wanted = {variable_id(variable) for variable in variables}
+        return any(wanted & trainable_ids(model) for model in self._turn.models)
 
     def _owners(
         self,

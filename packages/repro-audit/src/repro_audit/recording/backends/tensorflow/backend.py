@@ -150,6 +150,9 @@ class TensorFlow(KerasBackend):
     ) -> AbstractContextManager[str | None]:
         return self._steps.observe(model, observer, patches)
 
+    def step_optimizers(self, model: Any) -> Sequence[Any]:
+        return self._steps.optimizers(model)
+
     def loop_step(
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:

@@ -46,6 +46,7 @@ class _Hook:
         self.optimizers: Callable[[Any], Sequence[Any]] = lambda _: ()
         self.training = False
         self.made: weakref.ref[Any] | None = None
+        self.held: list[weakref.ref[Any]] = []
 
     def safely(self, act: Callable[[], None]) -> None:
         """Look at a step; what fails there costs the trace and nothing else."""
@@ -107,6 +108,20 @@ class StepHooks:
         finally:
             hook.observer = outer
 
+    def optimizers(self, model: Any) -> list[Any]:
+        """Return the optimizers whose variables the step hands over that a model has now.
+
+        Args:
+            model: The model.
+
+        Returns:
+            None of them where the step is made anew by the next fit, or was made unobserved.
+        """
+        hook = self._hooks.get(model)
+        if hook is None or model.train_function is None or not self._is_wrapped(model):
+            return []
+        return [optimizer for item in hook.held if (optimizer := item()) is not None]
+
     def _obstacle(self, model: Any) -> str | None:
         """Say why the steps of a model cannot be seen without changing the run."""
         # Private: TensorFlowTrainer._autoconvert_optionals (Keras 3.12 to 3.15). Where it goes,
@@ -148,7 +163,8 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
     batch, batch_tensors = batch_columns(data)
     loss, loss_tensors = loss_columns(result)
     # Listed only now: a step may build layers and optimizer slots while it is traced.
-    state = read_state(model, hook.optimizers(model))
+    optimizers = hook.optimizers(model)
+    state = read_state(model, optimizers)
     columns, tensors = (*batch, *loss), [*batch_tensors, *loss_tensors, *state]
 
     def step(arrays: Callable[[], Sequence[Any]]) -> None:
@@ -159,6 +175,7 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
     if tf.executing_eagerly():
         step(lambda: [np.asarray(item) for item in tensors])
         return
+    hook.held = [weakref.ref(item) for item in optimizers]
     for item in state:
         _dtype(item)  # what no trace can hold is to fail here, not in the middle of training
     if hook.observer is not None:
