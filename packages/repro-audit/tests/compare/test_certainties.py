@@ -24,6 +24,7 @@ CONDITIONS = {
     "parallel_map": "determinism.datasets[0].stages[0].random determinism.datasets[1].random",
     "pipeline": "determinism.datasets[0].workers determinism.datasets[0].stages[1].op",
     "seed": "seeds.declared seeds.backend.seed seeds.backend.digest",
+    "layer_initializers": "initializers.layers[1].initializer initializers.layers[0].role",
     "drawn_seeds": "seeds.layers[0].seed initializers.layers[12].seed seeds.layers[0].layer",
     "generators": "seeds.generators[0].entropy",
     "initializers": "initializers.builtin[0].digest",
@@ -118,6 +119,7 @@ pipeline_order      a     L     -      -    -      -         L       L     -    
 parallel_map        a     L     -      -    -      -         L       L     -      -
 pipeline            a     L     -      -    -      -         L       L     -      -
 seed                L     L     L      L    L      L         L       L     -      -
+layer_initializers  L     -     -      -    -      -         -       -     -      -
 drawn_seeds         C     L     L      L    L      L         L       L     -      -
 generators          p     L     -      -    -      -         L       L     -      -
 initializers        L     -     -      -    -      -         -       -     -      -
@@ -201,44 +203,44 @@ def test_how_certain_a_cause_is_follows_from_where_the_runs_diverge(kind):
 # later; what is not named is ruled out.
 ALL_BUT_SEEDS = {
     "start": """
-        likely: model_code model initializers numeric_packages
+        likely: layer_initializers model_code model initializers numeric_packages
         possible: read_files read_variables arguments data processor generators hash_seed
             generator_state packages python environment code
-        later: test_data pipeline_order parallel_map pipeline batch optimizer loss metrics
-            compile callbacks sample_weight training_length validation fit training
-            racing_op threads op_determinism jit onednn isa xla_flags execution
+        later: test_data pipeline_order parallel_map pipeline optimizer loss compile
+            callbacks sample_weight training_length fit training jit racing_op threads
+            op_determinism onednn isa xla_flags execution batch metrics validation
         """,
     "batch": """
         likely: generators data pipeline_order parallel_map pipeline fit
         possible: read_files read_variables arguments batch op_determinism
             numeric_packages hash_seed generator_state packages python environment code
-        later: test_data optimizer loss metrics compile model_code model callbacks
-            sample_weight training_length validation training racing_op threads jit onednn
-            isa xla_flags execution processor
+        later: model_code model test_data optimizer loss compile callbacks sample_weight
+            training_length training jit racing_op threads onednn isa xla_flags execution
+            processor metrics validation
         """,
     "random": """
         likely: model_code model
         possible: read_files read_variables arguments numeric_packages hash_seed
             generator_state packages python environment code
-        later: test_data optimizer loss metrics compile callbacks sample_weight
-            training_length validation training racing_op threads op_determinism jit
-            onednn isa xla_flags execution processor
+        later: test_data optimizer loss compile callbacks sample_weight training_length
+            training jit racing_op threads op_determinism onednn isa xla_flags execution
+            processor metrics validation
         """,
     "weight": """
         likely: optimizer compile model_code model training jit numeric_packages racing_op
             threads op_determinism onednn isa xla_flags execution processor
         possible: read_files read_variables arguments callbacks hash_seed generator_state
             loss sample_weight packages python environment code
-        later: test_data metrics training_length validation
+        later: test_data training_length metrics validation
         """,
     "epoch": """
-        certain: data
-        likely: read_files read_variables pipeline_order parallel_map pipeline generators
-            optimizer loss compile model_code model callbacks sample_weight fit training jit
+        likely: read_files read_variables data pipeline_order parallel_map pipeline
+            generators optimizer loss compile model_code model callbacks sample_weight fit
+            training jit
         possible: arguments batch hash_seed generator_state racing_op threads
             op_determinism onednn isa xla_flags execution numeric_packages packages
             processor python environment code
-        later: test_data metrics training_length validation
+        later: test_data training_length metrics validation
         """,
 }
 

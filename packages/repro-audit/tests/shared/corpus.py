@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro_audit.compare import Cause, Comparison
+from repro_audit.compare import Cause, Comparison, LaterCause
 
 __all__ = ["HALVES", "Edit", "Pair", "Right", "Score", "copied", "read", "score"]
 
@@ -29,15 +29,30 @@ class Edit(NamedTuple):
     new: str
 
 
+SPLIT = {
+    "sample_weight": {"fit"},
+    "training_length": {"fit"},
+    "validation": {"fit"},
+    "metrics": {"model", "compile"},
+    "test_data": {"data"},
+    "layer_initializers": {"initializers", "model"},
+    "initial_weights": {"one_layer"},
+    "training_ended": {"training_length"},
+    "update_rule": {"optimizer"},
+}
+"""Kinds that came after the answers were fixed, each with those that it was a part of."""
+
+
 class Right(NamedTuple):
     """A cause that is right: one of these kinds, in words that a pattern finds."""
 
     kinds: tuple[str, ...]
     says: str
 
-    def is_named_by(self, cause: Cause) -> bool:
+    def is_named_by(self, cause: Cause | LaterCause) -> bool:
         """Whether a cause is this one, and a reader of its words learns that."""
-        return cause.kind in self.kinds and self.found_in(f"{cause.title}\n{cause.reason}")
+        words = f"{cause.title}\n{cause.reason}"
+        return _is_of(cause.kind, set(self.kinds)) and self.found_in(words)
 
     def found_in(self, text: str) -> bool:
         """Whether a text says it."""
@@ -158,7 +173,7 @@ def score(pair: Pair, found: Comparison) -> Score:
     cause: it is enough that anything but the list of conditions says it.
     """
     causes = found.causes
-    ranks = tuple(_rank(right, causes) for right in pair.causes)
+    ranks = tuple(_rank(right, found) for right in pair.causes)
     right_kinds = {kind for right in pair.causes for kind in right.kinds}
     verdict = found.verdict == pair.verdict
     if pair.verdict != "identical":
@@ -171,19 +186,32 @@ def score(pair: Pair, found: Comparison) -> Score:
     return Score(
         verdict=verdict,
         ranks=ranks,
-        certainties=tuple(causes[place - 1].certainty for place in ranks if place),
+        certainties=tuple(
+            causes[place - 1].certainty if place <= len(causes) else "later"
+            for place in ranks
+            if place
+        ),
         first=first,
         instead=causes[0].kind if causes and 1 not in ranks else "",
-        ruled_out=tuple(item.kind for item in found.excluded if item.kind in right_kinds),
+        ruled_out=tuple(item.kind for item in found.excluded if _is_of(item.kind, right_kinds)),
         certain=tuple(
             cause.kind
             for cause in causes
-            if cause.certainty == "certain" and cause.kind not in right_kinds
+            if cause.certainty == "certain" and not _is_of(cause.kind, right_kinds)
         ),
     )
 
 
-def _rank(right: Right, causes: tuple[Cause, ...]) -> int | None:
-    """Return the place of a right cause among those named, from 1."""
-    places = (place for place, cause in enumerate(causes, 1) if right.is_named_by(cause))
+def _rank(right: Right, found: Comparison) -> int | None:
+    """Return the place of a right cause among those named, from 1.
+
+    One of several may act only behind the first difference: that list follows the causes.
+    """
+    named = [*found.causes, *(found.later if found.causes else ())]
+    places = (place for place, cause in enumerate(named, 1) if right.is_named_by(cause))
     return next(places, None)
+
+
+def _is_of(kind: str, kinds: set[str]) -> bool:
+    """Whether a kind is one of these, or was a part of one."""
+    return kind in kinds or bool(SPLIT.get(kind, set()) & kinds)

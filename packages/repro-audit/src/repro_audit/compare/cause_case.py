@@ -65,6 +65,14 @@ class Case(NamedTuple):
         """Whether all that differs is there in one run alone, such as another fit."""
         return all(item.state.startswith("only in") for item in self.kinds[kind])
 
+    def is_same_program(self) -> bool:
+        """Whether the same code ran with the same arguments, as far as is recorded."""
+        return not any(
+            kind.name == "arguments"
+            or (kind.name == "code" and kind.is_effective(item.path for item in items))
+            for kind, items in self.kinds.items()
+        )
+
     def other_keras(self) -> bool:
         """Whether the runs have another Keras each."""
         return any(

@@ -24,6 +24,9 @@ _ADAPTING = frozenset(
 _ANYTHING = {"read_files": 8, "read_variables": 7, "arguments": 6, "code": 3}
 """Ranks of what the program is known to have been given, and may decide anything with."""
 
+_READ = frozenset({"read_files", "read_variables"})
+"""What the program takes from outside, and all else may follow from."""
+
 _TOLD_OF_BATCHES = {
     "batch_size": frozenset({"fit", "pipeline"}),
     "batch_count": frozenset({"fit", "pipeline"}),
@@ -114,7 +117,7 @@ def _in_batch(case: Case, kind: Kind) -> Judgement:
         numbered = case.symptom.labels_only and case.symptom.every_batch
         if case.has_hash_seed() and numbered:
             return Judgement("likely", "it may follow from the hash seed")
-        alone = not case.decides("batch", besides=kind)
+        alone = not case.decides("batch", besides=kind) and not case.has(*_READ)
         certain = alone and case.differs(kind, _TRAINED_ON)
         return Judgement("certain" if certain else "likely", rank=3)
     if kind.name == "hash_seed":
@@ -195,6 +198,8 @@ def _anything(case: Case, kind: Kind) -> Judgement:
         ran = kind.is_effective(item.path for item in case.kinds[kind])
         return Judgement("possible", rank=rank if ran else 0)
     explained = not rank or case.decides(case.symptom.where) or _rounds(case)
+    if kind.name in _READ and case.is_same_program():
+        explained = False  # what it has read is what made it another run
     if kind.name == "arguments" and case.symptom.where == "batch" and case.lacks_data():
         explained = True  # what was not recorded may differ as well
     return Judgement("possible" if explained else "likely", rank=rank)
@@ -224,8 +229,7 @@ def _elsewhere(case: Case, kind: Kind) -> Judgement:
     at = next(place for place, stage in enumerate(STAGES) if stage == symptom.where)
     behind = [stage for stage in kind.acts_at if STAGES.index(stage) > at]
     if behind:
-        since = f", from {symptom.place} on" if symptom.place and behind[0] != "result" else ""
-        return _later(f"it acts {_ON[behind[0]]}{since}: behind the first difference")
+        return _acts_later(case, kind, behind[0])
     if symptom.where == "length" and case.is_of_one_run(kind):
         return Judgement("possible", "it belongs to what one run alone has")
     if symptom.where in {"length", "result"}:
@@ -242,6 +246,17 @@ def _elsewhere(case: Case, kind: Kind) -> Judgement:
     return _in_epoch(case, kind)
 
 
+def _acts_later(case: Case, kind: Kind, stage: Stage) -> Judgement:
+    """Judge what acts behind the first difference, at a later stage."""
+    on = "at the ends of steps and epochs" if kind.name == "callbacks" else _ON[stage]
+    timed = case.symptom.place and stage not in {"length", "result"} and kind.name != "callbacks"
+    since = f", from {case.symptom.place} on" if timed else ""
+    alone = ""
+    if stage not in {"length", "result"} and case.strength(kind) in {"seeds", "inputs"}:
+        alone = "; it would make the runs differ by itself"
+    return _later(f"it acts {on}{since}: behind the first difference{alone}")
+
+
 def _in_epoch(case: Case, kind: Kind) -> Judgement:
     """Judge where only the epoch is known, or a step that others before it may have led to."""
     strength = case.strength(kind)
@@ -251,11 +266,11 @@ def _in_epoch(case: Case, kind: Kind) -> Judgement:
         return _excluded("the initial weights are equal")
     if kind.name in _CONTENT and case.symptom.resumed_at is None:
         whole = case.symptom.where == "epoch"  # every sample was trained on by its end
-        certain = whole and case.differs(kind, _TRAINED_ON)
+        certain = whole and case.differs(kind, _TRAINED_ON) and not case.has(*_READ)
         return Judgement("certain" if certain else "likely", is_direct=True)
     if kind.acts_at and strength in {"seeds", "inputs"}:
         return Judgement("likely", is_direct=True)
-    if kind.name in {"read_files", "read_variables"}:
+    if kind.name in _READ:
         return Judgement("likely", rank=_ANYTHING[kind.name])
     if strength == "bits":
         inputs = any(case.strength(other) in {"seeds", "inputs"} for other in case.kinds)

@@ -28,7 +28,7 @@ from repro_audit.compare.comparison import (
     Group,
     LaterCause,
 )
-from repro_audit.compare.kinds import Kind, kind_named
+from repro_audit.compare.kinds import Kind, Strength, kind_named
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import read_symptom
 from repro_audit.compare.testimony import Testimony, testify
@@ -41,6 +41,7 @@ __all__ = ["GROUPS", "Diagnosis", "diagnose"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 _CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 _SEEDS = ("seed", "drawn_seeds", "python_seed", "given_seeds")
+_STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 _BEGINS_LATER = "it acts only in a fit that begins after the runs diverge"
 _TOLD_RANK = 5
 """Before what rounds, behind what is known to decide the stage at which the runs diverge."""
@@ -105,6 +106,7 @@ def diagnose(
         if judgement.is_later
     ]
     later += [_later(case, kind, items, _BEGINS_LATER) for kind, items in of_later_fits.items()]
+    later.sort(key=lambda item: _STRENGTHS.index(kind_named(item.kind).strength))
     excluded = [
         Excluded(kind=kind.name, title=_title(case, kind), reason=judgement.reason)
         for kind, judgement in judged.items()
@@ -131,6 +133,8 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
         reason += f"; {why}"
     if told is not None and certainty != "possible" and case.strength(kind) != "bits":
         reason += f"; {told.seen}"
+    if kind.name in {"read_files", "read_variables"}:
+        reason += _through(case)
     alone = len(case.kinds) == 1 and case.symptom.resumed_at is None and not _unrecorded(case)
     if case.symptom.where != "start" and alone and not case.is_random_in_both(kind):
         reason += "; no other recorded condition that could do so differs"
@@ -143,6 +147,16 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
         remedy=REMEDIES[kind.name](case.expected, differences),
         paths=tuple(item.path for item in differences),
     )
+
+
+def _through(case: Case) -> str:
+    """Say what may differ only because of what was read."""
+    names = [
+        _title(case, kind)
+        for kind in case.kinds
+        if case.strength(kind) in {"seeds", "inputs"} and not kind.name.startswith("read_")
+    ]
+    return f"; this may follow from it: {'; '.join(names[:3])}" if names else ""
 
 
 def _told(case: Case, told: Testimony) -> _Ranked:
@@ -194,7 +208,8 @@ def _unrecorded(case: Case) -> list[_Ranked]:
     lacking = case.lacks_data()
     kind = kind_named("unrecorded_data")
     certainty: Certainty = "possible"
-    if case.symptom.batches_unknown and case.symptom.where in {"loss", "update", "between"}:
+    where = case.symptom.where
+    if case.symptom.batches_unknown and where in {"loss", "update", "between"}:
         title, path = "batches: not recorded", "$.outcomes.digests.trace"
         reason = "what differs may follow from what the steps were given, which a trace lacks"
         remedy, certainty = (

@@ -118,6 +118,14 @@ def _callback(found: _Found, expected: Manifest, _: Manifest) -> str:
     return " ".join([called, *_words(found["field"])]) + _of("fit", found["fit"])
 
 
+def _weight(found: _Found, expected: Manifest, actual: Manifest) -> str:
+    """Name what initializes a weight: ``Dense kernel initializer``."""
+    place = "initializers", "layers", int(found["layer"])
+    item = _at(expected.conditions, *place) or _at(actual.conditions, *place)
+    known = [name for name in (_at(item, "layer"), _at(item, "role")) if isinstance(name, str)]
+    return " ".join([*known, *_words(found["field"])])
+
+
 def _words(path: str) -> list[str]:
     return re.findall(r"[^\[\].']+", path)
 
@@ -144,6 +152,8 @@ _NAMES: tuple[tuple[str, _Name], ...] = (
         _MODEL + r"\.((more_)?optimizer(s\[\d+\])?\.)?(config\.|compile\.|code\b\W*)?(?P<field>.+)",
         lambda found, *_: " ".join(_words(found["field"])) + _of("model", found["model"]),
     ),
+    (r"code\.files\W+(?P<field>.+?)('\])?", lambda found, *_: found["field"]),
+    (r"initializers\.layers\[(?P<layer>\d+)\]\.(?P<field>\w+)", _weight),
     (
         r"read\.(files|variables)\W+(?P<field>.+?)('\])?(\.digest|\.bytes)?",
         lambda found, *_: found["field"],

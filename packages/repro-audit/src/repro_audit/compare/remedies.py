@@ -211,6 +211,7 @@ REMEDIES: dict[str, _Remedy] = {
     "unrecorded_data": _fixed(
         'run.data("train", x, y)  # in the block of repro_audit.record(), before training'
     ),
+    "layer_initializers": _fixed("# give each layer the expected run's: conditions.initializers"),
     "generators": _generators,
     "sample_order": _fixed("files = sorted(files)  # and nothing that orders by hash or by disk"),
     "pipeline_order": _fixed(

@@ -40,6 +40,15 @@ KINDS = (
         acts_at=("start", "random", "loss"),
     ),
     Kind(
+        "layer_initializers",
+        "training",
+        "initializers of layers",
+        "seeds",
+        "a layer begins with what its initializer gives",
+        (r"initializers\.layers\[\d+\]\.(initializer|role|layer)",),
+        acts_at=("start",),
+    ),
+    Kind(
         "drawn_seeds",
         "seeds",
         "drawn seeds",

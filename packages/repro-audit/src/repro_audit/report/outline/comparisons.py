@@ -246,7 +246,12 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
             children=(Code(command),),
         )
     if comparison.later:
-        items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.later)
+        items = tuple(
+            line(_soft(f"{item.title}: {item.reason}"))
+            for item in comparison.later[:_MAX_CONDITIONS]
+        )
+        if len(comparison.later) > _MAX_CONDITIONS:
+            items += (line(_soft(f"and {len(comparison.later) - _MAX_CONDITIONS} more")),)
         title = line(Span("Also differs, and acts later:", "strong"))
         yield Section(title=title, children=(Listing(items),))
     if comparison.excluded:
