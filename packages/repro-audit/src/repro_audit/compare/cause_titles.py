@@ -9,6 +9,7 @@ from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.condition_names import change_of, condition_name
 from repro_audit.compare.kinds import Kind
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.conditions import Data
 from repro_audit.replay import drawn_seeds, replay
 from repro_audit.wording import listed
 
@@ -47,15 +48,38 @@ def title_of(
         actual: The run compared.
     """
     if kind.name in {"data", "sample_order", "test_data"}:
-        roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
-        named = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
-        return f"{kind.title}: {', '.join(named)}"
+        return f"{kind.title}: {_of_data(differences, expected, actual)}"
     change = _most_telling(kind, differences)
     if change is not None:
         return f"{kind.title}: {change_of(change)}"
     if kind.name in _PLAIN:
         return kind.title
     return f"{kind.title}: {_named(differences, expected, actual)}"
+
+
+def _of_data(
+    differences: Sequence[ConditionDifference], expected: Manifest, actual: Manifest
+) -> str:
+    """Name the data sets that differ, with what of each does: element type, length, arrays."""
+    roles = (re.sub(r"\$\.conditions\.data\W+", "", item.path) for item in differences)
+    names = dict.fromkeys(re.split(r"['\].]", role)[0] for role in roles)
+    sets = [manifest.conditions.data or {} for manifest in (expected, actual)]
+    return ", ".join(name + _change_of_set(sets[0].get(name), sets[1].get(name)) for name in names)
+
+
+def _change_of_set(mine: Data | None, theirs: Data | None) -> str:
+    """Say how a data set differs, where more is known than that its content does."""
+    if mine is None or theirs is None:
+        return ""
+    said = []
+    if mine.samples != theirs.samples:
+        said.append(f"{mine.samples} → {theirs.samples} samples")
+    pairs = list(zip(mine.arrays, theirs.arrays, strict=False))
+    said += [f"{one.dtype} → {other.dtype}" for one, other in pairs if one.dtype != other.dtype]
+    differing = [place for place, (one, other) in enumerate(pairs, 1) if one != other]
+    if len(differing) == 1 < len(pairs):
+        said.append(f"array {differing[0]} of {len(pairs)} alone")
+    return f" ({', '.join(dict.fromkeys(said))})" if said else ""
 
 
 def _most_telling(

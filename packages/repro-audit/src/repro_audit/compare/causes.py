@@ -28,6 +28,7 @@ from repro_audit.compare.comparison import (
     Group,
     LaterCause,
 )
+from repro_audit.compare.condition_names import condition_name
 from repro_audit.compare.kinds import Kind, Strength, kind_named
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.symptom import read_symptom
@@ -35,6 +36,7 @@ from repro_audit.compare.testimony import Testimony, testify
 from repro_audit.compare.timing import by_time
 from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
+from repro_audit.wording import listed
 
 __all__ = ["GROUPS", "Diagnosis", "diagnose"]
 
@@ -45,6 +47,12 @@ _STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 _BEGINS_LATER = "it acts only in a fit that begins after the runs diverge"
 _TOLD_RANK = 5
 """Before what rounds, behind what is known to decide the stage at which the runs diverge."""
+
+_OF_CODE = frozenset(
+    {"callbacks", "compile", "data", "generators", "model_code", "pipeline", "sample_order"}
+    | {"test_data"}
+)
+"""Kinds that code of the program's own decides."""
 
 _Ranked = tuple[Judgement, Cause]
 
@@ -135,6 +143,8 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
         reason += f"; {told.seen}"
     if kind.name in {"read_files", "read_variables"}:
         reason += _through(case)
+    elif certainty != "possible" and kind.name in _OF_CODE:
+        reason += _code_that_differs(case)
     alone = len(case.kinds) == 1 and case.symptom.resumed_at is None and not _unrecorded(case)
     if case.symptom.where != "start" and alone and not case.is_random_in_both(kind):
         reason += "; no other recorded condition that could do so differs"
@@ -159,6 +169,19 @@ def _through(case: Case) -> str:
     return f"; this may follow from it: {'; '.join(names[:3])}" if names else ""
 
 
+def _code_that_differs(case: Case) -> str:
+    """Say which files of the program differ, where it may lie in them."""
+    items = [
+        item
+        for kind, differing in case.kinds.items()
+        if kind.name == "code"
+        for item in differing
+        if kind.is_effective([item.path])
+    ]
+    names = dict.fromkeys(condition_name(item.path, case.expected, case.actual) for item in items)
+    return f"; of the code {listed(names, 3)} differs" if names else ""
+
+
 def _told(case: Case, told: Testimony) -> _Ranked:
     """Return what the steps tell as a cause of its own."""
     none = "; no recorded condition that could do so differs" if not case.kinds else ""
@@ -167,7 +190,7 @@ def _told(case: Case, told: Testimony) -> _Ranked:
         group=told.group,
         title=told.title,
         certainty="likely",
-        reason=told.reason + none,
+        reason=told.reason + none + _code_that_differs(case),
         remedy=told.remedy,
         paths=told.paths,
     )
@@ -212,10 +235,8 @@ def _unrecorded(case: Case) -> list[_Ranked]:
     if case.symptom.batches_unknown and where in {"loss", "update", "between"}:
         title, path = "batches: not recorded", "$.outcomes.digests.trace"
         reason = "what differs may follow from what the steps were given, which a trace lacks"
-        remedy, certainty = (
-            "run.step(model, batch, loss)  # in the loop, as each step ends",
-            "likely",
-        )
+        remedy = "run.step(model, batch, loss)  # in the loop, as each step ends"
+        certainty = "possible" if case.decides("update") or case.decides("loss") else "likely"
     elif case.symptom.where == "batch" and lacking:
         title, path = kind.title, "$.conditions.data"
         who = (
