@@ -88,7 +88,7 @@ def hide_places(text: str, here: Here) -> str:
     if "\\" in text:
         text = _WINDOWS_HOME.sub(lambda found: f"{found[1]}<user>", text)
     if "@" in text:
-        text = _MAIL.sub(lambda found: f"<mail:{digest_16(found[0])}>", text)
+        text = _MAIL.sub(lambda found: _hide_mail(found[0], here), text)
     return _hide_names(text, here)
 
 
@@ -118,6 +118,14 @@ def _hide_path(found: re.Match[str], here: Here) -> str:
     # Of the user's own name nothing goes into the digest: another user's run is to agree.
     hidden = _hide_names(whole[: -len(shown)] if keep else whole, here)
     return f"{quote}<path:{digest_16(hidden)}>{shown}{slash}{quote}"
+
+
+def _hide_mail(address: str, here: Here) -> str:
+    """Return what stands for a mail address; for one's own on this machine, two names."""
+    name, _, host = address.lower().partition("@")
+    if name in here.users and here.domain and host.endswith(here.domain):
+        return "<user>@<host>"
+    return f"<mail:{digest_16(address)}>"
 
 
 def _hide_names(text: str, here: Here) -> str:

@@ -29,7 +29,11 @@ _NO_SECRET = re.compile(
 
 _NAME_AND_SIGN = re.compile(
     r"(?<![\w.-])(?!(?:secret|path|mail):[0-9a-f]{4}>)(?P<name>[.-]*[^\W\d][\w.-]*)"
-    r"\\?[\"']?\]?\s{0,3}(?P<sign>=>|:=|=(?!=)|:(?![:/])|%3[Dd])[ \t]{0,3}"
+    r"\\?[\"']?\]?\s{0,20}(?P<sign>=>|:=|::|=(?!=)|:(?!/)|%3[Dd])[ \t]{0,20}"
+)
+_OPTION = re.compile(
+    r"(?<![\w.-])(?P<name>--?[A-Za-z][\w.-]*)(?P<between>[\"']?,?[ \t]+[\"']?)"
+    r"(?P<value>[^\s\"',-][^\s\"',]*)"
 )
 _VALUE = re.compile(
     r"""\\"(?P<escaped>.*?)\\"
@@ -48,7 +52,7 @@ _BEARER = re.compile(
 )
 _IN_AUTHORITY = re.compile(
     # Some passwords hold a slash that nobody has escaped; a port holds digits alone.
-    r"(?<=://)(?!git@)(?:[^\s/\"'<>]+|[^\s:/@\"'<>]+:(?!\d+/)[^\s@\"'<>]+)@"
+    r"(?<=://)(?!git@)(?:[^\s/\"']+|[^\s:/@\"']+:(?!\d+/)[^\s@\"']+)@"
 )
 _TOKEN = token_pattern()
 
@@ -109,11 +113,21 @@ def mask_secrets(text: str) -> str:
     ('wandb.api_key=<secret:f52f> lr=0.1', '{"pw": "<secret:f52f>", "n": 1}')
     """
     text = _TOKEN.sub(lambda found: mask(found[0]), text)
+    if "-" in text:
+        text = _OPTION.sub(_masked_option, text)
     if "@" in text:
         text = _IN_AUTHORITY.sub(lambda found: mask(found[0][:-1]) + "@", text)
     if "=" in text or ":" in text or "%3" in text:
         text = _mask_named(text)
     return _BEARER.sub(lambda found: found[1] + mask(found[2]), text)
+
+
+def _masked_option(found: re.Match[str]) -> str:
+    """Mask what stands behind the name of an option, in a command line that a text quotes."""
+    prose = not found["between"].strip() and found["value"].isalpha() and len(found["value"]) < 8
+    if prose or not is_secret_name(found["name"]):
+        return found[0]
+    return f"{found['name']}{found['between']}{mask(found['value'])}"
 
 
 def _mask_named(text: str) -> str:

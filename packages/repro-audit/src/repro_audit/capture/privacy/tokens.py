@@ -53,7 +53,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
     (r"npm_[A-Za-z0-9]{12,}", f"{_GITLEAKS}npm-access-token"),
     (r"pypi-AgE[\w-]{12,}", f"{_GITLEAKS}pypi-upload-token"),
     (r"rubygems_[a-f0-9]{12,}", f"{_GITLEAKS}rubygems-api-token"),
-    (r"xox[a-z](?:\.xox[a-z])?-[\w-]{8,}|xapp-[\w-]{12,}", f"{_GITLEAKS}slack-bot-token"),
+    (r"xox[a-z](?:\.xox[a-z])?-[\w-]{3,}|xapp-[\w-]{12,}", f"{_GITLEAKS}slack-bot-token"),
     (r"hooks\.slack\.com/services/[\w/+-]+", f"{_GITLEAKS}slack-webhook-url"),
     (
         r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{12,}|whsec_[A-Za-z0-9]{12,}",
@@ -69,7 +69,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
     (r"pul-[a-f0-9]{12,}", f"{_GITLEAKS}pulumi-api-token"),
     (r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{12,}", f"{_GITLEAKS}shopify-access-token"),
     (r"(?:AC|SK)[a-z0-9]{32}", f"{_GITLEAKS}twilio-api-key"),
-    (r"(?:AKC|AP[0-9A-F])(?=[A-Za-z]*\d)[A-Za-z0-9]{10,}", f"{_DETECT_SECRETS}artifactory"),
+    (r"AKC(?=[A-Za-z]*\d)[A-Za-z0-9]{10,}", f"{_DETECT_SECRETS}artifactory"),
     (r"[0-9a-z]{32}-us\d{1,2}", f"{_GITLEAKS}mailchimp-api-key"),
     (r"\d{8,10}:[\w-]{35}", f"{_GITLEAKS}telegram-bot-api-token"),
     (r"[MNO][A-Za-z\d_-]{23,25}\.[A-Za-z\d_-]{6}\.[A-Za-z\d_-]{27}", f"{_DETECT_SECRETS}discord"),
@@ -77,7 +77,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
     (r"AGE-SECRET-KEY-1[A-Z0-9]{12,}", f"{_GITLEAKS}age-secret-key"),
     (r"ops_eyJ[\w+/=-]{12,}", f"{_GITLEAKS}1password-service-account-token"),
     # A JSON Web Token, whole or its first part.
-    (r"eyJ[\w=-]{12,}(?:\.[\w.+/=-]*)?", f"{_GITLEAKS}jwt"),
+    (r"eyJ[\w=-]{12,}(?:\.[\w.+/=-]*)?|eyJ[\w=-]+\.[\w=-]{6,}[\w.+/=-]*", f"{_GITLEAKS}jwt"),
 )
 """What each token looks like, as a regular expression, and whose rule says so."""
 
