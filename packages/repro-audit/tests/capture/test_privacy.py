@@ -5,6 +5,8 @@ import pytest
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from manifests import changed, document, record
+from planted import ARGUMENTS, SETTINGS, TEXTS, filled
 
 import repro_audit
 from repro_audit.capture.privacy import (
@@ -16,115 +18,35 @@ from repro_audit.capture.privacy import (
     without_credentials,
 )
 from repro_audit.capture.privacy.tokens import TOKENS
+from repro_audit.compare.conditions import condition_differences
 from repro_audit.manifest.conditions import FitArguments
 
 SECRET = "hunter2hunter2"  # noqa: S105 - nobody's
 
-SECRETS = [
-    ["--token", SECRET],
-    [f"--token={SECRET}"],
-    ["--token", f"-{SECRET}"],
-    ["--token", f"--{SECRET.upper()}"],
-    ["-api_key", SECRET],
-    ["--wandb.api-key", SECRET],
-    ["--wandb-key", SECRET],
-    ["--PASSWORD", SECRET],
-    ["--apiKey", SECRET],
-    [f"--passwd={SECRET}"],
-    ["--pw", SECRET],
-    ["--pass", SECRET],
-    ["-p", SECRET],
-    ["--key", SECRET],
-    ["--access-key", SECRET],
-    ["--bearer", SECRET],
-    ["--cookie", SECRET],
-    ["--sas", SECRET],
-    ["--pin", "471147114711"],
-    ["-u", f"me:{SECRET}"],
-    [f"token={SECRET}"],
-    [f"wandb.api_key={SECRET}"],
-    [f"+hf_token={SECRET}"],
-    [f"++trainer.logger.password={SECRET}"],
-    [f"db/password={SECRET}"],
-    [f"AWS_SECRET_ACCESS_KEY={SECRET}"],
-    [f"PGPASSWORD={SECRET}"],
-    ["--env", f"HF_TOKEN={SECRET}"],
-    [f"--env=HF_TOKEN={SECRET}"],
-    ["--config", f'{{"lr": 0.1, "api_key": "{SECRET}"}}'],
-    ["--config", f"{{'password': '{SECRET}', 'n': 1}}"],
-    ["--config", f'{{\\"secret\\": \\"{SECRET}\\"}}'],
-    ["--config", f"{{token: {SECRET}, n: 1}}"],
-    [f"Command '['curl', '--password', '{SECRET}']' returned 2"],
-    [f"sh -c 'curl --api-key {SECRET} x'"],
-    ["-H", f"Authorization: Bearer {SECRET}"],
-    ["-H", f"X-Api-Key: {SECRET}"],
-    ["-H", f"Cookie: id={SECRET}; x=1"],
-    [f"Bearer {SECRET}"],
-    [f"https://me:{SECRET}@example.org/data"],
-    [f"https://{SECRET}@example.org/data"],
-    [f"--data=https://me:{SECRET}@example.org/data"],
-    [f"postgresql://me:{SECRET}@example.org/data"],
-    [f"postgresql://me:a/{SECRET}@example.org/data"],
-    [f"https://example.org/x?n=1&token={SECRET}"],
-    [f"https://example.org/x?sig={SECRET}&n=1"],
-    [f"https://example.org/x?X-Amz-Signature={SECRET}"],
-    [f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}"],
-]
 
-SETTINGS = [
-    ["--epochs", "2"],
-    ["--tokenizer", "bert-base"],
-    ["--tokenizer=gpt2"],
-    ["--max-tokens=4096"],
-    ["--n-tokens", "12345"],
-    ["--tokens-per-batch", "50000"],
-    ["--tokens-per-step", "--fast"],
-    ["--author-features", "12345"],
-    ["--authors", "everybody"],
-    ["--monkey", "patched"],
-    ["--keyframes", "first"],
-    ["--key-dim=65536"],
-    ["--passes", "three"],
-    ["--forward-pass", "twice"],
-    ["--pad-token", "[PAD]"],
-    ["oov_token=[UNK]"],
-    ["--mask-token=<mask>"],
-    ["--label-key", "species"],
-    ["--pin-memory", "always"],
-    ["--spin", "right"],
-    ["--compass", "north"],
-    ["--secretary", "problem"],
-    ["--use-auth-token", "true"],
-    ["--token", "none"],
-    ["--save-password", "--epochs", "3"],
-    ["-p", "0.5"],
-    ["--top-p", "nucleus"],
-    ["--signature", "serving_default"],
-    ["--model", "hf_transformers"],
-    ["--backend=sk-learn-pipeline"],
-    ["--schedule", "1e-3:10,1e-4:20"],
-    ["--data=https://example.org/x?version=3"],
-    ["--coder=basic transformer"],
-    ["model.layers=[64,64]", "optimizer=adam"],
-    ["--repo", "git@github.com:me/it.git"],
-    ["src/train.py"],
-]
-
-
-@pytest.mark.parametrize("arguments", SECRETS, ids=" ".join)
-def test_a_secret_among_the_arguments_is_masked(arguments):
-    masked = " ".join(mask_arguments(["train.py", *arguments], [], None))
-    assert not re.search(r"hunter2|HUNTER2|4711", masked)
+@pytest.mark.parametrize("form", ARGUMENTS, ids=" ".join)
+def test_a_secret_among_the_arguments_is_masked(form):
+    words = [filled(word, SECRET) for word in form]
+    masked = " ".join(mask_arguments(["train.py", *words], [], None))
+    assert SECRET not in masked
     assert re.search("<secret:[0-9a-f]{4}>", masked)
 
 
-@pytest.mark.parametrize("arguments", SETTINGS, ids=" ".join)
-def test_a_setting_is_no_secret(arguments):
-    assert mask_arguments(arguments, [], None) == tuple(arguments)
+@pytest.mark.parametrize("form", TEXTS)
+def test_a_secret_within_a_text_is_masked(form):
+    text = filled(form, SECRET)
+    for whole in (text, f"It failed: {text}", f"({text})"):
+        assert SECRET not in scrub(whole)
+        assert re.search("<secret:[0-9a-f]{4}>", scrub(whole))
+
+
+@pytest.mark.parametrize("words", SETTINGS, ids=" ".join)
+def test_a_setting_is_no_secret(words):
+    assert mask_arguments(words, [], None) == words
 
 
 def test_there_are_enough_of_both_to_tell():
-    assert len(SECRETS) >= 40
+    assert len(ARGUMENTS) >= 40
     assert len(SETTINGS) >= 30
 
 
@@ -133,6 +55,25 @@ def test_two_secrets_are_seen_to_differ_and_one_to_be_the_same():
         mask_arguments(["t.py", f"--token={value}"], [], None) for value in ("a1b2", "a1b2", "c3d4")
     )
     assert one == again != other
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        (["--token", "a1b2c3"], ["--token", "d4e5f6"], ["argv[2]"]),
+        (["--token", "a1b2c3"], ["--token", "a1b2c3"], []),
+        (["--tokenizer", "bert"], ["--tokenizer", "gpt2"], ["argv[2]"]),
+        (["--data", "/scratch/LAB/a/x"], ["--data", "/scratch/LAB/b/x"], ["argv[2]"]),
+    ],
+)
+def test_a_comparison_names_an_argument_that_differs_in_what_is_hidden(one, other, differ):
+    runs = []
+    for words in (one, other):
+        argv = mask_arguments(["train.py", *words], [], None)
+        runs.append(record(changed(document(), {"conditions/code/argv": list(argv)})))
+    found = condition_differences(*runs)
+    assert [item.path.rpartition(".")[2] for item in found] == differ
+    assert all(item.expected != item.actual for item in found)
 
 
 def test_of_a_secret_sixteen_bits_are_left():
@@ -364,7 +305,7 @@ def test_the_examples_hold_nothing_to_hide(monkeypatch):
             ["run-1/m.json", "run-2/m.json"],
         ),
         (["/home/ada/p/run-1/m.json", "/home/eve/p/run-1/m.json"], ["p/run-1/m.json"] * 2),
-        (["/home/ada/m.json", "../../eve/m.json"], ["m.json", "m.json"]),
+        (["/home/ada/m.json", "../home/eve/m.json"], ["m.json", "m.json"]),
         (["results-ada/m.json", "-"], ["results-<user>/m.json", "-"]),
     ],
 )
@@ -377,6 +318,23 @@ def test_a_file_is_called_by_no_folder_that_may_bear_a_name(given, called, monke
 def test_a_file_in_the_working_folder_is_called_as_it_lies_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert short_paths([str(tmp_path / "run-1" / "m.json")]) == ["run-1/m.json"]
+
+
+@pytest.mark.parametrize(
+    ("here", "given", "called"),
+    [
+        ("/", "/home/eve/p/m.json", "m.json"),
+        ("/", "scratch/LAB/m.json", "m.json"),
+        ("/home", "eve/p/m.json", "m.json"),
+        ("/tmp", "/tmp/groups/LAB/m.json", "m.json"),  # noqa: S108 - nothing is written there
+        ("/tmp", "/tmp/run-1/m.json", "run-1/m.json"),  # noqa: S108 - as above
+    ],
+)
+def test_a_file_in_somebodys_home_lies_elsewhere_even_below_the_working_folder(
+    here, given, called, monkeypatch
+):
+    monkeypatch.chdir(here)
+    assert short_paths([given]) == [called]
 
 
 @pytest.mark.parametrize(

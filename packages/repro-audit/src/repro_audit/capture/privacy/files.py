@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from repro_audit.capture.privacy.places import is_private_part
+from repro_audit.capture.privacy.places import is_owned, is_private_part
 from repro_audit.capture.privacy.records import Cleaner
 
 __all__ = ["distinct_names", "short_paths"]
@@ -62,12 +62,18 @@ def distinct_names(paths: Sequence[str]) -> list[str]:
 
 
 def _below_here(path: str) -> tuple[str, ...] | None:
-    """Return the parts of a path below the working folder; None where it lies elsewhere."""
-    given = PurePath(path)
-    if not given.is_absolute() and ".." not in given.parts:
-        return given.parts
+    """Return the parts of a path below the working folder; None where it lies elsewhere.
+
+    A file in somebody's home lies elsewhere, even if the working folder is that of all homes.
+    """
+    if path == "-":
+        return ("-",)
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - what a link points to has another name
     try:
-        return whole.relative_to(Path.cwd()).parts
+        here = Path.cwd()
+        inside = whole.relative_to(here).parts
     except (ValueError, OSError):
         return None
+    around = (here.name, *inside[:-2])
+    owned = len(inside) > 1 and (here.parent == here or any(map(is_owned, around)))
+    return None if owned else inside

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from repro_audit.capture.privacy.secrets import digest_16
 from repro_audit.capture.privacy.words import GENERIC, SYSTEM, harmless
 
-__all__ = ["Here", "hide_places", "is_private_part"]
+__all__ = ["Here", "hide_places", "is_owned", "is_private_part"]
 
 _OWNERS = re.compile(
     r"(homes?\d*|users?|people|staff|students|groups?|projects?|labs?)", re.IGNORECASE
@@ -99,11 +99,18 @@ def is_private_part(parts: tuple[str, ...], index: int) -> bool:
         parts: Those of the path, with its root.
         index: Which one.
 
+    Of the first two parts one is always a root of data or homes, and the other whose it is.
+
     >>> parts = PurePosixPath("/scratch/ada/images/train.csv").parts
     >>> [is_private_part(parts, index) for index in range(1, 5)]
     [True, True, False, False]
     """
-    return index <= 2 or _OWNERS.fullmatch(parts[index - 1]) is not None
+    return index <= 2 or is_owned(parts[index - 1])
+
+
+def is_owned(folder: str) -> bool:
+    """Whether what lies in a folder of this name bears the names of people or groups."""
+    return _OWNERS.fullmatch(folder) is not None
 
 
 def _hide_path(found: re.Match[str], here: Here) -> str:

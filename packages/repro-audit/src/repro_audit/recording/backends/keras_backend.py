@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from repro_audit.capture.backend import StateTensor
+from repro_audit.capture.functions import with_digests_of_code
 from repro_audit.capture.training import plain
 from repro_audit.manifest.conditions import Execution, LayerInitializer, LayerSeed
 from repro_audit.recording.backends.groups import Group, trainable_ids, variable_id
@@ -141,7 +142,8 @@ class KerasBackend(abc.ABC):
             config = self.keras.saving.serialize_keras_object(model)
         # What is built and compiled stands elsewhere in the manifest.
         parts = {"module", "class_name", "config", "registered_name"}
-        return without_names(plain({key: config[key] for key in parts if key in config}))
+        config = plain({key: config[key] for key in parts if key in config})
+        return without_names(with_digests_of_code(config))
 
     def compile_config(self, model: Any) -> Mapping[str, Any]:
         if not getattr(model, "compiled", False):
