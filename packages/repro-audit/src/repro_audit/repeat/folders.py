@@ -204,6 +204,8 @@ def clean_log(log: Path) -> None:
                     text += "".join(lines.readlines(_PIECE))
                 file.write(clean(text))
         cleaned.replace(log)
+    with contextlib.suppress(OSError):
+        cleaned.unlink(missing_ok=True)
 
 
 def log_tail(log: Path, lines: int = 20) -> list[str]:
