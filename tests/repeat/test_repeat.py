@@ -126,7 +126,7 @@ def test_the_folder_that_runs_start_in_is_no_place_for_evidence(
 
 @pytest.mark.parametrize("name", ["audit.json", "run-1/manifest.json", "page.md"])
 def test_a_report_is_not_written_among_the_evidence(
-    name: str, repeat: Repeat, stand_in: str, example: str, tmp_path: Path
+    name: str, repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:
     done = repeat("-d", "out", "-o", f"out/{name}", stand_in, example, cwd=tmp_path)
     assert done.returncode == 2
