@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"-?\d*\.?\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 _LIKE_AN_OPTION = re.compile(
     r"--[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*(?:=.*)?|-[A-Za-z]{1,3}(?:=.*)?", re.DOTALL
 )
-_USERS = frozenset({"-u", "--user", "--proxy-user"})
+_USERS = frozenset({"-u", "--user", "--proxy-user", "--login"})
 
 
 def mask_words(words: Sequence[str], outputs: Sequence[str]) -> list[str]:
@@ -52,6 +52,8 @@ def _is_name(text: str) -> bool:
 
 def _is_secret_of(option: str, word: str) -> bool:
     """Whether a word is the secret that the option before it asks for."""
+    if option.endswith((":", "=")):  # a header, or what a shell has parted
+        return is_secret_name(option)
     if not _OPTION.fullmatch(option):
         return False
     if option == "-p":  # a password of some, patience or a port of others

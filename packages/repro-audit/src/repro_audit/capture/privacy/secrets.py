@@ -11,7 +11,7 @@ import hashlib
 import re
 
 from repro_audit.capture.privacy.tokens import token_pattern
-from repro_audit.capture.privacy.words import ENDINGS, IN_URLS, MANY, SECRETS, SETTINGS
+from repro_audit.capture.privacy.words import ENDINGS, IN_URLS, ONLY_AFTER, SECRETS, SETTINGS
 
 __all__ = ["PLACEHOLDER", "digest_16", "is_secret_name", "mask", "mask_secrets"]
 
@@ -39,6 +39,7 @@ _VALUE = re.compile(
     r"""\\"(?P<escaped>.*?)\\"
     |"(?P<double>(?:\\.|[^"\\])*)"
     |'(?P<single>(?:\\.|[^'\\])*)'
+    |[(\[](?P<several>[^)\]]*)[)\]]
     |[bru]?["'\\]*(?P<bare>(?:\$\{[^}]*\}|[^\s"'`&<>(){}\[\],;\\]|[,;](?!\s|$|[\w.-]+\\?["']?[=:])|<[^>\s]*>)+)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -48,7 +49,9 @@ _WHOLE_LINES = frozenset({"authorization", "cookie", "cookies"})
 
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest|negotiate|apikey)\s+(?=\S)", re.IGNORECASE)
 _BEARER = re.compile(
-    r"(?<![A-Za-z0-9])(bearer\s+|basic\s+(?=[A-Za-z+/]*[0-9=]))([\w.~+/=-]{8,})", re.IGNORECASE
+    r"(?<![A-Za-z0-9-])(bearer\s+|basic\s+(?=[A-Za-z+/]*[0-9=])"
+    r"|(?:password|passphrase|passwd)\s+(?:is\s+)?(?=[^\s\d]*\d))([\w.~+/=-]{6,})",
+    re.IGNORECASE,
 )
 _IN_AUTHORITY = re.compile(
     # Some passwords hold a slash that nobody has escaped; a port holds digits alone.
@@ -92,8 +95,8 @@ def is_secret_name(name: str, *, in_url: bool = False) -> bool:
     if not words:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
-    if last == "keys":
-        return before in MANY
+    if last in ONLY_AFTER:
+        return before in ONLY_AFTER[last]
     known = IN_URLS if in_url or before in {"amz", "goog"} else SECRETS
     if last in known:
         return before not in SETTINGS.get(last, ())

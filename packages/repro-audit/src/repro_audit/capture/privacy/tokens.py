@@ -77,7 +77,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
     (r"AGE-SECRET-KEY-1[A-Z0-9]{12,}", f"{_GITLEAKS}age-secret-key"),
     (r"ops_eyJ[\w+/=-]{12,}", f"{_GITLEAKS}1password-service-account-token"),
     # A JSON Web Token, whole or its first part.
-    (r"eyJ[\w=-]{12,}(?:\.[\w.+/=-]*)?|eyJ[\w=-]+\.[\w=-]{6,}[\w.+/=-]*", f"{_GITLEAKS}jwt"),
+    (r"eyJ[\w=-]{12,}(?:\.[\w.+/=-]*)?|eyJ[\w=-]+\.[\w.+/=-]{6,}", f"{_GITLEAKS}jwt"),
 )
 """What each token looks like, as a regular expression, and whose rule says so."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-__all__ = ["ENDINGS", "GENERIC", "IN_URLS", "MANY", "SECRETS", "SETTINGS", "SYSTEM", "harmless"]
+__all__ = [
+    "ENDINGS",
+    "GENERIC",
+    "IN_URLS",
+    "ONLY_AFTER",
+    "SECRETS",
+    "SETTINGS",
+    "SYSTEM",
+    "harmless",
+]
 
 
 def _set(words: str) -> frozenset[str]:
@@ -13,7 +22,7 @@ def _set(words: str) -> frozenset[str]:
 
 
 SECRETS = _set("""
-    auth authorization bearer cookie cookies credential credentials jwt key keys otp pass passcode
+    auth authorization bearer cookie cookies credential credentials jwt key otp pass passcode
     passphrase passwd password passwords passwort pin psk pw pwd sas secret secrets token
 """)
 """A name that ends in one of these words belongs to a secret."""
@@ -44,8 +53,11 @@ SETTINGS = {
 }
 """Words before the last one that make a setting of it: the padding's token, a forward pass."""
 
-MANY = _set("access account api auth encryption private secret ssh")
-"""Words before "keys" that make a secret of them."""
+ONLY_AFTER = {
+    "keys": _set("access account api auth encryption private secret ssh"),
+    "pat": _set("access azure devops git github gitlab personal"),
+}
+"""Words before the last one without which it is a setting: some keys, a pattern."""
 
 GENERIC = _set("""
     admin codespace docker home jovyan localhost nobody python root runner ubuntu user users vscode
