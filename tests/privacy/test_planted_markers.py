@@ -147,6 +147,22 @@ def test_no_marker_is_in_the_manifest_and_the_trace_of_a_run(failed):
     assert found(left(failed)) == set()
 
 
+def test_the_evidence_of_runs_with_private_names_does_not_contradict_itself(
+    contradicted, failed, repeated
+):
+    paths = [failed, repeated / "run-1", repeated / "run-2"]
+    assert contradicted("runs with private names", [it / "manifest.json" for it in paths]) == []
+
+
+def test_what_is_hidden_changes_no_bit_of_the_run(server, project, environment):
+    recorded, bare = (
+        server.run(project / SCRIPT.name, *words, cwd=project, environment=environment)
+        for words in ((), ("bare",))
+    )
+    assert (recorded.code, bare.code) == (0, 0), recorded.errors + bare.errors
+    assert recorded.weights == bare.weights != {}
+
+
 def test_a_marker_behind_base64_is_found(tmp_path):
     path = tmp_path / "manifest.json"
     path.write_text(
@@ -187,14 +203,13 @@ def test_no_marker_is_in_what_a_repeat_leaves_its_logs_included(repeated):
     assert log.count("<path:") >= 4
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("options", [(), ("--show-all",)])
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [*((form, ()) for form in FORMATS), ("text", ("--show-all",)), ("json", ("--show-all",))],
+)
 def test_no_marker_is_in_a_report_on_files_that_lie_in_homes(
     form, options, failed, repeated, tmp_path, monkeypatch
 ):
-    if options and form not in {"text", "json"}:
-        pytest.skip("every text is shown as text or JSON")
-    monkeypatch.chdir(tmp_path)
     paths = [repeated / "run-1" / "manifest.json", repeated / "run-2" / "manifest.json"]
     eves = tmp_path / "home" / "zq7eve" / "manifest.json"
     eves.parent.mkdir(parents=True)

@@ -3,6 +3,7 @@
 PLANTED names what it is, as JSON. With OPEN nothing is hidden: then all of it must be found.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -55,8 +56,10 @@ data = {f"feature_{user}": x}
 
 for line in planted["said"]:
     print(line)
-with repro_audit.record("manifest.json") as run:
-    run.data(f"train_{user}", x)
+recording = contextlib.nullcontext() if "bare" in sys.argv else repro_audit.record("manifest.json")
+with recording as run:
+    if run is not None:
+        run.data(f"train_{user}", x)
     model.fit(data, x[:, :1], epochs=1, batch_size=4, verbose=0, callbacks=[Hook()])
     model.evaluate(data, x[:, :1], verbose=0)
     if "fail" in sys.argv:

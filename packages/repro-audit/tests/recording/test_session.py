@@ -483,3 +483,8 @@ def test_arrays_that_a_fit_is_given_are_digested_where_nobody_tells_of_data(path
     data = recorded(path).conditions.data
     assert data is not None
     assert list(data) == ["train"]
+
+
+def test_what_a_notebook_keeps_of_a_recording_names_no_folder_of_anybody(tmp_path):
+    run = repro_audit.record(tmp_path / "home" / "ada" / "manifest.json")
+    assert repr(run) == "<repro_audit recording to manifest.json: not begun>"
