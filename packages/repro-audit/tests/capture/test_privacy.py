@@ -227,6 +227,11 @@ def test_two_places_are_seen_to_differ_and_two_users_places_are_not(monkeypatch)
     assert scrub("/scratch/eve/a/x") == mine
 
 
+def test_whose_home_a_project_lies_in_is_a_name_and_which_project_it_is_is_none():
+    assert scrub("eve trains on mnist", Path("/home/eve/mnist")) == "<user> trains on mnist"
+    assert scrub("eve trains on mnist", Path("/projects/mnist/eve")) == "eve trains on mnist"
+
+
 def test_a_user_name_that_everybody_has_is_kept(monkeypatch):
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "root")

@@ -17,6 +17,9 @@ from repro_audit.capture.privacy.words import GENERIC, SYSTEM, harmless
 
 __all__ = ["Here", "hide_places", "is_owned", "is_private_part"]
 
+_HOMES = re.compile(r"homes?\d*|users?", re.IGNORECASE)
+"""What the folder at the root is called whose folders bear the names of users."""
+
 _OWNERS = re.compile(
     r"(homes?\d*|users?|people|staff|students|groups?|projects?|labs?)", re.IGNORECASE
 )
@@ -59,7 +62,7 @@ class Here(NamedTuple):
         home = _home()
         for folder in (home, project):
             # A home may be another user's than who runs: in a container, or by sudo.
-            if folder is not None and len(folder.parts) > 2 and _OWNERS.fullmatch(folder.parts[1]):
+            if folder is not None and len(folder.parts) > 2 and _HOMES.fullmatch(folder.parts[1]):
                 users.add(folder.parts[2])
         return cls(
             project=_folder(project),
@@ -95,11 +98,11 @@ def hide_places(text: str, here: Here) -> str:
 def is_private_part(parts: tuple[str, ...], index: int) -> bool:
     """Whether a part of an absolute path may be the name of a person or a group.
 
+    The first two may always be: a root of data or homes, and whose they are.
+
     Args:
         parts: Those of the path, with its root.
         index: Which one.
-
-    Of the first two parts one is always a root of data or homes, and the other whose it is.
 
     >>> parts = PurePosixPath("/scratch/ada/images/train.csv").parts
     >>> [is_private_part(parts, index) for index in range(1, 5)]
