@@ -60,6 +60,9 @@ releases are read as well: [the format](../format.md) says how.""",
     "audit": """\
 `repro-audit FILE… --format json` writes an audit, and `repro-audit repeat` leaves one as
 `audit.json`. It holds all that the other formats show. Every field is in every file.""",
+    "texts": """\
+`repro-audit FILE --show-all --format json` writes every text in a manifest, grouped by what it
+could tell of somebody.""",
     "checklist": """\
 `repro-audit checklist --for NAME FILE --format json` writes a checklist as one manifest answers
 it.""",

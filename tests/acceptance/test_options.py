@@ -363,3 +363,29 @@ def test_a_script_where_a_manifest_should_stand_is_told_how_to_be_recorded(tmp_p
 
 def test_a_choice_that_is_missing_is_listed_on_one_line(refused):
     assert "Choose from: neurips, icml, acm See: " in refused("checklist", TWO)
+
+
+# Every text
+
+
+def test_show_all_prints_every_text_by_group_and_judges_nothing(run):
+    done = run(TWO, "--show-all")
+    assert (done.code, done.err) == (0, "")
+    for text in ("people and machines", "project and code", "packages", "--epochs", "keras"):
+        assert text in done.out
+    assert "RA205" in run(TWO).out
+    assert "RA205" not in done.out
+
+
+def test_show_all_as_json_lists_each_file(run):
+    groups = [
+        file["groups"]
+        for file in json.loads(run(TWO, ONE, "--show-all", "--format", "json").out)["manifests"]
+    ]
+    assert len(groups) == 2
+    assert all(any(group["texts"] for group in each) for each in groups)
+
+
+@pytest.mark.parametrize("words", [("--format", "html"), ("--claims", TWO)])
+def test_show_all_refuses_what_it_would_not_do(refused, words):
+    assert "--show-all judges nothing" in refused(TWO, "--show-all", *words)

@@ -238,9 +238,9 @@ def test_every_character_survives_a_locale_that_cannot_show_it(run):
 
 @pytest.mark.parametrize("backend", ["nonexistent", "agg"])
 def test_a_page_is_the_same_whatever_matplotlib_is_set_to(run, tmp_path, backend):
-    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 40\n")
     words = EXAMPLES / "threads-2.json", EXAMPLES / "threads-1.json", "--format", "html"
-    plain = run(*words)
+    plain = run(*words, cwd=tmp_path)
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 40\n")
     done = run(*words, cwd=tmp_path, env={"MPLBACKEND": backend, "PYTHONHASHSEED": "7"})
     assert (done.code, done.err) == (1, "")
     assert done.out == plain.out

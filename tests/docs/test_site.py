@@ -378,6 +378,7 @@ def test_pages_are_written_once_and_alike(generate, tmp_path):
         "cli.md",
         "manifest.md",
         "rules.md",
+        "texts.md",
     ]
     (tmp_path / "pages/cli.md").write_text("old")
     assert written()["cli.md"] != first["cli.md"]
@@ -433,7 +434,7 @@ def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     pages -= {"index.html", "genindex.html", "search.html"}
-    assert len(pages) == 11
+    assert len(pages) == 12
     assert all(f'href="{page}"' in index for page in pages)
     assert 'href="nonsense.html"' not in index
 

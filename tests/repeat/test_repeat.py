@@ -124,6 +124,16 @@ def test_the_folder_that_runs_start_in_is_no_place_for_evidence(
     assert repeat("-d", "in/it", stand_in, example, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["audit.json", "run-1/manifest.json", "page.md"])
+def test_a_report_is_not_written_among_the_evidence(
+    name: str, repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    done = repeat("-d", "out", "-o", f"out/{name}", stand_in, example, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "holds the evidence and nothing else" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_directory_with_foreign_files_is_refused(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:

@@ -643,3 +643,8 @@ def test_what_a_model_does_not_let_read_is_missing_and_costs_nothing_else(
     assert "LookupError" in reasons(manifest)[f"$.conditions.training.models[0].{field}"]
     assert manifest.conditions.training is not None
     assert manifest.conditions.training.models[0].config == {"size": 3}
+
+
+def test_what_a_notebook_keeps_of_a_recording_names_no_folder_of_anybody(tmp_path):
+    run = repro_audit.record(tmp_path / "home" / "ada" / "manifest.json")
+    assert repr(run) == "<repro_audit recording to manifest.json: not begun>"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "capture_code", "find_source", "is_installed", "own_modules"]
 
-_RECORDER = "repro_audit"
+_RECORDER = {"repro_audit", "repro_audit_schemas"}
 
 _ELSEWHERE: dict[str, ModuleType] = {}
 """Modules that were seen to be no code of a run; there are thousands of them."""
@@ -142,7 +142,7 @@ def own_modules() -> Iterator[tuple[str, ModuleType, Path]]:
         # As it is stored: asking a module that loads itself lazily would load it.
         source = str(getattr(module, "__dict__", {}).get("__file__"))
         # The recorder is no code of the run; its version stands among the packages.
-        no_code = name.partition(".")[0] == _RECORDER or name.startswith(_GENERATED)
+        no_code = name.partition(".")[0] in _RECORDER or name.startswith(_GENERATED)
         elsewhere = no_code or not source.endswith(".py")
         if elsewhere or (is_installed(source) and name != "__main__"):
             _ELSEWHERE[name] = module

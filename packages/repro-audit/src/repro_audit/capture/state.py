@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from repro_audit.canonical import digest_array, digest_json
 from repro_audit.capture.backend import StateTensor
+from repro_audit.capture.privacy import Cleaner
 from repro_audit.manifest.records import Tensor
 from repro_audit.manifest.structure import unstructure
 
@@ -14,10 +15,11 @@ __all__ = ["capture_tensors", "digest_state"]
 
 def capture_tensors(tensors: Iterable[StateTensor]) -> tuple[Tensor, ...]:
     """Digest each tensor; names stay out, since Keras renames a second model's layers."""
+    clean = Cleaner().record
     return tuple(
         Tensor(
-            layer=tensor.layer,
-            role=tensor.role,
+            layer=clean(tensor.layer),
+            role=clean(tensor.role),
             dtype=tensor.array.dtype.name,
             shape=tensor.array.shape,
             digest=digest_array(tensor.array),

@@ -12,7 +12,7 @@ from repro_audit.manifest.training import FitArguments, TrainedModel
 if TYPE_CHECKING:
     from repro_audit.capture.backend import Configs, Missed
 
-__all__ = ["capture_fit", "capture_model", "plain"]
+__all__ = ["capture_fit", "capture_model", "plain", "with_digest"]
 
 _NOT_CONDITIONS = {"self", "verbose", "callbacks"}
 """Arguments of fit that change no bit of the run, or are recorded apart."""
@@ -58,6 +58,11 @@ def capture_model(backend: Configs, model: Any, index: int, missed: Missed) -> T
         metrics=compiled.get("metrics"),
         code=code,
     )
+
+
+def with_digest(model: TrainedModel) -> TrainedModel:
+    """Return a model's record with the digest of the configuration that is in it."""
+    return model._replace(config_digest=digest_json(model.config))
 
 
 def capture_fit(model: int, arguments: Mapping[str, Any], callbacks: Sequence[Any]) -> FitArguments:

@@ -9,8 +9,14 @@ import click
 
 from repro_audit.audit import FitAlone, audit, exit_code, fits_alone, load_claims
 from repro_audit.cli.inputs import Input, opened
-from repro_audit.cli.options import comparison_options, deliver, fits_option, output_options
-from repro_audit.cli.output import check_output
+from repro_audit.cli.options import (
+    comparison_options,
+    deliver,
+    fits_option,
+    output_options,
+    text_style,
+)
+from repro_audit.cli.output import check_output, write_output
 from repro_audit.report.formats import RENDERERS
 
 __all__ = ["command"]
@@ -24,12 +30,18 @@ __all__ = ["command"]
     help="Check published numbers: a JSON object of metrics and values as printed.",
 )
 @fits_option
+@click.option(
+    "--show-all",
+    is_flag=True,
+    help="Judge nothing; print every text in the files, by what it could tell of somebody.",
+)
 @comparison_options
 @output_options(*RENDERERS)
 def command(
     files: tuple[str, ...],
     claims: str | None,
     fits: tuple[int, ...],
+    show_all: bool,
     strict: bool,
     form: str,
     output: str,
@@ -44,6 +56,9 @@ def command(
     Claims such as {"accuracy": "96.30%"} are checked to the last digit printed, and decide the
     exit code in place of findings; a history.json can be used in place of them, too.
 
+    With --show-all an author sees what a reader of the file could learn of people, machines,
+    places, code and data, before it is handed in.
+
     \b
     Examples:
       repro-audit manifest.json
@@ -52,8 +67,11 @@ def command(
       repro-audit manifest.json --fits 1,2
       repro-audit paper.pdf mine.json
       repro-audit *.json --format json -o audit.json
+      repro-audit manifest.json --show-all
     """
     check_output(output, [*files, *([] if claims is None else [claims])])
+    if show_all:
+        return _show_all(files, claims, form=form, output=output, color=color)
     claimed = None if claims is None else load_claims(claims)
     with opened(files) as inputs:
         compared: Sequence[Input | FitAlone] = inputs
@@ -68,3 +86,27 @@ def command(
         result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
         deliver(result, manifests, form=form, output=output, color=color)
     return exit_code(result, strict=strict)
+
+
+def _show_all(
+    files: tuple[str, ...], claims: str | None, *, form: str, output: str, color: str
+) -> int:
+    """Print every text in the files.
+
+    Raises:
+        click.UsageError: They are to be judged as well, or in a format that there is not.
+    """
+    from repro_audit.report.texts import render_texts_json, render_texts_text
+
+    if claims is not None or form not in {"text", "json"}:
+        other = "--claims" if claims is not None else f"--format {form}"
+        message = f"--show-all judges nothing, in text or JSON: leave {other} out."
+        raise click.UsageError(message)
+    with opened(files) as inputs:
+        manifests = [(given.name, given.manifest) for given in inputs]
+        if form == "json":
+            text = render_texts_json(manifests)
+        else:
+            text = render_texts_text(manifests, width=text_style(output, color)[0])
+    write_output(text, output)
+    return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from repro_audit.capture.privacy import distinct_names
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, load, parse
 from repro_audit.publish.pdf import is_pdf
@@ -47,20 +48,21 @@ def opened(files: Sequence[str]) -> Iterator[list[Input]]:
     """
     with contextlib.ExitStack() as stack:
         inputs: list[Input] = []
-        for file in files:
+        # A report is shown to others: it calls no file by where it lies.
+        for file, name in zip(files, distinct_names(files), strict=True):
             if is_pdf(file):
                 import tempfile
 
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-audit-"))
-                inputs.extend(_in_pdf(file, Path(folder)))
+                inputs.extend(_in_pdf(file, name, Path(folder)))
             else:
                 manifest = load(file)
-                inputs.append(Input(file, manifest, _trace(file, manifest)))
+                inputs.append(Input(name, manifest, _trace(file, manifest)))
         yield inputs
 
 
-def _in_pdf(file: str, folder: Path) -> Iterator[Input]:
-    """Unpack a PDF and yield its manifests."""
+def _in_pdf(file: str, called: str, folder: Path) -> Iterator[Input]:
+    """Unpack a PDF and yield its manifests, which a report names behind what it calls the PDF."""
     from repro_audit.publish.attachments import unpack
 
     for name, path in unpack(file, folder):
@@ -70,7 +72,7 @@ def _in_pdf(file: str, folder: Path) -> Iterator[Input]:
             trace = _trace(path, manifest)
             if trace is not None:
                 trace.name = printable(f"{title.removesuffix('.json')}.trace")
-            yield Input(title, manifest, trace)
+            yield Input(f"{called}: {name}", manifest, trace)
 
 
 def _trace(path: str | Path, manifest: Manifest) -> Trace | None:

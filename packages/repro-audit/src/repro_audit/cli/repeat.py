@@ -145,6 +145,12 @@ def command(
     check_output(output, [*(confirm or ()), *([] if module else target[:1])])
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory
+    if output != "-" and Path(output).resolve().is_relative_to(place.resolve()):
+        message = (
+            f"{printable(output)} lies in {printable(str(place))}, which holds the evidence and "
+            "nothing else. Name another file with --output."
+        )
+        raise RunError(message)
     if vary is not None and confirm is not None:
         message = "--confirm varies one factor by itself: give it or --vary."
         raise click.UsageError(message)

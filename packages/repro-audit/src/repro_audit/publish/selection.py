@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from repro_audit.capture.privacy import short_paths
 from repro_audit.errors import PaperError, TraceError, printable
 from repro_audit.files import LIMIT_BYTES, read_bounded
 from repro_audit.manifest import Manifest
@@ -86,7 +87,7 @@ def _read(paths: list[str]) -> list[_Given]:
         message = "expected a manifest to attach, received none."
         raise PaperError(message)
     manifests: list[_Given] = []
-    for path, name in zip(paths, attached_names(paths), strict=True):
+    for path, name in zip(paths, attached_names(short_paths(paths)), strict=True):
         shown = printable(path)
         if path == "-":
             message = "standard input: has no name to be attached under. Give a file."

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from repro_audit.capture.privacy import short_paths
 from repro_audit.capture.rank import rank_path
 from repro_audit.errors import CaptureError, OutputError, printable
 from repro_audit.files import PathLock
@@ -280,7 +281,9 @@ class Run:
         """Say where the manifest goes, and whether recording goes on."""
         begun = "ended" if "_recorder" in vars(self) else "not begun"
         state = "recording" if process.active is self else begun
-        return f"<repro_audit recording to {printable(str(self.path))}: {state}>"
+        # A notebook keeps this beside the cell.
+        (path,) = short_paths([str(self.path)])
+        return f"<repro_audit recording to {printable(path)}: {state}>"
 
     def recorded(self) -> Manifest | None:
         """Return what the manifest holds by now.

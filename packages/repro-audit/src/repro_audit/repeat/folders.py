@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro_audit.capture.privacy import Cleaner
 from repro_audit.errors import OutputError, RunError, printable
 from repro_audit.files import PathLock
 
@@ -19,6 +20,7 @@ __all__ = [
     "LOG",
     "MANIFEST",
     "WORKING_DIRECTORIES",
+    "clean_log",
     "log_tail",
     "prepared_directory",
     "snapshot",
@@ -35,6 +37,8 @@ _NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
 _MAX_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20
 _TAIL_BYTES = 64 * 1024
+_PIECE = 64 * 1024
+_KEY_BEGINS, _KEY_ENDS = "-----BEGIN ", "-----END "
 
 
 @contextlib.contextmanager
@@ -178,6 +182,30 @@ def snapshot(folder: Path, directory: Path) -> dict[str, tuple[int, int]]:
         if len(files) > _MAX_FILES:
             break
     return files
+
+
+def clean_log(log: Path) -> None:
+    """Take people, machines, places and secrets out of a log, which travels with the evidence.
+
+    Args:
+        log: The log of a run that has ended; one that cannot be read or written stays.
+    """
+    clean = Cleaner(Path.cwd()).text
+    cleaned = log.with_suffix(".cleaned")
+    with contextlib.suppress(OSError):
+        with (
+            log.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines,
+            cleaned.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
+        ):
+            # In pieces of whole lines: a private key has several.
+            while piece := lines.readlines(_PIECE):
+                text = "".join(piece)
+                if text.rfind(_KEY_BEGINS) > text.rfind(_KEY_ENDS):
+                    text += "".join(lines.readlines(_PIECE))
+                file.write(clean(text))
+        cleaned.replace(log)
+    with contextlib.suppress(OSError):
+        cleaned.unlink(missing_ok=True)
 
 
 def log_tail(log: Path, lines: int = 20) -> list[str]:

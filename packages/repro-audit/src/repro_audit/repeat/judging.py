@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from repro_audit.audit import Audit, Control, RecordingCheck, audit
+from repro_audit.capture.privacy import distinct_names
 from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
 from repro_audit.repeat.environment import variables_set
@@ -33,7 +34,7 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     if manifests:
         result = audit(
             *manifests,
-            names=[(plan.directory / run.name / MANIFEST).as_posix() for run in ordinary],
+            names=distinct_names([str(plan.directory / run.name / MANIFEST) for run in ordinary]),
             rtol=plan.rtol,
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from repro_audit.audit import Audit
 from repro_audit.audit.serializing import serialize
+from repro_audit.capture.privacy import Cleaner
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.executors import Executor, LocalExecutor
 from repro_audit.repeat.factors import combine, watching
-from repro_audit.repeat.folders import AUDIT, log_tail, prepared_directory
+from repro_audit.repeat.folders import AUDIT, clean_log, log_tail, prepared_directory
 from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
 from repro_audit.repeat.running import ProgressReporter, Runner
@@ -58,24 +60,31 @@ def repeat(
         local = LocalExecutor(
             slots=plan.jobs, folder_kind=plan.folder_kind, directory=plan.directory
         )
-        return _repeat(plan, Runner(plan, progress, local if executor is None else executor))
+        runner = Runner(plan, progress, local if executor is None else executor)
+        try:
+            return _repeat(plan, runner)
+        finally:
+            # Not before: their lines are compared as they were printed.
+            for run in runner.done:
+                clean_log(run.log)
 
 
 def _repeat(plan: Plan, runner: Runner) -> Repeated:
     """Do it in a directory that is this repeat's."""
+    clean = Cleaner(Path.cwd()).record
     settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
     settings += [CONTROL, *([UNRECORDED] if plan.check_recording else [])]
     runner.run([_watched(plan, setting) for setting in settings])
-    result = judge(plan, runner.done)
+    result = clean(judge(plan, runner.done))
     # Whatever comes of the rest, this much is known.
     replace_file(plan.directory / AUDIT, serialize(result))
     left = frozenset(path for run in runner.done if run.used for path in run.used.left)
     if left and result.verdict in GOOD:
         apart = _watched(plan, Setting(name="apart", aside=left))
-        result = with_apart(plan, result, runner.done[0], *runner.run([apart]))
+        result = clean(with_apart(plan, result, runner.done[0], *runner.run([apart])))
     failed = next((run for run in runner.done if run.problem is not None), None)
     result = _experiments(plan, runner, result)
-    result = result._replace(runs=tuple(run.summary() for run in runner.done))
+    result = clean(result._replace(runs=tuple(run.summary() for run in runner.done)))
     replace_file(plan.directory / AUDIT, serialize(result))
     return Repeated(
         audit=result,

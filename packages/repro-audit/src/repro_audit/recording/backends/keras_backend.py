@@ -144,7 +144,8 @@ class KerasBackend(abc.ABC):
             config = self.keras.saving.serialize_keras_object(model)
         # What is built and compiled stands elsewhere in the manifest.
         parts = {"module", "class_name", "config", "registered_name"}
-        return without_names(plain({key: config[key] for key in parts if key in config}))
+        config = plain({key: config[key] for key in parts if key in config})
+        return without_names(config)
 
     def compile_config(self, model: Any) -> Mapping[str, Any]:
         if not getattr(model, "compiled", False):

@@ -128,7 +128,7 @@ class AutomaticRecording:
             sys.modules["__main__"].__file__ = self._script
         try:
             if self._refused is not None:
-                self._refused.end(error, None)
+                self._refused.end(error)
                 write(self._refused.manifest(), Path(self._request.manifest))
             if self._run is not None:
                 self._run.stop(error)

@@ -17,7 +17,6 @@ from repro_audit.capture.environment import capture_environment, environment_var
 from repro_audit.capture.generators import capture_generators
 from repro_audit.capture.initializers import capture_builtin_initializers
 from repro_audit.capture.packages import capture_packages
-from repro_audit.capture.privacy import scrub
 from repro_audit.capture.seeds import capture_seeds
 from repro_audit.capture.training import capture_fit, capture_model
 from repro_audit.manifest.conditions import (
@@ -33,6 +32,7 @@ from repro_audit.recording.backends.base import Backend, Controlled
 from repro_audit.recording.backends.observers import Notes
 from repro_audit.recording.session.asked import CallbackSettings, Compiling
 from repro_audit.recording.session.draft import Draft, DraftModel
+from repro_audit.recording.session.guarding import text_of
 from repro_audit.recording.session.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class ConditionReader:
         self._read("environment", lambda: capture_environment(backend, variables, None, missed))
         with self._failing("$.conditions.code"):
             self.source = find_source()
+            self._draft.cleaner.project = self.source.project
         self._read("packages", lambda: capture_packages(self.project, missed))
         self.code(arguments, outputs)
         missed(_READ, "the run has not ended")
@@ -153,7 +154,7 @@ class ConditionReader:
             known = self._inputs.data_given(call, arguments)
         except Exception as error:  # noqa: BLE001 - a loader is none that can be read: no failure
             if not self._draft.conditions.data:
-                self._draft.mark_missing(path, scrub(f"{error}")[:500])
+                self._draft.mark_missing(path, self._draft.cleaner.text(text_of(error))[:500])
             return
         if known:
             self._set(data=known)

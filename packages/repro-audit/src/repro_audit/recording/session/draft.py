@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from repro_audit.canonical import digest_json
-from repro_audit.capture.privacy import scrub
+from repro_audit.capture.privacy import Cleaner
 from repro_audit.capture.state import digest_state
+from repro_audit.capture.training import with_digest
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.records import (
     REFUSED,
@@ -135,6 +135,7 @@ class Draft:
         self.trace_digest: str | None = None
         self.epoch_durations_s: list[float] = []
         self.rank: Rank | None = None
+        self.cleaner = Cleaner()
         self._missing: dict[str, str] = {}
         self._unfollowed: Counter[tuple[str, str]] = Counter()
 
@@ -168,28 +169,24 @@ class Draft:
         """Return whether a field is known to be missing."""
         return path in self._missing
 
-    def end(self, error: BaseException | None, project: Path | None) -> None:
+    def end(self, error: BaseException | None) -> None:
         """Note how the run ended.
 
         Args:
             error: The exception that ended it, if any; to exit with 0 is no failure.
-            project: The project's folder, which no message names.
         """
         ended_well = error is None or (isinstance(error, SystemExit) and not error.code)
         self.status = "complete" if ended_well else "failed"
         if not ended_well:
             self.failure = Failure(
-                type=type(error).__name__, message=scrub(text_of(error), project)[:2000]
+                type=type(error).__name__, message=self.cleaner.text(text_of(error))[:2000]
             )
 
     def manifest(self) -> Manifest:
-        """Return the manifest of what is known now."""
-        models = [item.trained() for item in self.models]
-        training = None
-        if self.models and None not in models:
-            training = Training(
-                models=tuple(item for item in models if item), fits=tuple(self.fit_arguments)
-            )
+        """Return the manifest of what is known now, with nothing in it that is to stay private."""
+        return self.cleaner.record(self._manifest())
+
+    def _manifest(self) -> Manifest:
         return Manifest(
             run_id=self.run_id,
             status=self.status,
@@ -200,16 +197,32 @@ class Draft:
             missing=tuple(
                 Missing(path=path, reason=reason) for path, reason in sorted(self._missing.items())
             ),
-            conditions=self.conditions._replace(training=training),
+            conditions=self.conditions._replace(training=self._training()),
             outcomes=self._outcomes(),
             information=self._information(),
         )
 
+    def _training(self) -> Training | None:
+        models = [item.trained() for item in self.models]
+        if not models or None in models:
+            return None
+        known = tuple(item for item in models if item)
+        training = self.cleaner.record(
+            Training(models=known, fits=tuple(self.fit_arguments)), settings=True
+        )
+        # A digest is that of what stands beside it.
+        cleaned = tuple(
+            item if item.config == before.config else with_digest(item)
+            for item, before in zip(training.models, known, strict=True)
+        )
+        return training._replace(models=cleaned)
+
     def _outcomes(self) -> Outcomes:
         initial = tuple(item.initial for item in self.models)
         final = tuple(item.final for item in self.models)
-        fits = tuple(fit.outcome() for fit in self.fits)
-        evaluations = tuple(self.evaluations)
+        # Names of metrics are part of what is digested.
+        fits = self.cleaner.record(tuple(fit.outcome() for fit in self.fits))
+        evaluations = self.cleaner.record(tuple(self.evaluations))
         history = [[fit.history for fit in fits], [item.results for item in evaluations]]
         return Outcomes(
             digests=Digests(

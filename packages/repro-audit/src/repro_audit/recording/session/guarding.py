@@ -24,6 +24,9 @@ class _Recording(Protocol):
 
 S = TypeVar("S", bound=_Recording)
 
+_MAX_CHARACTERS = 20_000
+"""An exception may quote a whole file."""
+
 
 def guarded(
     path: str,
@@ -61,7 +64,7 @@ def warn(message: str) -> None:
 
 
 def text_of(error: BaseException | None) -> str:
-    """Return what an exception says; of a stranger's even that can fail."""
+    """Return what an exception says, as far as is told; of a stranger's even that can fail."""
     with contextlib.suppress(Exception):
-        return str(error)
+        return str(error)[:_MAX_CHARACTERS]
     return ""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.capture.privacy import scrub
 from repro_audit.capture.rank import capture_rank
 from repro_audit.manifest.records import Evaluation, Flip
 from repro_audit.manifest.writing import write
@@ -134,7 +133,7 @@ class Recorder:
             outputs: Paths the run writes.
         """
         self.open = False
-        self._draft.end(error, self._conditions.project)
+        self._draft.end(error)
         for item, model in self._models.alive():
             if item.index in self._loops and self._automatic:
                 self._close_loop(item)
@@ -350,7 +349,7 @@ class Recorder:
 
     def failed(self, path: str, error: Exception) -> None:
         """Say that something could not be recorded, and let training go on."""
-        reason = scrub(f"{type(error).__name__}: {text_of(error)}")[:500]
+        reason = self._draft.cleaner.text(f"{type(error).__name__}: {text_of(error)}")[:500]
         self._draft.mark_missing(path, reason)
         warn(f"repro-audit could not record {path}: {reason}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro_audit.capture.backend import StateTensor
+from repro_audit.capture.privacy import Cleaner
 from repro_audit.errors import CaptureError, shown
 from repro_audit.manifest.records import SampleDigests
 from repro_audit.recording.session.samples import Samples
@@ -281,7 +282,11 @@ class Tracer:
         if now.stride is None:
             now.stride = stride_for(sum(array.nbytes for array in arrays[len(columns) :]))
         self.strides[now.model] = now.stride
-        every = [*columns, *own]
+        clean = Cleaner().record
+        every = [
+            column._replace(layer=clean(column.layer), role=clean(column.role))
+            for column in (*columns, *own)
+        ]
         order = sorted(range(len(every)), key=lambda index: KINDS.index(every[index].kind))
         ordered = [every[index] for index in order]
         plan = _Plan(
