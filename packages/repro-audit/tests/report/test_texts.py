@@ -3,7 +3,7 @@ import re
 
 import jsonschema
 import pytest
-from manifests import EXAMPLES, changed, document, record
+from manifests import changed, document, record
 
 from repro_audit.report.texts import GROUPS, group_texts, render_texts_json, render_texts_text
 from repro_audit_schemas import schema
@@ -33,7 +33,7 @@ def place(text, manifest):
 
 def test_every_text_of_the_file_is_shown():
     shown = {item.text for places in group_texts(MANIFEST).values() for item in places}
-    in_the_file = set(strings(json.loads((EXAMPLES / "threads-2.json").read_text())))
+    in_the_file = set(strings(document("threads-2")))
     assert in_the_file - shown == set()
     assert len(in_the_file) > 300
 
