@@ -77,10 +77,10 @@ def test_two_fits_of_one_run_are_compared_as_two_runs_are(tmp_path, run, seeded_
     path.write_bytes(sealed(two_models(seeded_again=seeded_again)))
     done = run(path, "--fits", "1,2")
     assert (done.code, done.out.split()[0]) == (code, word)
-    assert f"{path}: fit 2" in done.out
+    assert "run.json: fit 2" in done.out
     assert "--confirm" not in done.out
     first, *_ = json.loads(run(path, "--fits", "2,1", "--format", "json").out)["manifests"]
-    assert first["name"] == f"{path}: fit 2"
+    assert first["name"] == "run.json: fit 2"
 
 
 @pytest.mark.parametrize(
