@@ -51,8 +51,8 @@ class Limits(NamedTuple):
 
 
 LIMITS = {
-    "open": Limits(first=15, verdicts=95, ruled_out=2, certain=0),
-    "held_out": Limits(first=45, verdicts=95, ruled_out=1, certain=0),
+    "open": Limits(first=80, verdicts=95, ruled_out=0, certain=0),
+    "held_out": Limits(first=80, verdicts=95, ruled_out=0, certain=0),
 }
 
 
