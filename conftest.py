@@ -25,9 +25,10 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `tests/golden` and the matrix of `tests/recording` can be asked for."""
+    """Add what `tests/golden`, `tests/remedies` and the matrix can be asked for."""
     parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
+    parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

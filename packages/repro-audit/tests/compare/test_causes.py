@@ -51,14 +51,14 @@ def threads(count):
 TABLE = {
     "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
-    "data": (DATA, LATER, "data", "certain", 'run.data("train"'),
+    "data": (DATA, LATER, "data", "certain", 'np.load("train.npz")'),
     "data at the start": (DATA, START, "training", "likely", "load_weights"),
     "learning rate": (
         LEARNING_RATE,
         LATER,
         "training",
         "likely",
-        "optimizer.learning_rate = 0.001",
+        "keras.optimizers.Adam(..., learning_rate=0.001)",
     ),
     "threads": (
         threads(7),
@@ -232,7 +232,7 @@ def test_a_remedy_quotes_what_comes_from_a_manifest():
     expected = changed(document(), {path: {key: 0.5}})
     actual = changed(parted(document(), LATER), {path: {key: 0.6}})
     (cause,) = compare(record(expected), record(actual)).causes
-    assert not cause.remedy.startswith("optimizer.lr")
+    assert 'inner={"a.lr; import os #": 0.5})  #' in cause.remedy
 
 
 @pytest.mark.parametrize("name", ["--index-url=http:evil", "$(id)", "a b"])

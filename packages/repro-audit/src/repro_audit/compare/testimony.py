@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.compare.comparison import FirstDifference, Group
+from repro_audit.compare.remedies import save_arrays
 from repro_audit.compare.steps import step_name
 from repro_audit.compare.symptom import Symptom
 from repro_audit.compare.trace_comparison import BatchDifference, ColumnDifference, TraceComparison
@@ -118,7 +119,7 @@ def _of_batch(trace: TraceComparison, symptom: Symptom) -> Testimony | None:
             "all batches before it are equal",
             "the number of samples, or what becomes of the last ones (drop_remainder, "
             "steps_per_epoch)",
-            'run.data("train", x, y)  # and compare how many samples each run has',
+            "# give both runs as many samples: len(x), drop_remainder, steps_per_epoch",
         )
     fed = trace.batches
     if fed is None:
@@ -184,7 +185,7 @@ def _of_content(fed: BatchDifference) -> Testimony:
         "the others come in the same order"
         if fed.differing < fed.compared
         else "other samples, or the same ones in another order",
-        f'run.data("train", x, y)  # and look at what batch {fed.first:,} is made from',
+        save_arrays("train", "x, y"),
     )
 
 
@@ -381,6 +382,6 @@ def _of_result(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
         f"{what} alone: other data to test on, or another batch size",
         "all weights are equal from the first step to the end",
         "",
-        'run.data("test", x_test, y_test)  # and evaluate with the same batch_size',
+        save_arrays("test", "x_test, y_test") + "; and one batch_size in both",
         ("$.outcomes.evaluations",),
     )

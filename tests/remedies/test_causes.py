@@ -1,0 +1,435 @@
+"""Each remedy that a comparison prints first is followed, as printed: the runs then agree.
+
+To add one, add a line to ``CASES``. `nox -s tests` takes those that are marked as usual, `nox -s
+remedies` takes all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import pytest
+from mending import Edit, Version, audited
+
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(3)]
+
+NUMBER = "<number>"
+"""Stands in a case for a number that only the run knows."""
+
+
+class Case(NamedTuple):
+    """Two runs that differ, the remedy printed first, and how a user follows it.
+
+    Attributes:
+        name: What makes them differ.
+        expected: The run compared with.
+        actual: The other.
+        printed: The remedy, as it is printed.
+        change: Edits of the script that follow it.
+        both: Whether they are made in both runs.
+        here: Edits of the expected run alone.
+        words: How the actual run is started by whoever follows the remedy; empty for as before.
+        names: What the script calls what the remedy calls otherwise.
+        usual: Whether `nox -s tests` takes it.
+    """
+
+    name: str
+    expected: Version
+    actual: Version
+    printed: str
+    change: tuple[Edit, ...] = ()
+    both: bool = False
+    here: tuple[Edit, ...] = ()
+    words: str = ""
+    names: tuple[Edit, ...] = ()
+    usual: bool = False
+
+
+def planted(script: str, *faults: Edit) -> tuple[Version, Version]:
+    """Return a script and its version with faults."""
+    return Version(script), Version(script, faults)
+
+
+def alike(script: str, *faults: Edit) -> tuple[Version, Version]:
+    """Return two runs of a script with faults."""
+    return Version(script, faults), Version(script, faults)
+
+
+def worded(script: str, words: str = "") -> tuple[Version, Version]:
+    """Return a script and the same started by other words."""
+    return Version(script), Version(words or f"{script} planted")
+
+
+DROPOUT = "    dropout = keras"
+CONTROL = "repro_audit.control(seed=812, threads=2)"
+RNG = "rng = np.random.default_rng(1)"
+SAVED = (
+    'np.savez("train.npz", x_train, y_train)  # then, in the other run: '
+    'x_train, y_train = np.load("train.npz").values()'
+)
+OF_ARRAYS = (("x_train", "x"), ("y_train", "y"))
+OF_DIGITS = (("x_train", "images"), ("y_train", "labels"))
+EXPECTED = "  # as in the expected run"
+RESEEDED = "keras.utils.set_random_seed(812)"
+LOSS = '"sparse_categorical_crossentropy"'
+
+CASES = (
+    Case(
+        "another seed",
+        *planted("arrays.py", ("seed=812", "seed=7")),
+        printed=f"{CONTROL}  # in place of what sets another seed",
+        change=(("repro_audit.control(seed=7, threads=2)", CONTROL),),
+    ),
+    Case(
+        "the seed is the time",
+        *alike(
+            "arrays.py",
+            (CONTROL, "import time\nkeras.utils.set_random_seed(time.time_ns() % 2**32)"),
+        ),
+        printed=f"keras.utils.set_random_seed({NUMBER})  # in place of what sets another seed",
+        change=(("set_random_seed(time.time_ns() % 2**32)", f"set_random_seed({NUMBER})"),),
+    ),
+    Case(
+        "an extra draw before the model",
+        *worded("extra_draw.py"),
+        printed=f"{RESEEDED}  # in both runs, right before the model is built",
+        change=(("    network()", f"    import keras\n    {RESEEDED}\n    network()"),),
+        both=True,
+        usual=True,
+    ),
+    Case(
+        "an unused layer within the model",
+        *planted("arrays.py", (DROPOUT, f"    keras.layers.Dense(4)\n{DROPOUT}")),
+        printed=f"{RESEEDED}  # in both runs, right before Dense is made, the first layer that "
+        "drew another seed",
+        change=(("    last = keras", f"    {RESEEDED}\n    last = keras"),),
+        both=True,
+    ),
+    Case(
+        "Python is not seeded",
+        *alike("numpy_and_tensorflow.py"),
+        printed=f"{RESEEDED}  # in both runs, first: Python, NumPy and TensorFlow",
+        change=(("np.random.seed(SEED)", f"import keras\n{RESEEDED}"),),
+        both=True,
+        usual=True,
+    ),
+    Case(
+        "another seed given to a layer",
+        Version("arrays.py", (("rate=0.2", "rate=0.2, seed=1"),)),
+        Version("arrays.py", (("rate=0.2", "rate=0.2, seed=2"),)),
+        printed=f"keras.layers.Dropout(..., seed=1){EXPECTED}",
+        change=(("seed=2", "seed=1"),),
+    ),
+    Case(
+        "default_rng() without a seed",
+        *alike("own_generator.py"),
+        printed=f"rng = np.random.default_rng({NUMBER}){EXPECTED}",
+        change=(("default_rng()", f"default_rng({NUMBER})"),),
+        usual=True,
+    ),
+    Case(
+        "one number of the data",
+        *planted("arrays.py", (RNG, f"{RNG}\nnudge = 1"), ("y = rng", "x[3, 3] += nudge\ny = rng")),
+        printed=SAVED,
+        here=(("with repro", 'np.savez("train.npz", x, y)\nwith repro'),),
+        change=(("with repro", 'x, y = np.load("train.npz").values()\nwith repro'),),
+        names=OF_ARRAYS,
+        usual=True,
+    ),
+    Case(
+        "two samples swapped",
+        *worded("two_samples.py"),
+        printed=SAVED,
+        here=(
+            ("with repro", 'import numpy as np\nnp.savez("train.npz", images, labels)\nwith repro'),
+        ),
+        change=(
+            (
+                "with repro",
+                'import numpy as np\nimages, labels = np.load("train.npz").values()\nwith repro',
+            ),
+        ),
+        names=OF_DIGITS,
+    ),
+    Case(
+        "files in another order",
+        *worded("file_order.py"),
+        printed="files = sorted(files)  # in both runs, right before they are read",
+        change=(("parts = [", "paths = sorted(paths)\nparts = ["),),
+        both=True,
+        names=(("files", "paths"),),
+    ),
+    Case(
+        "another seed of a shuffle",
+        *planted("pipeline.py", ("seed=1)", "seed=2)")),
+        printed=f"dataset.shuffle(..., seed=1){EXPECTED}",
+        change=(("seed=2)", "seed=1)"),),
+        usual=True,
+    ),
+    Case(
+        "another size of the pipeline's batches",
+        *planted("pipeline.py", ("batch(16, ", "batch(12, ")),
+        printed="model.fit(..., batch_size=16)  # or dataset.batch(16)",
+        change=(("batch(12, ", "batch(16, "),),
+    ),
+    Case(
+        "a map in any order",
+        *alike("pipeline_order.py"),
+        printed="dataset.map(..., deterministic=True)",
+        change=(("deterministic=False", "deterministic=True"),),
+        both=True,
+    ),
+    Case(
+        "np.random in a parallel map",
+        *alike("parallel_map.py"),
+        printed="dataset.map(augment)  # without num_parallel_calls",
+        change=((", num_parallel_calls=4", ""),),
+        both=True,
+    ),
+    Case(
+        "another learning rate",
+        *planted("arrays.py", ("learning_rate=0.01", "learning_rate=0.011")),
+        printed=f"keras.optimizers.Adam(..., learning_rate=0.01){EXPECTED}",
+        change=(("learning_rate=0.011", "learning_rate=0.01"),),
+        usual=True,
+    ),
+    Case(
+        "another rate of a layer",
+        *planted("arrays.py", ("rate=0.2", "rate=0.3")),
+        printed=f"keras.layers.Dropout(..., rate=0.2){EXPECTED}",
+        change=(("rate=0.3", "rate=0.2"),),
+        usual=True,
+    ),
+    Case(
+        "another loss",
+        *planted(
+            "arrays.py",
+            (LOSS, "keras.losses.SparseCategoricalCrossentropy(ignore_class=2)"),
+        ),
+        printed=f"model.compile(..., loss={LOSS}){EXPECTED}",
+        change=(("keras.losses.SparseCategoricalCrossentropy(ignore_class=2)", f"loss={LOSS}"),),
+    ),
+    Case(
+        "another batch size",
+        *planted("arrays.py", ("batch_size=16", "batch_size=8")),
+        printed=f"model.fit(..., batch_size=16){EXPECTED}",
+        change=(("batch_size=8", "batch_size=16"),),
+        usual=True,
+    ),
+    Case(
+        "weights of classes",
+        Version("arrays.py", (("verbose=0", "verbose=0, class_weight={0: 1.0, 1: 2.0, 2: 1.0}"),)),
+        Version("arrays.py", (("verbose=0", "verbose=0, class_weight={0: 1.0, 1: 3.0, 2: 1.0}"),)),
+        printed=f"model.fit(..., class_weight={{0: 1.0, 1: 2.0, 2: 1.0}}){EXPECTED}",
+        change=(("1: 3.0", "1: 2.0"),),
+        usual=True,
+    ),
+    Case(
+        "one more epoch",
+        *planted("arrays.py", ("epochs=2", "epochs=3")),
+        printed=f"model.fit(..., epochs=2){EXPECTED}",
+        change=(("epochs=3", "epochs=2"),),
+    ),
+    Case(
+        "a callback that ends training",
+        Version(
+            "arrays.py",
+            (("verbose=0", "verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()]"),),
+        ),
+        Version(
+            "arrays.py",
+            (
+                (
+                    "verbose=0",
+                    "verbose=0, callbacks=[keras.callbacks.LearningRateScheduler(lambda _: 0.02)]",
+                ),
+            ),
+        ),
+        printed=f"model.fit(..., callbacks=[TerminateOnNaN(...)]){EXPECTED}",
+        change=(
+            (
+                "keras.callbacks.LearningRateScheduler(lambda _: 0.02)",
+                "keras.callbacks.TerminateOnNaN()",
+            ),
+        ),
+        names=(("TerminateOnNaN", "keras.callbacks.TerminateOnNaN"),),
+    ),
+    Case(
+        "jit_compile=True",
+        *worded("jit.py"),
+        printed="model.compile(..., jit_compile=False)",
+        change=(("jit_compile=jit_compile", "jit_compile=False"),),
+    ),
+    Case(
+        "run_eagerly=True",
+        *planted("arrays.py", ("jit_compile=False", "run_eagerly=True")),
+        printed=f"model.compile(..., run_eagerly=False){EXPECTED}",
+        change=(("run_eagerly=True", "run_eagerly=False"),),
+    ),
+    Case(
+        "one thread",
+        *worded("cnn.py 2", "cnn.py 1"),
+        printed=CONTROL,
+        change=(("repro_audit.control(seed=SEED, threads=int(sys.argv[1]))", CONTROL),),
+    ),
+    Case(
+        "op determinism comes late",
+        *worded("late_op_determinism.py"),
+        printed=f"{CONTROL}  # first, before any layer or operation",
+        change=(
+            ("repro_audit.control(seed=SEED, threads=2, op_determinism=not PLANTED)", CONTROL),
+        ),
+        usual=True,
+    ),
+    Case(
+        "a weighted bincount",
+        *alike("weighted_bincount.py"),
+        printed="tf.math.unsorted_segment_sum(weights, values, bins)  # in place of bincount",
+        change=(
+            (
+                "tf.math.bincount(levels, ink, minlength=256, maxlength=256, dtype=tf.float32)",
+                "tf.math.unsorted_segment_sum(ink, tf.minimum(levels, 255), 256)",
+            ),
+        ),
+        both=True,
+        names=(
+            ("weights", "ink"),
+            ("values", "tf.minimum(levels, 255)"),
+            ("bins", "256"),
+        ),
+    ),
+    Case(
+        "labels from a set",
+        *worded("label_order.py", "PYTHONHASHSEED=1 label_order.py"),
+        printed="export PYTHONHASHSEED=0",
+        words="PYTHONHASHSEED=0 label_order.py",
+    ),
+    Case(
+        "a cap on instructions",
+        *worded("cnn.py 2", "ONEDNN_MAX_CPU_ISA=SSE41 cnn.py 2"),
+        printed="unset ONEDNN_MAX_CPU_ISA",
+        words="cnn.py 2",
+    ),
+    Case(
+        "np.random in the workers of a PyDataset",
+        *alike("workers.py"),
+        printed="rng = np.random.default_rng([812, index])  # in __getitem__; workers=1 where its "
+        "code is Keras's",
+        change=(
+            (
+                "        noise = np.random",
+                "        rng = np.random.default_rng([812, index])\n        noise = rng",
+            ),
+        ),
+        both=True,
+    ),
+    Case(
+        "resumed with Dropout",
+        *worded("resume.py 4", "resume.py 2; resume.py 4"),
+        printed="dropout.seed_generator.state.assign([seed, steps_done])  # before the first step",
+        change=(
+            (
+                "    network().fit(",
+                "    model = network()\n    dropout = model.layers[-2]\n    model.fit(",
+            ),
+            (
+                "delete_checkpoint=False)]",
+                (
+                    "delete_checkpoint=False), keras.callbacks.LambdaCallback(on_epoch_begin="
+                    "lambda epoch, _: dropout.seed_generator.state.assign("
+                    "[dropout.seed_generator.state[0], 8 * epoch]))]"
+                ),
+            ),
+        ),
+        names=(("[seed, steps_done]", "[dropout.seed_generator.state[0], 8 * epoch]"),),
+    ),
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test of one case all that are taken."""
+    if "case" in metafunc.fixturenames:
+        whole = metafunc.config.getoption("--all-remedies")
+        taken = [case for case in CASES if whole or case.usual]
+        metafunc.parametrize("case", taken, ids=lambda case: case.name)
+
+
+def follows(printed: str, case: Case, mended: Version, source: str) -> bool:
+    """Return whether somebody who has changed scripts like that has followed a remedy."""
+    code, _, comment = printed.partition("  # ")
+    command, _, words = code.partition(" ")
+    if command in {"export", "unset"}:
+        return (f"{words} " in mended.words) is (command == "export")
+    return any(
+        re.search(pattern(line, case.names), source, re.DOTALL)
+        for line in (code, comment.removeprefix("or "))
+        if "(" in line
+    )
+
+
+def pattern(code: str, names: tuple[Edit, ...]) -> str:
+    """Return what code looks like in a script, where ``...`` stands for other arguments."""
+    for printed, own in names:
+        code = code.replace(printed, own)
+    if "..." not in code and not code.startswith("dataset."):
+        return re.escape(code)
+    text = re.escape(code.removesuffix(")"))
+    text = text.replace(re.escape("..., "), r"(?:.*?,\s+)?").replace(re.escape("..."), ".*?")
+    return text + r"\s*[,)]"
+
+
+@pytest.fixture(scope="session")
+def followed(run: Any) -> Any:
+    """Return what makes two runs differ, follows the remedy, and compares what comes of it."""
+
+    def followed(case: Case, change: tuple[Edit, ...] | None = None) -> tuple[str, bool, Any]:
+        faulty = [run(case.expected), run(case.actual, copy=case.expected == case.actual)]
+        (comparison,) = audited(*faulty).comparisons
+        assert comparison.verdict == "divergent"
+        printed = comparison.causes[0].remedy
+        wanted = re.escape(case.printed).replace(re.escape(NUMBER), r"(\d+)")
+        found = re.fullmatch(wanted, printed)
+        assert found is not None, f"printed: {printed}"
+        number = "".join(found.groups())
+        edits = tuple((old, new.replace(NUMBER, number)) for old, new in change or case.change)
+        changed = bool(case.here) or case.both
+        expected = case.expected._replace(
+            edits=(*case.expected.edits, *case.here, *(edits if case.both else ()))
+        )
+        mended = Version(case.words or case.actual.words, (*case.actual.edits, *edits))
+        first = run(expected) if changed else faulty[0]
+        second = run(mended, after=first)
+        (comparison,) = audited(first, second).comparisons
+        return printed, follows(printed, case, mended, first.source + second.source), comparison
+
+    return followed
+
+
+def test_what_is_printed_first_is_followed_to_the_letter_and_makes_the_runs_agree(case, followed):
+    _, to_the_letter, comparison = followed(case)
+    assert to_the_letter
+    assert comparison.verdict == "identical", comparison.first_difference
+
+
+def test_a_remedy_that_does_not_work_is_noticed(followed):
+    """Seeding first does not help against draws that come later."""
+    (case,) = (item for item in CASES if item.name == "an extra draw before the model")
+    first = ("images, labels", f"import keras\n{RESEEDED}\nimages, labels")
+    _, to_the_letter, comparison = followed(case, change=(first,))
+    assert to_the_letter  # it is the same line, and stands where it does nothing
+    assert comparison.verdict == "divergent"
+
+
+def test_a_remedy_that_is_not_in_the_script_is_noticed():
+    case = CASES[0]
+    mended = Version("PYTHONHASHSEED=0 a.py")
+    for printed, source, is_followed in (
+        ("export PYTHONHASHSEED=0", "", True),
+        ("export PYTHONHASHSEED=1", "", False),
+        ("unset PYTHONHASHSEED=0", "", False),
+        ("model.fit(..., epochs=2)  # as before", "model.fit(x, epochs=2, verbose=0)", True),
+        ("model.fit(..., epochs=2)  # as before", "model.fit(x, epochs=20)", False),
+        ("f(1)  # or dataset.batch(16)", "dataset.batch(16, True)", True),
+    ):
+        assert follows(printed, case, mended, source) is is_followed, printed
