@@ -32,6 +32,7 @@ class Case(NamedTuple):
         words: How the actual run is started by whoever follows the remedy; empty for as before.
         names: What the script calls what the remedy calls otherwise.
         usual: Whether `nox -s tests` takes it.
+        gone: The verdict, or its reason, where the difference is gone.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Case(NamedTuple):
     words: str = ""
     names: tuple[Edit, ...] = ()
     usual: bool = False
+    gone: str = "identical"
 
 
 def planted(script: str, *faults: Edit) -> tuple[Version, Version]:
@@ -72,6 +74,9 @@ OF_ARRAYS = (("x_train", "x"), ("y_train", "y"))
 OF_DIGITS = (("x_train", "images"), ("y_train", "labels"))
 EXPECTED = "  # as in the expected run"
 RESEEDED = "keras.utils.set_random_seed(812)"
+LONGER = ("epochs=2", "epochs=3")
+FIT_END = "verbose=0)"
+STOPPING = 'keras.callbacks.EarlyStopping("loss", min_delta=9)'
 LOSS = '"sparse_categorical_crossentropy"'
 
 CASES = (
@@ -101,9 +106,9 @@ CASES = (
     Case(
         "an unused layer within the model",
         *planted("arrays.py", (DROPOUT, f"    keras.layers.Dense(4)\n{DROPOUT}")),
-        printed=f"{RESEEDED}  # in both runs, right before Dense is made, the first layer that "
-        "drew another seed",
-        change=(("    last = keras", f"    {RESEEDED}\n    last = keras"),),
+        printed=f"{RESEEDED}  # in both runs, right before the first of these is made: "
+        "Dropout, Dense",
+        change=((DROPOUT, f"    {RESEEDED}\n{DROPOUT}"),),
         both=True,
     ),
     Case(
@@ -168,12 +173,6 @@ CASES = (
         usual=True,
     ),
     Case(
-        "another size of the pipeline's batches",
-        *planted("pipeline.py", ("batch(16, ", "batch(12, ")),
-        printed="model.fit(..., batch_size=16)  # or dataset.batch(16)",
-        change=(("batch(12, ", "batch(16, "),),
-    ),
-    Case(
         "a map in any order",
         *alike("pipeline_order.py"),
         printed="dataset.map(..., deterministic=True)",
@@ -221,8 +220,9 @@ CASES = (
         "weights of classes",
         Version("arrays.py", (("verbose=0", "verbose=0, class_weight={0: 1.0, 1: 2.0, 2: 1.0}"),)),
         Version("arrays.py", (("verbose=0", "verbose=0, class_weight={0: 1.0, 1: 3.0, 2: 1.0}"),)),
-        printed=f"model.fit(..., class_weight={{0: 1.0, 1: 2.0, 2: 1.0}}){EXPECTED}",
+        printed="model.fit(..., class_weight=..., sample_weight=...)  # the same in both runs",
         change=(("1: 3.0", "1: 2.0"),),
+        names=((", sample_weight=...", ""),),
         usual=True,
     ),
     Case(
@@ -233,27 +233,11 @@ CASES = (
     ),
     Case(
         "a callback that ends training",
-        Version(
-            "arrays.py",
-            (("verbose=0", "verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()]"),),
-        ),
-        Version(
-            "arrays.py",
-            (
-                (
-                    "verbose=0",
-                    "verbose=0, callbacks=[keras.callbacks.LearningRateScheduler(lambda _: 0.02)]",
-                ),
-            ),
-        ),
-        printed=f"model.fit(..., callbacks=[TerminateOnNaN(...)]){EXPECTED}",
-        change=(
-            (
-                "keras.callbacks.LearningRateScheduler(lambda _: 0.02)",
-                "keras.callbacks.TerminateOnNaN()",
-            ),
-        ),
-        names=(("TerminateOnNaN", "keras.callbacks.TerminateOnNaN"),),
+        Version("arrays.py", (LONGER, (FIT_END, f"verbose=0, callbacks=[{STOPPING}])"))),
+        Version("arrays.py", (LONGER,)),
+        printed=f"model.fit(..., callbacks=[EarlyStopping(...)]){EXPECTED}",
+        change=((FIT_END, f"verbose=0, callbacks=[{STOPPING}])"),),
+        names=(("EarlyStopping", "keras.callbacks.EarlyStopping"),),
     ),
     Case(
         "jit_compile=True",
@@ -263,9 +247,12 @@ CASES = (
     ),
     Case(
         "run_eagerly=True",
-        *planted("arrays.py", ("jit_compile=False", "run_eagerly=True")),
+        *worded("eager.py"),
         printed=f"model.compile(..., run_eagerly=False){EXPECTED}",
-        change=(("run_eagerly=True", "run_eagerly=False"),),
+        change=(
+            ("    model.run_eagerly = PLANTED\n", ""),
+            ("jit_compile=jit_compile,", "jit_compile=jit_compile, run_eagerly=False,"),
+        ),
     ),
     Case(
         "one thread",
@@ -342,6 +329,7 @@ CASES = (
                 ),
             ),
         ),
+        gone="nothing differs from epoch 3 on, and one run has nothing before it",
         names=(("[seed, steps_done]", "[dropout.seed_generator.state[0], 8 * epoch]"),),
     ),
 )
@@ -409,13 +397,14 @@ def followed(run: Any) -> Any:
 def test_what_is_printed_first_is_followed_to_the_letter_and_makes_the_runs_agree(case, followed):
     _, to_the_letter, comparison = followed(case)
     assert to_the_letter
-    assert comparison.verdict == "identical", comparison.first_difference
+    assert case.gone in {comparison.verdict, comparison.reason}
 
 
 def test_a_remedy_that_does_not_work_is_noticed(followed):
     """Seeding first does not help against draws that come later."""
     (case,) = (item for item in CASES if item.name == "an extra draw before the model")
-    first = ("images, labels", f"import keras\n{RESEEDED}\nimages, labels")
+    control = "repro_audit.control(seed=SEED, threads=2)"
+    first = (control, f"import keras\n{RESEEDED}\n{control}")
     _, to_the_letter, comparison = followed(case, change=(first,))
     assert to_the_letter  # it is the same line, and stands where it does nothing
     assert comparison.verdict == "divergent"

@@ -93,6 +93,7 @@ def test_a_callback_is_printed_with_its_name_and_the_setting_that_differs():
     manifest = record(changed(document(), {place(f"{FIT}.callbacks"): ["EarlyStopping"]}))
     for path, expected, code in (
         ("callbacks[0]", "EarlyStopping", "callbacks=[EarlyStopping(...)]"),
+        ("callbacks", ["EarlyStopping"], "callbacks=[EarlyStopping(...)]"),
         ("callback_settings[0].patience", 3, "callbacks=[EarlyStopping(..., patience=3)]"),
     ):
         assert code in printed("callbacks", f"{FIT}.{path}", expected, manifest)
@@ -147,13 +148,21 @@ def test_a_seed_is_set_as_the_expected_run_set_it_and_nothing_that_it_left_alone
         assert printed("seed", "$", 812, record(changed(document(), changes))) == said
 
 
-def test_draws_that_differ_from_a_later_layer_on_are_seeded_again_right_before_it():
+def test_draws_are_seeded_again_before_the_model_or_before_the_layers_that_drew_otherwise():
     manifest = record(document())
-    for index, said in ((0, "the model is built"), (1, "is made, the first layer that drew")):
-        path = f"$.conditions.initializers.layers[{index}].seed"
-        remedy = REMEDIES["drawn_seeds"](manifest, [ConditionDifference(path, 1, 2)])
-        assert remedy.startswith("keras.utils.set_random_seed(812)  # in both runs, right before")
-        assert said in remedy
+    every = [
+        ConditionDifference(f"$.conditions.{part}.layers[{index}].seed", 1, 2)
+        for part in ("seeds", "initializers")
+        for index, item in enumerate(getattr(manifest.conditions, part).layers)
+        if item.seed is not None
+    ]
+    for differences, place in (
+        (every, "the model is built"),
+        ([], "the model is built"),
+        (every[1:2] + every[-1:], "the first of these is made: Dropout, Dense"),
+    ):
+        remedy = REMEDIES["drawn_seeds"](manifest, differences)
+        assert remedy == f"keras.utils.set_random_seed(812)  # in both runs, right before {place}"
 
 
 def test_a_generator_is_made_with_the_seed_that_the_expected_run_drew():

@@ -76,7 +76,9 @@ def run_version(server: Server, version: Version, folder: Path, after: Ran | Non
 
 def edit(script: Path, edits: Sequence[Edit]) -> str:
     """Replace what stands once in a script or in the module beside it; return the text of both."""
-    paths = script, script.parent / "digit_network.py"
+    paths = [script]
+    if "digit_network" in script.read_text(encoding="utf-8"):
+        paths.append(script.parent / "digit_network.py")
     for old, new in edits:
         texts = [path.read_text(encoding="utf-8") for path in paths]
         assert sum(text.count(old) for text in texts) == 1, old

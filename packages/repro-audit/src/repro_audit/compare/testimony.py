@@ -174,7 +174,9 @@ def _of_content(fed: BatchDifference) -> Testimony:
             f"every batch differs{alone}",
             f"{of_all} differ in {differ[0]}{same}",
             "another scale or preparation of it, or noise",
-            f"# how {differ[0]} is made: its scale, its rounding, random augmentation",
+            "model.fit(..., class_weight=..., sample_weight=...)  # the same in both runs"
+            if differ[0] == "sample_weight"
+            else f"# how {differ[0]} is made: its scale, its rounding, random augmentation",
         )
     since = f", from batch {fed.first:,} on" if fed.first > 1 else ""
     return Testimony(

@@ -15,11 +15,14 @@ from repro_audit.compare.remedies.controlling import (
 )
 from repro_audit.compare.remedies.expected_code import literal, value_at
 from repro_audit.compare.remedies.remedy import Remedy, fixed, variable
+from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
+from repro_audit.wording import listed
 
 __all__ = ["REMEDIES"]
 
-_LAYER = r"\.(initializers|seeds)\.layers\[(\d+)\]"
+_LAYER = r"\.(initializers|seeds)\.layers\[\d+\]"
+_MAX_NAMES = 3
 
 
 def _declared(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
@@ -29,14 +32,19 @@ def _declared(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
 
 def _drawn_seeds(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
     """Return the line that seeds again behind whatever drew, where the draws begin to differ."""
-    found = (re.search(_LAYER, item.path) for item in differences)
-    drawn = sorted((match[1], int(match[2])) for match in found if match)
+    differ = {match[0] for item in differences if (match := re.search(_LAYER, item.path))}
+    seeds, initializers = manifest.conditions.seeds, manifest.conditions.initializers
+    drawn: list[tuple[str, str]] = []
+    for index, item in enumerate(seeds.layers if seeds else ()):
+        if not item.given:
+            drawn.append((f".seeds.layers[{index}]", item.layer))
+    for index, made in enumerate(initializers.layers if initializers else ()):
+        if not made.given and made.seed is not None:
+            drawn.append((f".initializers.layers[{index}]", made.layer))
+    later = dict.fromkeys(layer for path, layer in drawn if path in differ)
     place = "the model is built"
-    if drawn and drawn[0][1] > 0:
-        part, index = drawn[0]
-        layer = value_at(manifest, f"$.conditions.{part}.layers[{index}].layer")
-        if isinstance(layer, str) and layer.isidentifier():
-            place = f"{layer} is made, the first layer that drew another seed"
+    if later and not all(path in differ for path, _ in drawn):
+        place = f"the first of these is made: {printable(listed(later, _MAX_NAMES))}"
     return f"{set_random_seed(manifest)}  # {IN_BOTH}, right before {place}"
 
 

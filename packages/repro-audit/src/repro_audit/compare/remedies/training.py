@@ -9,8 +9,14 @@ from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.remedies.expected_code import constructor, field_call, literal, value_at
 from repro_audit.compare.remedies.remedy import Remedy, fixed
 from repro_audit.manifest import Manifest
+from repro_audit.wording import listed
 
 __all__ = ["REMEDIES"]
+
+_CALLBACKS = re.compile(
+    r"(?P<fit>.+\.fits\[\d+\])\.callback(s|_settings)(\[(?P<index>\d+)\])?(\.(?P<setting>\w+))?"
+)
+_MAX_NAMES = 4
 
 
 def _setting(otherwise: str) -> Remedy:
@@ -50,15 +56,20 @@ def _named(name: str) -> Remedy:
 
 def _callbacks(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
     for item in differences:
-        found = re.match(r"(.+\.fits\[\d+\])\.callback(s|_settings)\[(\d+)\](\.\w+)?", item.path)
-        if found is None:
+        found = _CALLBACKS.match(item.path)
+        names = None if found is None else value_at(manifest, f"{found['fit']}.callbacks")
+        if found is None or not names:
             continue
-        name = value_at(manifest, f"{found[1]}.callbacks[{found[3]}]")
-        if not isinstance(name, str) or not re.fullmatch(r"\w+(\.\w+)*", name):
+        which = found["index"]
+        names = names if which is None else names[int(which) : int(which) + 1]
+        if not names or not all(re.fullmatch(r"\w+(\.\w+)*", name, re.ASCII) for name in names):
             continue
-        value = literal(item.expected) if found[4] and not isinstance(item.expected, str) else None
-        given = "..." if value is None else f"..., {found[4][1:]}={value}"
-        return f"model.fit(..., callbacks=[{name}({given})])  # as in the expected run"
+        value = None
+        if found["setting"] and not isinstance(item.expected, str):
+            value = literal(item.expected)
+        given = "..." if value is None else f"..., {found['setting']}={value}"
+        made = listed((f"{name}({given})" for name in names), _MAX_NAMES)
+        return f"model.fit(..., callbacks=[{made}])  # as in the expected run"
     return "# give fit the callbacks of the expected run: conditions.training.fits"
 
 
