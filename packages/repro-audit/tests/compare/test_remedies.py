@@ -85,6 +85,19 @@ def test_a_remedy_is_the_line_with_the_value_of_the_expected_run(kind, path, exp
     assert printed(kind, told, expected, manifest) == code
 
 
+def test_of_another_class_of_optimizer_the_class_is_named_and_no_setting():
+    differences = [
+        ConditionDifference(f"{MODEL}.optimizer.{field}", value, None)
+        for field, value in (("config.learning_rate", 0.001), ("class_name", "Adam"))
+    ]
+    for told, code in (
+        (differences, "keras.optimizers.Adam(...)"),
+        (differences[:1], "keras.optimizers.Adam(..., learning_rate=0.001)"),
+    ):
+        line = REMEDIES["optimizer"](record(document()), told)
+        assert line == f"{code}  # as in the expected run"
+
+
 def test_the_first_seed_of_a_stage_is_the_program_s_and_no_argument():
     assert stage_call(record(document()), f"{STAGE}.seed[0]") is None
 

@@ -23,7 +23,11 @@ def _setting(otherwise: str) -> Remedy:
     """Return a remedy that makes what holds a setting with the expected value of it."""
 
     def remedy(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
-        calls = (constructor(manifest, item.path) for item in differences)
+        # Of another class every setting is another.
+        paths = sorted(
+            (item.path for item in differences), key=lambda path: not path.endswith(".class_name")
+        )
+        calls = (constructor(manifest, path) for path in paths)
         call = next(filter(None, calls), None)
         return otherwise if call is None else f"{call}  # as in the expected run"
 
