@@ -25,10 +25,11 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `tests/golden`, `tests/faults` and the matrix of `tests/recording` can do."""
+    """Add what `tests/golden`, `tests/faults`, `tests/remedies` and the matrix can be asked for."""
     parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
     parser.addoption("--whole-corpus", action="store_true", help="run all 44 pairs of trainings")
+    parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

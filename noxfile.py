@@ -165,6 +165,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def remedies(session: nox.Session) -> None:
+    """Follow every remedy in the script that brought it out: what it is to mend must be gone."""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--all-remedies", "tests/remedies", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Change the code that decides, one small thing at a time: tests must notice nine in ten."""
     install(session, "repro-audit[paper]", groups=("tests",))

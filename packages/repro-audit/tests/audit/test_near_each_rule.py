@@ -241,6 +241,12 @@ def test_a_rule_says_what_it_saw_and_where(code, changes, said, path):
     assert seen.path.endswith(f".{path}")
 
 
+def lacking_trace(reason):
+    """Return the changes that leave a run without a trace, for a reason."""
+    return {"missing": [{"path": "$.outcomes.digests.trace", "reason": reason}]}
+
+
+ONE_REPLICA = 'strategy = tf.distribute.OneDeviceStrategy("/cpu:0")  # one replica is traced'
 SERIAL = "dataset.map(augment)  # without num_parallel_calls"
 REMEDIES = [
     ("RA106", layers_of("Dropout", "a b"), "keras.layers.Dropout(..., seed=1)"),
@@ -256,6 +262,8 @@ REMEDIES = [
         )
     ),
     ("RA303", given("tf.data", draws("RandomUniform")), None),
+    ("RA502", lacking_trace("steps on several replicas are not traced yet"), ONE_REPLICA),
+    ("RA502", lacking_trace("the disk is full"), None),
 ]
 
 

@@ -51,14 +51,14 @@ def threads(count):
 TABLE = {
     "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
-    "data": (DATA, LATER, "data", "certain", 'run.data("train"'),
+    "data": (DATA, LATER, "data", "certain", 'np.load("train.npz")'),
     "data at the start": (DATA, START, "training", "likely", "load_weights"),
     "learning rate": (
         LEARNING_RATE,
         LATER,
         "training",
         "likely",
-        "optimizer.learning_rate = 0.001",
+        "keras.optimizers.Adam(..., learning_rate=0.001)",
     ),
     "threads": (
         threads(7),
@@ -232,7 +232,7 @@ def test_a_remedy_quotes_what_comes_from_a_manifest():
     expected = changed(document(), {path: {key: 0.5}})
     actual = changed(parted(document(), LATER), {path: {key: 0.6}})
     (cause,) = compare(record(expected), record(actual)).causes
-    assert not cause.remedy.startswith("optimizer.lr")
+    assert 'inner={"a.lr; import os #": 0.5})  #' in cause.remedy
 
 
 @pytest.mark.parametrize("name", ["--index-url=http:evil", "$(id)", "a b"])
@@ -294,12 +294,13 @@ def test_a_file_that_was_read_is_named_and_restored_by_its_digest():
     theirs = {"files": {"data/train.csv": file("3"), "same.txt": file("2"), "new.txt": file("4")}}
     cause = causes_of_reading(mine, theirs, "read_files")
     assert cause.title == "files read: data/train.csv is another, new.txt only in the actual run"
+    digest = "1" * 64
     assert cause.remedy == (
-        "# put back data/train.csv as the expected run read it: 7 bytes, sha256:" + "1" * 64
+        f"echo '{digest}  data/train.csv' | sha256sum --check  # restore the file until it says OK"
     )
     assert causes_of_reading(mine, mine, "read_files") is None
     cause = causes_of_reading({}, theirs, "read_files")
-    assert cause.remedy == "# run without these files: the expected run read none of them"
+    assert cause.remedy.startswith("# restore as the expected run read them: data/train.csv")
 
 
 def test_a_variable_that_was_read_is_set_as_it_was():

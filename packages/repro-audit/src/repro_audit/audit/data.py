@@ -39,7 +39,10 @@ def no_data_digest(manifest: Manifest) -> Iterator[Hit]:
     "warning",
     "a data pipeline may hand out its elements in any order",
     why="With deterministic=False, tf.data returns whatever is ready first.",
-    remedy="options.deterministic = True; dataset = dataset.with_options(options)",
+    remedy=(
+        "options = tf.data.Options(); options.deterministic = True; "
+        "dataset = dataset.with_options(options)"
+    ),
     source="TensorFlow API: tf.data.Options.deterministic",
 )
 def pipeline_order(manifest: Manifest) -> Iterator[Hit]:
@@ -158,7 +161,10 @@ def one_permutation(manifest: Manifest) -> Iterator[Hit]:
         "Which worker draws first differs from run to run, and processes begin with copies of "
         "one state. Op determinism does not change that."
     ),
-    remedy="rng = np.random.default_rng([{seed}, index])  # in __getitem__: from the batch's index",
+    remedy=(
+        "rng = np.random.default_rng([{seed}, index])  # in __getitem__; workers=1 where its code "
+        "is Keras's"
+    ),
     source="measured: 4 of 4 runs differ with 4 threads and with 2 processes, and 1 worker repeats",
 )
 def random_workers(manifest: Manifest) -> Iterator[Hit]:

@@ -13,6 +13,7 @@ _LAW = "repro-audit: missing evidence is never a match"
 _MAX_NAMED = 3
 """Fields that a finding names before it only counts."""
 
+_ONE_REPLICA = 'strategy = tf.distribute.OneDeviceStrategy("/cpu:0")  # one replica is traced'
 _RECORD = "with repro_audit.record('manifest.json') as run: ..."
 
 
@@ -52,6 +53,7 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Hit]:
                 yield Hit(
                     f"{item.path} is missing: {item.reason}.",
                     item.path,
+                    _ONE_REPLICA if "several replicas" in item.reason else None,
                 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.compare.comparison import FirstDifference, Group
+from repro_audit.compare.remedies import save_arrays
 from repro_audit.compare.samples import SampleDifference, differing_samples
 from repro_audit.compare.steps import step_name
 from repro_audit.compare.symptom import Symptom
@@ -121,7 +122,7 @@ def _of_batch(
             "all batches before it are equal",
             "the number of samples, or what becomes of the last ones (drop_remainder, "
             "steps_per_epoch)",
-            'run.data("train", x, y)  # and compare how many samples each run has',
+            "# give both runs as many samples: len(x), drop_remainder, steps_per_epoch",
         )
     fed = trace.batches
     if fed is None:
@@ -212,7 +213,9 @@ def _of_content(fed: BatchDifference) -> Testimony:
             f"every batch differs{alone}",
             f"{of_all} differ in {differ[0]}{same}",
             "another scale or preparation of it, or noise",
-            f"# how {differ[0]} is made: its scale, its rounding, random augmentation",
+            "model.fit(..., class_weight=..., sample_weight=...)  # the same in both runs"
+            if differ[0] == "sample_weight"
+            else f"# how {differ[0]} is made: its scale, its rounding, random augmentation",
         )
     since = f", from batch {fed.first:,} on" if fed.first > 1 else ""
     return Testimony(
@@ -223,7 +226,7 @@ def _of_content(fed: BatchDifference) -> Testimony:
         "the others come in the same order"
         if fed.differing < fed.compared
         else "other samples, or the same ones in another order",
-        f'run.data("train", x, y)  # and look at what batch {fed.first:,} is made from',
+        save_arrays("train", "x, y"),
     )
 
 
@@ -420,6 +423,6 @@ def _of_result(expected: Manifest, actual: Manifest, first: FirstDifference) -> 
         f"{what} alone: other data to test on, or another batch size",
         "all weights are equal from the first step to the end",
         "",
-        'run.data("test", x_test, y_test)  # and evaluate with the same batch_size',
+        save_arrays("test", "x_test, y_test") + "; and one batch_size in both",
         ("$.outcomes.evaluations",),
     )
