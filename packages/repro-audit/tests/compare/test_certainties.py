@@ -87,7 +87,8 @@ CONDITIONS = {
 NO_CAUSE = (
     "packages.requirements[0].digest environment.variables.TF_CPP_MIN_LOG_LEVEL seeds later.field "
     "training.fits[0].arguments.steps_per_execution seeds.declared_by "
-    "environment.memory_bytes environment.cpu.physical_cores environment.cpu.logical_cores"
+    "initializers.restored environment.memory_bytes environment.cpu.physical_cores "
+    "environment.cpu.logical_cores"
 )
 
 # Where the runs diverge: in the initial weights; in a column of a step; at a step before which
@@ -118,36 +119,36 @@ read_files          L     L     L      L    L      L         L       L     L    
 pipeline_order      a     L     -      -    -      -         L       L     -      -
 parallel_map        a     L     -      -    -      -         L       L     -      -
 pipeline            a     L     -      -    -      -         L       L     -      -
-seed                L     L     L      L    L      L         L       L     -      -
+seed                L     L     L      L    L      L         L       L     p      p
 layer_initializers  L     -     -      -    -      -         -       -     -      -
-drawn_seeds         C     L     L      L    L      L         L       L     -      -
-generators          p     L     -      -    -      -         L       L     -      -
+drawn_seeds         C     L     L      L    L      L         L       L     p      p
+generators          p     L     a      a    a      a         L       L     a      L
 initializers        L     -     -      -    -      -         -       -     -      -
 hash_seed           p     p     p      p    p      p         L       L     p      p
 generator_state     p     p     p      p    p      p         L       L     p      p
 optimizer           a     a     a      a    L      L         L       L     -      -
-loss                a     a     a      L    p      p         L       L     -      -
+loss                a     a     a      L    p      p         L       L     p      p
 metrics             a     a     a      a    a      a         a       a     a      L
-compile             a     a     a      L    L      L         L       L     -      -
-model_code          L     a     L      L    L      L         L       L     -      -
-model               L     a     L      L    L      L         L       L     -      -
+compile             a     a     a      L    L      L         L       L     p      p
+model_code          L     a     L      L    L      L         L       L     p      p
+model               L     a     L      L    L      L         L       L     p      p
 callbacks           a     a     a      p    p      p         L       L     L      L
 sample_weight       a     a     a      L    p      p         L       L     -      -
-training_length     a     a     a      a    a      a         a       a     L      -
+training_length     a     a     a      a    a      a         a       a     L      p
 validation          a     a     a      a    a      a         a       a     L      L
 fit                 a     L     -      -    -      -         L       L     -      -
-training            a     a     a      L    L      L         L       L     -      -
-racing_op           a     a     a      L    L      L         L       L     -      -
-threads             a     a     a      L    L      L         L       L     -      -
-op_determinism      a     p     a      L    L      L         L       L     -      -
-jit                 a     a     a      L    L      L         L       L     -      -
-onednn              a     a     a      L    L      L         L       L     -      -
-isa                 a     a     a      L    L      L         L       L     -      -
-xla_flags           a     a     a      L    L      L         L       L     -      -
-execution           a     a     a      L    L      L         L       L     -      -
+training            a     a     a      L    L      L         L       L     p      p
+racing_op           a     a     a      L    L      L         L       L     p      p
+threads             a     a     a      L    L      L         L       L     p      p
+op_determinism      a     p     a      L    L      L         L       L     p      p
+jit                 a     a     a      L    L      L         L       L     p      p
+onednn              a     a     a      L    L      L         L       L     p      p
+isa                 a     a     a      L    L      L         L       L     p      p
+xla_flags           a     a     a      L    L      L         L       L     p      p
+execution           a     a     a      L    L      L         L       L     p      p
 numeric_packages    L     p     p      L    L      L         L       L     p      p
 packages            p     p     p      p    p      p         L       L     p      p
-processor           p     a     a      L    L      L         L       L     -      -
+processor           p     a     a      L    L      L         L       L     p      p
 python              p     p     p      p    p      p         L       L     p      p
 read_variables      L     L     L      L    L      L         L       L     L      L
 environment         p     p     p      p    p      p         L       L     p      p
@@ -222,16 +223,16 @@ ALL_BUT_SEEDS = {
         likely: model_code model
         possible: read_files read_variables arguments numeric_packages hash_seed
             generator_state packages python environment code
-        later: test_data optimizer loss compile callbacks sample_weight training_length
-            training jit racing_op threads op_determinism onednn isa xla_flags execution
-            processor metrics validation
+        later: test_data generators optimizer loss compile callbacks sample_weight
+            training_length training jit racing_op threads op_determinism onednn isa
+            xla_flags execution processor metrics validation
         """,
     "weight": """
         likely: optimizer compile model_code model training jit numeric_packages racing_op
             threads op_determinism onednn isa xla_flags execution processor
         possible: read_files read_variables arguments callbacks hash_seed generator_state
             loss sample_weight packages python environment code
-        later: test_data training_length metrics validation
+        later: test_data generators training_length metrics validation
         """,
     "epoch": """
         likely: read_files read_variables data pipeline_order parallel_map pipeline

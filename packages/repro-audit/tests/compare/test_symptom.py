@@ -55,6 +55,12 @@ def test_the_roles_are_those_of_the_first_kind_of_column():
     assert symptom("step", trace).roles == ("x/0", "y")
 
 
+def test_what_weighs_samples_acts_on_the_loss_and_is_no_batch():
+    weights = column("batch", "sample_weight")
+    assert symptom("step", traced(weights, column("loss"))).where == "loss"
+    assert symptom("step", traced(column("batch", "y"), weights)).where == "batch"
+
+
 def test_batches_are_known_to_be_equal_only_where_every_step_was_traced():
     assert symptom("step", traced(column("weight"))).batches_equal
     assert not symptom("step", traced(column("weight"), recorded=("weight", "loss"))).batches_equal

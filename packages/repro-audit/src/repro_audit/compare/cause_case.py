@@ -61,6 +61,17 @@ class Case(NamedTuple):
         differing = self.symptom.models
         return not models or not differing or min(models) <= min(differing)
 
+    def is_of_validation(self, kind: Kind) -> bool:
+        """Whether a pipeline that differs is one that a fit validates on."""
+        found = (re.search(r"\.datasets\[(\d+)\]", item.path) for item in self.kinds[kind])
+        places = {int(match[1]) for match in found if match}
+        determinism = self.expected.conditions.determinism
+        datasets = () if determinism is None else determinism.datasets
+        return any(
+            place < len(datasets) and datasets[place].argument.startswith("validation")
+            for place in places
+        )
+
     def is_of_one_run(self, kind: Kind) -> bool:
         """Whether all that differs is there in one run alone, such as another fit."""
         return all(item.state.startswith("only in") for item in self.kinds[kind])

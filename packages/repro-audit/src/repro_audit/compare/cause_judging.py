@@ -24,6 +24,11 @@ _ADAPTING = frozenset(
 _ANYTHING = {"read_files": 8, "read_variables": 7, "arguments": 6, "code": 3}
 """Ranks of what the program is known to have been given, and may decide anything with."""
 
+_OF_TRAINING = frozenset({"data", "initializers", "layer_initializers", "optimizer"}) | {
+    "sample_weight"
+}
+"""What no evaluation follows from but through the weights."""
+
 _READ = frozenset({"read_files", "read_variables"})
 """What the program takes from outside, and all else may follow from."""
 
@@ -233,7 +238,7 @@ def _elsewhere(case: Case, kind: Kind) -> Judgement:
     if symptom.where == "length" and case.is_of_one_run(kind):
         return Judgement("possible", "it belongs to what one run alone has")
     if symptom.where in {"length", "result"}:
-        return _excluded("every step that both runs have is equal")
+        return _without_steps(case, kind)
     last = kind.acts_at[-1]
     if last == "start" and symptom.start_equal:
         return _excluded("the initial weights are equal")
@@ -244,6 +249,17 @@ def _elsewhere(case: Case, kind: Kind) -> Judgement:
     if last == "loss" and symptom.loss_equal:
         return _excluded("the loss is equal in the step that differs")
     return _in_epoch(case, kind)
+
+
+def _without_steps(case: Case, kind: Kind) -> Judgement:
+    """Judge what acts in steps, where all of those that both runs have are equal."""
+    if case.is_of_validation(kind):
+        return Judgement("likely", "it is what is validated on", rank=2)
+    of_training = kind.acts_at == ("batch",) or kind.name in _OF_TRAINING
+    if of_training:
+        return _excluded("every step that both runs have is equal")
+    # What evaluates takes ways of its own through the same code.
+    return Judgement("possible", "though every step that both runs have is equal")
 
 
 def _acts_later(case: Case, kind: Kind, stage: Stage) -> Judgement:

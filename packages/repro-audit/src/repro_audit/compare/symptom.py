@@ -8,6 +8,7 @@ from repro_audit.compare.comparison import FirstDifference
 from repro_audit.compare.kinds import Stage
 from repro_audit.compare.steps import resumed_at, step_name
 from repro_audit.compare.trace_comparison import (
+    ColumnDifference,
     ColumnKind,
     Distance,
     OrderDifference,
@@ -118,6 +119,8 @@ def read_symptom(
         return symptom
     kind = step.columns[0].kind
     where = _STAGES[kind]
+    if kind == "batch" and all(map(_weighs, (item for item in step.columns if item.kind == kind))):
+        where = "loss"  # what weighs samples is no part of them
     fed = "batch" in step.equal or any(item.kind == "batch" for item in step.columns)
     symptom = symptom._replace(batches_unknown=not fed)
     place = step_name(step.fit, step.epoch, step.step)
@@ -144,12 +147,15 @@ def _of_lone(symptom: Symptom, lone: OrderDifference) -> Symptom:
     place = step_name(lone.fit, lone.epoch, lone.step)
     symptom = symptom._replace(place=place, lone=lone, batches_equal=True)
     if lone.column is not None:
-        # What weighs samples is no part of them: it acts on the loss.
-        weighs = lone.column.role.startswith("sample_weight")
-        where = "loss" if weighs else _STAGES[lone.column.kind]
+        where = "loss" if _weighs(lone.column) else _STAGES[lone.column.kind]
         return symptom._replace(where=where, roles=(lone.column.role,))
     # Behind steps that both have an epoch goes on in one run: it was given more batches.
     return symptom._replace(where="batch" if lone.step > 1 else "length", batches_equal=False)
+
+
+def _weighs(column: ColumnDifference) -> bool:
+    """Whether a column weighs samples: that acts on the loss, and on nothing before it."""
+    return column.kind == "batch" and column.role.startswith("sample_weight")
 
 
 def _lone(first: FirstDifference, trace: TraceComparison | None) -> OrderDifference | None:

@@ -33,6 +33,7 @@ _NO_CAUSE = (
     r"environment\.memory_bytes",
     r"environment\.cpu\.(physical|logical)_cores",
     r"training\.fits\[\d+\]\.arguments\.steps_per_execution",
+    r"initializers\.restored",  # that weights were loaded says the same of both runs' packages
     r"seeds\.declared_by",  # what differs is the seed, or nothing does
 )
 """Conditions that differ between machines or checkouts and change no bit by themselves."""

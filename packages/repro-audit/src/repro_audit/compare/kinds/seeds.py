@@ -65,7 +65,7 @@ KINDS = (
         "inputs",
         "default_rng() without a seed takes one from the operating system",
         (r"seeds\.generators",),
-        acts_at=("start", "batch"),
+        acts_at=("start", "batch", "result"),
     ),
     Kind(
         "initializers",
