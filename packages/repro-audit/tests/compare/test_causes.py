@@ -149,6 +149,16 @@ def test_a_seed_that_differs_is_one_cause_with_the_seeds_that_layers_drew():
     assert len(causes(START, other_seed())) == 1
 
 
+def test_seeds_that_are_the_time_of_each_run_are_called_that():
+    at = {"812": "1970-01-01T00:13:30+00:00", "813": "1970-01-01T00:13:40+00:00"}
+    mine = changed(document(), {"information/started": at["812"]})
+    theirs = changed(parted(document(), START), other_seed() | {"information/started": at["813"]})
+    (comparison,) = audit(record(mine), record(theirs)).comparisons
+    assert comparison.causes[0].title == "seed: taken from the clock in each run, 812 → 813"
+    (comparison,) = audit(record(document()), record(theirs)).comparisons
+    assert comparison.causes[0].title == "seed: 812 → 813"
+
+
 def test_where_initial_weights_differ_the_data_is_not_certain_and_the_seed_comes_first():
     first, second = causes(START, DATA, other_seed())
     assert (first.group, first.certainty) == ("seeds", "certain")

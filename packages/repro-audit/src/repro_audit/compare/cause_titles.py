@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.condition_names import change_of, condition_name
@@ -31,6 +32,7 @@ _PLAIN = frozenset(
 """Kinds whose values say nothing to a reader."""
 
 _MAX_NAMED = 3
+_HOUR = 3600
 
 
 def title_of(
@@ -49,12 +51,26 @@ def title_of(
     """
     if kind.name in {"data", "sample_order", "test_data"}:
         return f"{kind.title}: {_of_data(differences, expected, actual)}"
+    if kind.name == "seed" and _is_from_clock(expected) and _is_from_clock(actual):
+        return f"seed: taken from the clock in each run, {expected.seed} → {actual.seed}"
     change = _most_telling(kind, differences)
     if change is not None:
         return f"{kind.title}: {change_of(change)}"
     if kind.name in _PLAIN:
         return kind.title
     return f"{kind.title}: {_named(differences, expected, actual)}"
+
+
+def _is_from_clock(manifest: Manifest) -> bool:
+    """Whether a run's seed is the time, in seconds, at which it began."""
+    seed, started = manifest.seed, manifest.information.started
+    if seed is None or started is None:
+        return False
+    try:
+        began = datetime.fromisoformat(started).timestamp()
+    except (OverflowError, ValueError):
+        return False
+    return abs(seed - began) < _HOUR
 
 
 def _of_data(
