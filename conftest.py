@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consistent import checking
 from forking import Server, started
 from processes import plain_environment
 
 import repro_audit
+from repro_audit.audit import judging
 from repro_audit.trace import find_trace
 
 Row = tuple[str, ...]
@@ -44,6 +46,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End it."""
     if STARTED in config.stash:
         config.stash[STARTED].__exit__(None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def _every_diagnosis_is_consistent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check what every audit that a test makes says: no cause is certain or ruled out wrongly."""
+    monkeypatch.setattr(judging, "compare", checking(judging.compare))
 
 
 @pytest.hookimpl(optionalhook=True)

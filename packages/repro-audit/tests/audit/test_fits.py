@@ -28,7 +28,7 @@ def test_a_second_model_that_draws_on_has_other_seeds_and_the_remedy_seeds_befor
     assert (first.kind, first.certainty) == ("drawn_seeds", "certain")
     assert "Python's random" in first.title
     assert first.remedy.startswith("keras.utils.set_random_seed(812)")
-    assert "before the layers of each model" in first.remedy
+    assert "right before the model is built" in first.remedy
 
 
 def test_models_that_are_seeded_before_each_are_identical():
