@@ -46,7 +46,9 @@ def areas() -> list[tuple[list[str], list[str]]]:
         "cause_judging",
         "cause_sorting",
         "symptom",
-        "testimony",
+        "testimony.batches",
+        "testimony.ends",
+        "testimony.weights",
         "timing",
     )
     compare = [f"repro_audit.compare.{name}" for name in names]
