@@ -1,0 +1,169 @@
+"""How kinds of cause are judged beside each other, by what the steps tell and by when each acts."""
+
+import pytest
+from first_differences import COLUMNS, column, traced
+from manifests import changed, document, record, rerun
+
+from repro_audit.compare.cause_case import Case
+from repro_audit.compare.cause_judging import judge
+from repro_audit.compare.causes import diagnose
+from repro_audit.compare.comparison import ConditionDifference, FirstDifference, TensorDifference
+from repro_audit.compare.kinds import STAGES, kind_named, kind_of
+from repro_audit.compare.symptom import Symptom
+from repro_audit.compare.trace_comparison import ColumnOnset, OrderDifference
+
+BASE = record(changed(document(), {"conditions/seeds/hash_seed/randomized": False}))
+PATHS = {
+    "data": "data.train.digest",
+    "fit": "training.fits[0].arguments.shuffle",
+    "pipeline": "determinism.datasets[0].workers",
+    "pipeline_order": "determinism.datasets[0].deterministic",
+    "threads": "determinism.backend.threads.intra_op.in_force",
+    "optimizer": "training.models[0].optimizer.config.momentum",
+    "read_files": "read.files['a.csv'].digest",
+    "read_variables": "read.variables.WIDTH",
+    "arguments": "code.argv[1]",
+    "code": "code.files['train.py']",
+    "packages": "packages.distributions.click.version",
+}
+
+
+def differing(*names):
+    return [ConditionDifference(f"$.conditions.{PATHS[name]}", 1, 2) for name in names]
+
+
+def case(symptom, *names, told=""):
+    kinds = {kind_of(item.path): [item] for item in differing(*names)}
+    return Case(BASE, BASE, symptom, kinds, told)
+
+
+def ranked(symptom, *names, told=""):
+    """Return kinds of causes, the best first."""
+    found = case(symptom, *names, told=told)
+    judged = {kind.name: judge(found, kind) for kind in found.kinds}
+    named = [(name, item) for name, item in judged.items() if item.certainty is not None]
+    order = ("certain", "likely", "possible")
+    named.sort(key=lambda item: (order.index(item[1].certainty), -item[1].rank))
+    return [name for name, _ in named]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("batch_size", "fit"),
+        ("batch_size", "pipeline"),
+        ("batch_count", "fit"),
+        ("batch_count", "pipeline"),
+        ("batch_order", "fit"),
+        ("batch_order", "pipeline"),
+        ("batch_order", "pipeline_order"),
+    ],
+)
+def test_what_gives_batches_another_size_or_order_comes_before_other_data(told, name):
+    symptom = Symptom(where="batch")
+    assert ranked(symptom, "data", name, told=told) == [name, "data"]
+    assert ranked(symptom, "data", name) == ["data", name]
+
+
+def test_what_the_program_was_given_comes_in_the_order_in_which_it_tells_most():
+    symptom = Symptom(where="random")
+    names = ["read_files", "read_variables", "arguments", "code", "packages"]
+    assert ranked(symptom, *reversed(names)) == names
+
+
+def test_what_was_read_comes_first_only_where_the_program_is_the_same():
+    symptom = Symptom(where="update", loss_equal=True)
+    for read in ("read_files", "read_variables"):
+        assert ranked(symptom, "optimizer", read) == [read, "optimizer"]
+        for other in ("arguments", "code"):
+            assert ranked(symptom, "optimizer", read, other)[0] == "optimizer"
+
+
+LAYERS = ("Normalization", "Discretization", "TextVectorization", "StringLookup", "IntegerLookup")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_other_data_is_likely_where_layers_that_adapt_to_data_begin_otherwise(layer):
+    kind = kind_named("data")
+    adapted = case(Symptom(where="start", roles=(layer,)), "data")
+    assert judge(adapted, kind).certainty == "likely"
+    dense = case(Symptom(where="start", roles=(layer, "Dense")), "data")
+    assert judge(dense, kind).certainty == "possible"
+
+
+def told_of(kind):
+    """Return traces that tell of something that no rounding brings about."""
+    weight = column("weight")
+    if kind == "learning_rate":
+        return traced(column("optimizer", "learning_rate"), weight, recorded=COLUMNS[:3])
+    if kind == "update_rule":
+        later = ColumnOnset(column("optimizer", "momentum"), 0, 1, 6)
+        return traced(weight)._replace(partings=(later,))
+    lone = OrderDifference("actual", "column", "x", 0, 1, 1, 0, column("optimizer", "momentum"))
+    return traced(weight)._replace(order=(lone,))
+
+
+@pytest.mark.parametrize("told", ["learning_rate", "update_rule", "only_one_run"])
+def test_what_no_rounding_brings_about_is_not_put_down_to_threads(told):
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=5)
+    causes = diagnose(BASE, BASE, differing("threads"), first, told_of(told)).causes
+    assert [(item.kind, item.certainty) for item in causes] == [
+        (told, "likely"),
+        ("threads", "possible"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "said"),
+    [
+        ("start", "data", None),
+        ("start", "fit", "on what a step is given, from HERE on"),
+        ("start", "threads", "on the loss, from HERE on"),
+        ("batch", "optimizer", "on the update of the weights, from HERE on"),
+        ("random", "threads", "on the loss, from HERE on"),
+    ],
+)
+def test_what_acts_later_says_on_what_and_since_when(where, name, said):
+    kind = kind_of(f"$.conditions.{PATHS[name]}")
+    found = judge(case(Symptom(where=where, place="HERE"), name), kind)
+    assert found.is_later == (said is not None)
+    assert said is None or found.reason.startswith(f"it acts {said}: behind")
+
+
+def test_what_would_part_the_runs_by_itself_says_so():
+    symptom = Symptom(where="batch", place="HERE")
+    for name, alone in (("optimizer", True), ("threads", False)):
+        reason = judge(case(symptom, name), kind_of(f"$.conditions.{PATHS[name]}")).reason
+        assert ("it would make the runs differ by itself" in reason) == alone
+
+
+def test_callbacks_act_at_the_ends_of_steps_and_epochs():
+    path = "$.conditions.training.fits[0].callbacks[0]"
+    kind = kind_of(path)
+    found = Case(BASE, BASE, Symptom(where="batch"), {kind: [ConditionDifference(path, 1, 2)]})
+    assert judge(found, kind).reason.startswith("it acts at the ends of steps and epochs: behind")
+
+
+@pytest.mark.parametrize("where", STAGES)
+def test_a_seed_that_differs_is_never_ruled_out(where):
+    """Whatever is made may follow from it, the data to test on among it."""
+    path = "$.conditions.seeds.declared"
+    kind = kind_of(path)
+    found = Case(BASE, BASE, Symptom(where=where), {kind: [ConditionDifference(path, 1, 2)]})
+    assert judge(found, kind).certainty is not None
+
+
+def test_weights_of_several_models_point_at_the_first_of_them():
+    path = "$.conditions.training.models[1].class_name"
+    kind, later = kind_of(path), [ConditionDifference(path, "A", "B")]
+    for models, certainty in (({0, 1}, "possible"), ({1}, "likely")):
+        symptom = Symptom(where="start", models=frozenset(models))
+        found = judge(Case(BASE, BASE, symptom, {kind: later}), kind)
+        assert found.certainty == certainty
+    tensors = tuple(
+        TensorDifference(model=place, position=0, layer="Dense", role="kernel", label="")
+        for place in (0, 1)
+    )
+    first = FirstDifference(kind="initial weights", text="", tensors=tensors)
+    causes = diagnose(BASE, record(rerun()), later, first, None).causes
+    assert {item.kind: item.certainty for item in causes}["model"] == "possible"
