@@ -22,6 +22,13 @@ CONTROL = "repro_audit.control(seed=812, threads=2)"
 PLAIN_CONTROL = "repro_audit.control(seed=812)"
 SEEDED = "keras.utils.set_random_seed(812)"
 TENSORFLOW = "import tensorflow as tf\n"
+SLICES = "from_tensor_slices((x, y))"
+GENERATOR = (
+    "from_generator(lambda: zip(x, y), "
+    "output_signature=(tf.TensorSpec((8,)), tf.TensorSpec((), tf.int64)))"
+)
+"""What is fed is then not seen before it comes."""
+
 UNSEEDED = Version("arrays.py", ((CONTROL, "\n# not controlled\n"),))
 NOT_CONTROLLED = "# not controlled"
 REPLICAS = f"""{TENSORFLOW}tf.config.set_logical_device_configuration(
@@ -160,7 +167,7 @@ CASES = (
     ),
     Case(
         "RA301",
-        Version("pipeline.py", (('    run.data("train", x, y)\n', ""),)),
+        Version("pipeline.py", (('    run.data("train", x, y)\n', ""), (SLICES, GENERATOR))),
         'run.data("train", x_train, y_train)  # inside the record block',
         'run.data("train", ',
         (("    model = ", '    run.data("train", x, y)\n    model = '),),

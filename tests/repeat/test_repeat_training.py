@@ -197,8 +197,8 @@ def test_a_file_that_each_run_writes_before_it_reads_it_is_harmless(repeated: An
     assert "None of them was seen" in done.stdout
 
 
-@pytest.mark.parametrize("way", ["hidden", "sqlite"])
-def test_a_file_is_seen_to_be_read_in_a_hidden_folder_and_by_sqlite(
+@pytest.mark.parametrize("way", ["hidden", "sqlite", "tensorflow"])
+def test_a_file_is_seen_to_be_read_in_a_hidden_folder_by_sqlite_and_by_tensorflow(
     repeated: Any, way: str
 ) -> None:
     """The data of the first run is that of the second: no evidence of each other."""
@@ -206,7 +206,7 @@ def test_a_file_is_seen_to_be_read_in_a_hidden_folder_and_by_sqlite(
     assert "which run-1 left: the runs are not independent" in said["reason"]
 
 
-@pytest.mark.parametrize("way", ["child", "tensorflow"])
+@pytest.mark.parametrize("way", ["child"])
 def test_where_reading_cannot_be_seen_a_run_without_the_files_decides(
     repeated: Any, way: str
 ) -> None:

@@ -80,9 +80,10 @@ def test_other_weights_are_named_and_not_the_seeds_drawn_before_they_were_loaded
     assert result.verdict == "divergent"
     assert comparison.first_difference is not None
     assert comparison.first_difference.kind == "initial weights"
-    first, *others = comparison.causes
-    assert "initial weights" in first.title
-    assert "loaded" in first.reason
+    file, weights, *others = comparison.causes
+    assert "model.keras is another" in file.title
+    assert "initial weights" in weights.title
+    assert "loaded" in weights.reason
     assert {cause.certainty for cause in others} <= {"possible"}
 
 

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config, random_seed
+from tensorflow.python.ops import io_ops
 from tensorflow.python.training import py_checkpoint_reader
 
 from repro_audit.manifest import load
@@ -155,8 +156,26 @@ def by_files(shown: Shown) -> None:
         with tf.io.TFRecordWriter("records") as writer:
             writer.write(b"record")
         shown.say(tf.io.gfile.GFile("checkpoint").read() != "")
+    read_by_pipelines(shown)
     model.fit(X, Y, batch_size=16, verbose=0)
     shown.weights(*model.variables)
+
+
+def read_by_pipelines(shown: Shown) -> None:
+    """Read files by each reader of TensorFlow's own."""
+    Path("lines.txt").write_text("1.0\n2.0\n", encoding="utf-8")
+    tf.data.Dataset.list_files("*.txt", shuffle=False)
+    for reader in (
+        tf.data.TFRecordDataset("records"),
+        tf.data.TextLineDataset("lines.txt"),
+        tf.data.FixedLengthRecordDataset("lines.txt", 4),
+        tf.data.experimental.CsvDataset("lines.txt", [tf.float32]),
+    ):
+        shown.say(len(list(reader)))
+    shown.say(len(io_ops.read_file("lines.txt").numpy()))
+    tf.lookup.TextFileInitializer(
+        "lines.txt", tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, 0
+    )
 
 
 SCRIPTS = {"by_fit": by_fit, "by_hand": by_hand, "by_files": by_files}

@@ -547,6 +547,13 @@ def test_a_pipeline_made_before_recording_began_is_digested_out_of_what_it_keeps
     assert roles(path) == {"train": False}
 
 
+def test_a_number_that_a_pipeline_begins_with_is_no_data_set(path: Path) -> None:
+    """As what `from_generator` counts its generators by."""
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=1, x=Source(np.int32(0)))
+    assert roles(path) == {}
+
+
 def test_a_pipeline_made_from_names_of_files_says_that_they_were_not_read(path: Path) -> None:
     source = Source(types.SimpleNamespace(dtype=types.SimpleNamespace(name="string")))
     with begin(path) as recorder:

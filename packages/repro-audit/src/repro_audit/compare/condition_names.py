@@ -152,11 +152,14 @@ _NAMES: tuple[tuple[str, _Name], ...] = (
         _MODEL + r"\.((more_)?optimizer(s\[\d+\])?\.)?(config\.|compile\.|code\b\W*)?(?P<field>.+)",
         lambda found, *_: " ".join(_words(found["field"])) + _of("model", found["model"]),
     ),
-    (r"code\.files\W+(?P<field>.+?)('\])?", lambda found, *_: found["field"]),
+    (
+        r"code\.files(\['(?P<quoted>.+)'\]|\.(?P<plain>[\w-]+))",
+        lambda found, *_: found["quoted"] or found["plain"],
+    ),
     (r"initializers\.layers\[(?P<layer>\d+)\]\.(?P<field>\w+)", _weight),
     (
-        r"read\.(files|variables)\W+(?P<field>.+?)('\])?(\.digest|\.bytes)?",
-        lambda found, *_: found["field"],
+        r"read\.(files|variables)(\['(?P<quoted>.+)'\]|\.(?P<plain>[\w-]+))(\.digest|\.bytes)?",
+        lambda found, *_: found["quoted"] or found["plain"],
     ),
     (
         r"determinism\.datasets\[(?P<dataset>\d+)\]\.(?P<field>.+)",

@@ -36,6 +36,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
         r"sk-(?:[a-z]{1,10}\d{0,2}-){0,3}(?=[\w-]{0,99}\d)\w{12,}[\w-]*",
         f"{_GITLEAKS}openai-api-key",
     ),
+    (r"sk-[\w-]{0,200}T3BlbkFJ[\w-]*", f"{_GITLEAKS}openai-api-key"),
     (r"gh[oprsu]_[A-Za-z0-9_]{12,}|github_pat_\w{12,}", f"{_GITLEAKS}github-pat"),
     (
         r"gl(?:pat|dt|rt|ft|cbt|ptt|imt|agent|oas|soat)-[\w.-]{12,}|GR1348941[\w-]{12,}",

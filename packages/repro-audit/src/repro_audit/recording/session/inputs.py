@@ -70,6 +70,8 @@ class Sources:
             if any(str(getattr(item.dtype, "name", "")) == "string" for item in tensors):
                 message = "the pipeline is made from text, such as names of files, read elsewhere"
                 raise CaptureError(message)
+            if not any(len(getattr(item, "shape", ())) for item in tensors):
+                return None  # no sample: what `from_generator` begins with, say
             found = self._digest(dataset, tensors)
         if isinstance(found, str):
             raise CaptureError(found)
