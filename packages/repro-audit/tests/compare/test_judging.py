@@ -167,3 +167,67 @@ def test_weights_of_several_models_point_at_the_first_of_them():
     first = FirstDifference(kind="initial weights", text="", tensors=tensors)
     causes = diagnose(BASE, record(rerun()), later, first, None).causes
     assert {item.kind: item.certainty for item in causes}["model"] == "possible"
+
+
+def test_a_hash_seed_that_was_left_to_chance_in_both_runs_comes_last():
+    chance = record(changed(document(), {"conditions/seeds/hash_seed/randomized": True}))
+    path = "$.conditions.seeds.hash_seed.probe"
+    kind = kind_of(path)
+    for where in ("batch", "loss", "epoch"):
+        kinds = {kind: [ConditionDifference(path, 1, 2)]}
+        found = judge(Case(chance, chance, Symptom(where=where), kinds), kind)
+        assert (found.certainty, found.rank) == ("possible", -1)
+
+
+def test_a_hash_seed_that_differs_is_likely_only_where_nothing_else_decides_what_is_fed():
+    path = "$.conditions.seeds.hash_seed.probe"
+    kind = kind_of(path)
+    for others, certainty in (((), "likely"), (("fit",), "possible"), (("optimizer",), "likely")):
+        found = case(Symptom(where="batch"), *others)
+        found.kinds[kind] = [ConditionDifference(path, 1, 2)]
+        assert judge(found, kind).certainty == certainty
+
+
+@pytest.mark.parametrize(
+    ("told", "certainty"),
+    [("learning_rate", "likely"), ("update_rule", "likely"), ("layer_code", "possible")],
+)
+def test_callbacks_are_likely_where_the_steps_tell_of_another_update(told, certainty):
+    path = "$.conditions.training.fits[0].callbacks[0]"
+    kind, item = kind_of(path), [ConditionDifference(path, 1, 2)]
+    found = Case(BASE, BASE, Symptom(where="update"), {kind: item}, told)
+    assert judge(found, kind).certainty == certainty
+
+
+def test_a_pipeline_that_is_validated_on_is_likely_where_all_steps_are_equal():
+    (dataset, *_) = document()["conditions"]["determinism"]["datasets"]
+    path = "$.conditions.determinism.datasets[0].workers"
+    kind, item = kind_of(path), [ConditionDifference(path, 1, 2)]
+    for argument, certainty in (("validation_data", "likely"), ("x", None)):
+        sets = {"conditions/determinism/datasets": [dataset | {"argument": argument}]}
+        run = record(changed(document(), sets))
+        found = judge(Case(run, run, Symptom(where="result"), {kind: item}), kind)
+        assert found.certainty == certainty
+
+
+def test_what_ends_training_or_is_reported_makes_no_weight_differ_by_itself():
+    for path in ("training.fits[0].arguments.epochs", "training.models[0].metrics"):
+        kind = kind_of(f"$.conditions.{path}")
+        kinds = {kind: [ConditionDifference(f"$.conditions.{path}", 1, 2)]}
+        reason = judge(Case(BASE, BASE, Symptom(where="batch", place="HERE"), kinds), kind).reason
+        assert "HERE" not in reason
+        assert "by itself" not in reason
+
+
+def test_an_argument_beside_threads_is_likely_where_no_rounding_is_so_large():
+    for size, certainty in (("large", "likely"), (None, "possible")):
+        found = case(Symptom(where="update", size=size), "arguments", "threads")
+        assert judge(found, kind_of("$.conditions.code.argv[1]")).certainty == certainty
+
+
+def test_seeds_of_layers_are_ruled_out_behind_an_equal_loss_alone():
+    kind = kind_named("given_seeds")
+    item = [ConditionDifference("$.conditions.seeds.layers[0].seed", 1, 2)]
+    for equal, certainty in ((True, None), (False, "likely")):
+        symptom = Symptom(where="update", loss_equal=equal)
+        assert judge(Case(BASE, BASE, symptom, {kind: item}), kind).certainty == certainty

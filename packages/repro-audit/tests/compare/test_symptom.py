@@ -1,12 +1,12 @@
 """What a first difference looks like, before any cause is judged."""
 
 import pytest
-from first_differences import column, traced
-from manifests import changed, document, record, rerun
+from first_differences import COLUMNS, column, traced
+from manifests import OTHER_DIGEST, changed, document, record, rerun, value_at
 
 from repro_audit.compare.comparison import FirstDifference
 from repro_audit.compare.symptom import Symptom, read_symptom
-from repro_audit.compare.trace_comparison import Distance
+from repro_audit.compare.trace_comparison import BatchDifference, Distance, OrderDifference
 
 RESUMED = {"outcomes/fits/0/first_epoch": 2}
 
@@ -145,3 +145,102 @@ def test_a_probe_long_after_the_first_difference_measures_nothing(step, place, k
 def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distance, size):
     trace = traced(column("weight"))._replace(distances=(probe(5, distance, 1.0),))
     assert symptom("step", trace).size == size
+
+
+# What one run alone has.
+
+
+def lone(step, role=None, kind="batch", text="lone"):
+    return OrderDifference(
+        only="actual",
+        what="steps" if role is None else "column",
+        text=text,
+        fit=0,
+        epoch=1,
+        step=step,
+        steps=int(role is None),
+        column=None if role is None else column(kind, role),
+    )
+
+
+def of_lone(item):
+    trace = traced(column("weight"))._replace(order=(lone(3, text="another"), item), step=None)
+    first = FirstDifference(kind="trace", text=item.text, fit=0, epoch=1, step=item.step)
+    return read_symptom(record(document()), record(rerun()), first, trace)
+
+
+@pytest.mark.parametrize(
+    ("item", "where", "batches_equal"),
+    [
+        (lone(1), "length", False),
+        (lone(2), "batch", False),
+        (lone(9), "batch", False),
+        (lone(1, "sample_weight"), "loss", True),
+        (lone(1, "x/mask"), "batch", True),
+        (lone(1, "momentum", "optimizer"), "update", True),
+    ],
+)
+def test_what_one_run_alone_has_is_at_the_stage_at_which_it_acts(item, where, batches_equal):
+    found = of_lone(item)
+    assert (found.where, found.batches_equal, found.lone) == (where, batches_equal, item)
+    assert found.place == f"step {item.step} of epoch 1"
+
+
+@pytest.mark.parametrize(
+    ("item", "recorded", "is_named"),
+    [
+        (lone(5, "momentum", "optimizer"), COLUMNS, True),
+        (lone(4, "sample_weight"), COLUMNS, True),
+        (lone(6, "momentum", "optimizer"), COLUMNS, False),
+        (lone(5, "accuracy", "loss"), COLUMNS, False),
+        (lone(5, "x"), COLUMNS[1:], False),
+        (lone(5), COLUMNS, False),
+    ],
+)
+def test_a_column_of_one_run_alone_is_named_with_the_step_that_it_may_explain(
+    item, recorded, is_named
+):
+    """A metric explains none, and batches that one run does not tell of are only not recorded."""
+    trace = traced(column("weight"), recorded=recorded)._replace(order=(item,))
+    assert (symptom("step", trace).lone == item) == is_named
+
+
+def test_batches_are_unknown_where_a_trace_lacks_them():
+    assert symptom("step", traced(column("weight"), recorded=COLUMNS[1:])).batches_unknown
+    assert not symptom("step", traced(column("weight"))).batches_unknown
+    assert not symptom("step", traced(column("batch"), column("weight"))).batches_unknown
+
+
+def test_whether_every_batch_differs_is_told_where_it_is_known():
+    for differing, every in ((8, True), (7, False)):
+        fed = BatchDifference(0, 1, 1, 8, differing, "other", ())
+        assert symptom("step", traced(column("batch"))._replace(batches=fed)).every_batch == every
+
+
+# Where the weights after every epoch are not known, or one run goes on.
+
+
+def test_a_history_that_differs_is_all_that_is_known_where_epochs_have_no_digest():
+    for unknown in ([], [None]):
+        changes = {"outcomes/fits/0/epochs": unknown}
+        assert symptom("history", changes=changes).where == "epoch"
+    assert symptom("sequence").where == "length"
+
+
+@pytest.mark.parametrize("kind", ["trace", "epoch weights"])
+def test_an_epoch_that_one_run_alone_has_is_behind_the_end_of_the_other(kind):
+    epochs = value_at(document(), "outcomes/fits/0/epochs")
+    longer = record(changed(rerun(), {("outcomes", "fits", 0, "epochs"): [*epochs, OTHER_DIGEST]}))
+    for epoch, where in ((len(epochs), "epoch"), (len(epochs) + 1, "length")):
+        first = FirstDifference(kind=kind, text="", fit=0, epoch=epoch)
+        assert read_symptom(record(document()), longer, first, None).where == where
+    fit = FirstDifference(kind=kind, text="", fit=1, epoch=1)
+    assert read_symptom(record(document()), record(rerun()), fit, None).where == "length"
+
+
+def test_initial_weights_that_are_not_known_are_not_known_to_be_equal():
+    for unknown in ([], [None]):
+        weights = {"outcomes/initial_weights": unknown}
+        runs = record(changed(document(), weights)), record(changed(rerun(), weights))
+        first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=1)
+        assert not read_symptom(*runs, first, None).start_equal
