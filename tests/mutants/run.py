@@ -23,7 +23,17 @@ LEAST = 0.9
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 # The files of tests that decide; the first of them notice most.
-_COMPARE = ("certainties", "judging", "symptom", "diagnosis", "causes", "testimony", "timing")
+_COMPARE = (
+    "certainties",
+    "judging",
+    "cause_words",
+    "samples",
+    "symptom",
+    "diagnosis",
+    "causes",
+    "testimony",
+    "timing",
+)
 _AUDIT = (
     "recomputed",
     "contradictions",
