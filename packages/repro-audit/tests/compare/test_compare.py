@@ -20,7 +20,7 @@ from manifests import (
 
 import repro_audit
 from repro_audit.audit import Audit, exit_code
-from repro_audit.compare import compare, group
+from repro_audit.compare import FirstDifference, compare, group, pair
 from repro_audit.compare.groups import unrecorded_of_fits
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.trace_comparison import Distance, TraceComparison
@@ -258,6 +258,37 @@ def test_what_one_run_alone_reports_is_set_aside_and_said(kind, said):
             comparisons=(result,),
         )
         assert (exit_code(whole), exit_code(whole, strict=True)) == (0, 1)
+
+
+def test_a_metric_that_one_run_alone_trains_with_is_compared_where_both_evaluate_it():
+    more = {("outcomes", "evaluations", 0, "results", "extra"): 0.5}
+    mine = changed(document(), more | {("outcomes", "fits", 0, "history", "extra"): [0.5] * EPOCHS})
+    theirs = changed(rerun(), more)
+    result = compare(record(mine), record(theirs))
+    assert (result.verdict, len(result.set_aside)) == ("identical", 1)
+    other = changed(theirs, {("outcomes", "evaluations", 0, "results", "extra"): 0.9})
+    result = compare(record(mine), record(other))
+    assert result.verdict == "divergent"
+    assert [item.metric for item in result.metrics] == ["extra"]
+
+
+def test_runs_that_report_otherwise_are_of_one_group():
+    """As the comparison says of them."""
+    less = changed(rerun(), {"outcomes/evaluations": []})
+    result = repro_audit.audit(BASE, record(less), record({**rerun(), "run_id": run_id(1)}))
+    assert [item.verdict for item in result.comparisons] == ["identical", "identical"]
+    assert result.groups == ((0, 1, 2),)
+
+
+def test_a_fit_that_one_run_alone_has_says_nothing_of_metrics():
+    more = copy.deepcopy(document())
+    again = copy.deepcopy(more["outcomes"]["fits"][0]) | {"model": 1}
+    more["outcomes"]["fits"].append(again)
+    lone = OrderDifference("actual", "steps", "x", 1, 1, 1, 1)
+    trace = TraceComparison(1, 1, (lone,), None, (), (), None)
+    first = FirstDifference(kind="trace", text="x", fit=1, epoch=1, step=1)
+    runs = BASE, record(rerun(more))
+    assert pair._while_metrics_agree(*runs, first, trace, ()) == ""
 
 
 def test_of_what_one_run_alone_reports_the_rest_is_compared():

@@ -135,7 +135,11 @@ def dense(units, number):
     ("loaded", "paths"),
     [
         (sequential(INPUT, dense(4, 2), dense(1, 3)), set()),
-        (sequential(dense(4, 1), dense(1, 2) | {"build_config": {}}, module="keras"), set()),
+        (sequential(dense(4, 1), dense(1, 2) | {"build_config": {}}), set()),
+        (
+            sequential(dense(4, 1), dense(1, 2) | {"module": "mine"}),
+            {"layers[1].module"},
+        ),
         (sequential(INPUT, dense(4, 2), dense(2, 3)), {"layers[1].config.units"}),
         (sequential(dense(4, 1)), {"layers[1]"}),
     ],
@@ -213,3 +217,37 @@ def test_a_file_whose_digest_is_missing_is_not_known_to_differ():
     lacking = reading(rerun(), files={"a.csv": FILE | {"digest": None}}, missing=[place])
     found, _ = states(reading(document(), files={"a.csv": FILE}), lacking)
     assert found == {f"read{place}": {"not recorded in actual"}}
+
+
+def test_the_name_of_what_a_layer_holds_is_no_name_of_a_layer():
+    """A dtype policy is told from another by nothing else."""
+    config = f"{MODELS}/0/config"
+    runs = []
+    for value, policy in ((document(), "float32"), (rerun(), "mixed_float16")):
+        layer = dense(4, 1)
+        layer["config"]["dtype"] = {"class_name": "DTypePolicy", "config": {"name": policy}}
+        runs.append(changed(value, {config: sequential(layer)}))
+    assert set(states(*runs)[0]) == {
+        "training.models[0].config.config.layers[0].config.dtype.config.name"
+    }
+
+
+def test_a_layer_behind_an_input_layer_is_named_where_the_expected_run_has_it():
+    config = f"{MODELS}/0/config"
+    bare = changed(rerun(), {config: sequential(dense(4, 1), dense(2, 2))})
+    built = changed(document(), {config: sequential(INPUT, dense(4, 2), dense(1, 3))})
+    found, turned = states_apart(built, bare)
+    begin = "training.models[0].config.config.layers"
+    assert (found, turned) == ({f"{begin}[2].config.units"}, {f"{begin}[1].config.units"})
+
+
+def states_apart(mine, theirs):
+    """Return the paths at which runs differ, in both orders."""
+    pairs = (mine, theirs), (theirs, mine)
+    return tuple(
+        {
+            item.path.removeprefix("$.conditions.")
+            for item in condition_differences(*map(record, pair))
+        }
+        for pair in pairs
+    )

@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-from manifests import OTHER_DIGEST, document, record, rerun
+from manifests import OTHER_DIGEST, document, record, rerun, run_id
 from traces import BATCH, KERNEL, block, line, row, start, trace
 
 from repro_audit.compare import compare
-from repro_audit.compare.joining import join_fits
+from repro_audit.compare.joining import join_fits, with_joined_fits
 from repro_audit.compare.traces import compare_traces
 
 COLUMNS = (BATCH, KERNEL)
@@ -102,13 +102,76 @@ def steps_of(tmp_path, name, places):
 
 def test_the_rows_of_a_trace_are_numbered_by_their_epoch_in_the_whole(tmp_path):
     whole = once()
-    mine, theirs, _ = join_fits(record(whole), record(twice(whole)))
-    assert (mine.places, theirs.places) == (((0, 0),), ((0, 0), (0, 2)))
+    places = join_fits(record(whole), record(twice(whole))).places
+    assert places == (((0, 0),), ((0, 0), (0, 2)))
     one = [(0, epoch, step) for epoch in range(1, 5) for step in (1, 2)]
     two = [(fit, epoch, step) for fit in (0, 1) for epoch in (1, 2) for step in (1, 2)]
-    sides = mine.parts(steps_of(tmp_path, "a", one)), theirs.parts(steps_of(tmp_path, "b", two))
-    result = compare_traces(*sides)
+    traces = steps_of(tmp_path, "a", one), steps_of(tmp_path, "b", two)
+    result = compare_traces(*map(with_joined_fits, places, traces))
     assert (result.rows, result.step, result.order) == (8, None, ())
     # Without that, half of the steps are of one run only.
     apart = compare_traces(steps_of(tmp_path, "c", one), steps_of(tmp_path, "d", two))
     assert apart.rows == 4
+
+
+def test_a_metric_of_one_call_alone_is_compared_where_it_is():
+    """Values that differ are never set aside with it."""
+    whole = once()
+    whole["outcomes"]["fits"][0]["history"]["accuracy"] = [0.1, 0.2, 0.3, 0.4]
+    for values in ([0.9, 0.9], [0.1, 0.2]):
+        other = twice(whole)
+        first, second = other["outcomes"]["fits"]
+        first["history"]["accuracy"] = values
+        del second["history"]["accuracy"]
+        result = compare(record(whole), record(other))
+        assert result.verdict == "divergent"
+        assert result.first_difference.kind == "history"
+
+
+def evaluated(value, *after):
+    """Return a run that evaluates after so many fits."""
+    (item,) = document()["outcomes"]["evaluations"]
+    value["outcomes"]["evaluations"] = [copy.deepcopy(item) | {"after_fits": n} for n in after]
+    return value
+
+
+def thrice(whole, *epochs):
+    """Return a run that calls fit with so many epochs each."""
+    value = rerun(copy.deepcopy(whole))
+    (fit,) = value["outcomes"]["fits"]
+    fits, begin = [], 0
+    for count in epochs:
+        part = slice(begin, begin + count)
+        fits.append(copy.deepcopy(fit) | {name: fit[name][part] for name in ("epochs", "trace")})
+        fits[-1]["history"] = {name: values[part] for name, values in fit["history"].items()}
+        fits[-1]["steps"] = 7 * count
+        begin += count
+    value["outcomes"]["fits"] = fits
+    return value
+
+
+def test_an_evaluation_within_joined_fits_is_placed_by_the_epochs_before_it():
+    whole = once()
+    mine = record(evaluated(thrice(whole, 2, 2), 1))
+    alike, other = (
+        record(evaluated(thrice(whole, 1, 1, 2), after) | {"run_id": run_id(1)}) for after in (2, 1)
+    )
+    assert compare(mine, alike).verdict == "identical"
+    assert compare(mine, other).first_difference.kind == "sequence"
+    said = compare(record(evaluated(once())), mine).reason
+    assert "an evaluation after 2 epochs is in the actual run only" in said
+
+
+def test_what_is_missing_of_a_fit_is_missing_of_the_one_that_it_is_a_part_of():
+    other = twice(once())
+    other["missing"] = [
+        {"path": f"$.conditions.training.fits[{fit}].batch", "reason": "x"} for fit in (0, 1)
+    ]
+    joined = join_fits(record(once()), record(other))
+    assert [item.path for item in joined.actual.missing] == ["$.conditions.training.fits[0].batch"]
+
+
+def test_fits_whose_epochs_are_not_known_are_not_joined():
+    other = twice(once())
+    other["outcomes"]["fits"][1]["epochs"] = []
+    assert join_fits(record(once()), record(other)) is None

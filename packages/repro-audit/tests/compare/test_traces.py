@@ -164,6 +164,19 @@ def test_a_resumed_run_is_compared_with_the_same_epoch(tmp_path):
     assert result.rows == STEPS
 
 
+def test_metrics_of_one_run_alone_take_no_place_of_what_decides(tmp_path):
+    """However many there are, a missing step is noted."""
+    metrics = tuple(LOSS._replace(role=f"metric {place}") for place in range(12))
+    more = {place: [*words[:4], *range(12), *words[4:]] for place, words in rows().items()}
+    columns = (*COLUMNS[:4], *metrics, *COLUMNS[4:])
+    sides = (without(rows(), (2, 8)), COLUMNS), (more, columns)
+    result = compare_traces(
+        *(parts(tmp_path, name, *side) for name, side in zip("ab", sides, strict=True))
+    )
+    assert len([item for item in result.order if item.is_metric]) == 8
+    assert [item.step for item in result.order if not item.is_metric] == [8]
+
+
 @pytest.mark.parametrize("only", ["expected", "actual"])
 def test_a_column_of_one_run_only_is_reported_and_the_others_are_compared(tmp_path, only):
     fewer = COLUMNS[:WEIGHT] + COLUMNS[MOMENTUM:]

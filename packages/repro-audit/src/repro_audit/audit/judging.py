@@ -273,9 +273,20 @@ def audit(
         evidence=min((item.evidence for item in comparisons), key=EVIDENCE.index),
         manifests=judged,
         comparisons=comparisons,
-        groups=group(manifests, ignore_metrics),
+        groups=_groups(manifests, comparisons, ignore_metrics),
         claims=checked,
     )
+
+
+def _groups(
+    manifests: Sequence[Manifest], comparisons: Sequence[Comparison], ignored: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the positions of runs with identical outcomes together, as the comparisons say."""
+    first, *others = group(manifests, ignored)
+    identical = {item.actual for item in comparisons if item.verdict == "identical"}
+    whole = tuple(sorted({*first, *identical}))
+    rest = (tuple(place for place in members if place not in whole) for members in others)
+    return whole, *filter(None, rest)
 
 
 def exit_code(result: Audit, *, strict: bool = False) -> int:

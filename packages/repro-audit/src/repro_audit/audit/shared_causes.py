@@ -58,8 +58,12 @@ def with_shared_causes(
     if comparison.first_difference is None or explained:
         return comparison
     from repro_audit.compare.kinds import kind_named  # most audits need none
+    from repro_audit.compare.seen import see
     from repro_audit.compare.symptom import read_symptom
 
+    if comparison.set_aside:
+        seen = see(*manifests)
+        manifests = seen.expected, seen.actual
     symptom = read_symptom(*manifests, comparison.first_difference, comparison.trace)
     codes = {(finding.code, finding.path) for finding in actual}
     found: dict[str, Cause] = {}

@@ -24,13 +24,11 @@ class Common(NamedTuple):
     Attributes:
         expected: The run compared with.
         actual: The run compared.
-        metrics: Names of the metrics that one run alone has.
         only: What one run alone reports, each in a sentence.
     """
 
     expected: Manifest
     actual: Manifest
-    metrics: tuple[str, ...]
     only: tuple[str, ...]
 
 
@@ -45,7 +43,6 @@ def what_both_report(expected: Manifest, actual: Manifest) -> Common:
         ("expected", expected, actual),
         ("actual", actual, expected),
     )
-    metrics: list[str] = []
     only: list[str] = []
     kept = []
     for name, manifest, other in sides:
@@ -54,20 +51,30 @@ def what_both_report(expected: Manifest, actual: Manifest) -> Common:
         results = _without(
             _of_evaluations(evaluations), _of_evaluations(_paired(other, manifest)[0])
         )
-        metrics += histories
         only += [f"{metric} is in the {name} run only" for metric in histories]
         only += [f"evaluation {metric} is in the {name} run only" for metric in results]
-        only += [
-            f"an evaluation after {counted(item.after_fits, 'fit')} is in the {name} run only"
-            for item in lone
-        ]
+        only += [f"an evaluation {_when(item)} is in the {name} run only" for item in lone]
         fits = (
             fit._replace(history=_drop(fit.history, histories)) for fit in manifest.outcomes.fits
         )
         reported = (item._replace(results=_drop(item.results, results)) for item in evaluations)
         outcomes = manifest.outcomes._replace(fits=tuple(fits), evaluations=tuple(reported))
         kept.append(manifest._replace(outcomes=outcomes))
-    return Common(kept[0], kept[1], tuple(metrics), tuple(only))
+    if only:  # of both or of neither
+        kept = [_without_history_digest(item) for item in kept]
+    return Common(kept[0], kept[1], tuple(only))
+
+
+def _without_history_digest(manifest: Manifest) -> Manifest:
+    """Return a run without the digest over all that it reports."""
+    digests = manifest.outcomes.digests._replace(history=None)
+    return manifest._replace(outcomes=manifest.outcomes._replace(digests=digests))
+
+
+def _when(evaluation: Evaluation) -> str:
+    """Say when something was evaluated; below 0 the number is of an epoch within joined fits."""
+    after = evaluation.after_fits
+    return f"after {counted(after, 'fit')}" if after >= 0 else f"after {counted(-after, 'epoch')}"
 
 
 def _of_fits(manifest: Manifest) -> list[str]:

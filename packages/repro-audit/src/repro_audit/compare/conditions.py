@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from repro_audit.compare.comparison import ConditionDifference, DifferenceState
-from repro_audit.compare.model_configs import as_computed
+from repro_audit.compare.model_configs import as_computed, numbered_layers
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.manifest.fields import path_below
@@ -114,18 +114,32 @@ class _Walk:
         """Compare what stands at one path."""
         if expected == actual and type(expected) is type(actual):
             return
-        if _MODEL.fullmatch(path):
-            mine, theirs = as_computed(expected), as_computed(actual)
-            if mine == theirs:
-                return
-            if _layers(expected) != _layers(actual) and _layers(mine) == _layers(theirs):
-                expected, actual = mine, theirs  # item by item, an input layer aside
+        if _MODEL.fullmatch(path) and self._models(path, expected, actual):
+            return
         if isinstance(expected, dict) and isinstance(actual, dict):
             self._fields(path, expected, actual)
         elif isinstance(expected, list) and isinstance(actual, list) and _by_item(expected, actual):
             self._items(path, expected, actual)
         elif expected != actual:
             self._note(path, expected, actual, self._state(path, expected, actual))
+
+    def _models(self, path: str, expected: Any, actual: Any) -> bool:
+        """Compare two models of which one alone has an input layer; False for any others."""
+        mine, theirs = as_computed(expected), as_computed(actual)
+        if mine == theirs:
+            return True
+        layers, others = numbered_layers(expected), numbered_layers(actual)
+        if layers is None or others is None or len(layers) != len(others):
+            return False
+        if len(expected["config"]["layers"]) == len(actual["config"]["layers"]):
+            return False
+        for config in (mine, theirs):
+            config["config"] = {**config["config"], "layers": []}
+        self.at(path, mine, theirs)
+        # Each stands where the expected run has it.
+        for (place, layer), (_, other) in zip(layers, others, strict=True):
+            self.at(f"{path}.config.layers[{place}]", layer, other)
+        return True
 
     def _fields(self, path: str, expected: dict[str, Any], actual: dict[str, Any]) -> None:
         for key in [*expected, *(key for key in actual if key not in expected)]:
@@ -182,15 +196,6 @@ class _Walk:
         if actual is None and (unknown or _is_below(path, theirs)):
             return "not recorded in actual"
         return "changed"
-
-
-def _layers(config: Any) -> list[Any] | None:
-    """Return the classes of a model's layers, in their order; None where it tells of none."""
-    inner = config.get("config") if isinstance(config, dict) else None
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    if not isinstance(layers, list):
-        return None
-    return [item.get("class_name") if isinstance(item, dict) else None for item in layers]
 
 
 def _by_item(expected: list[Any], actual: list[Any]) -> bool:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["as_computed"]
+__all__ = ["as_computed", "numbered_layers"]
 
-_WRITTEN = frozenset(
-    {"build_config", "build_input_shape", "compile_config", "module", "name", "registered_name"}
-)
-"""Keys that say how a model was written down. Source: Keras's ``serialize_keras_object``."""
+_BUILT = frozenset({"build_config", "build_input_shape", "compile_config"})
+"""Keys that say for what a model was built. Source: Keras's ``serialize_keras_object``."""
 
 
 def as_computed(config: Any) -> Any:
@@ -23,27 +21,44 @@ def as_computed(config: Any) -> Any:
         config: A model's configuration as the manifest holds it. Anything is allowed.
 
     Returns:
-        The same without input layers of a ``Sequential`` model, shapes it was built for, and the
-        names and modules of its layers. Where layers are joined by their names, as in a functional
-        model, those stay.
+        Of a ``Sequential`` model the same without its input layers, the shapes it was built for
+        and the names of its layers; any other as it is, since layers are joined there by name.
 
     >>> as_computed({"class_name": "Sequential", "config": {"name": "<0>", "layers": [
     ...     {"class_name": "InputLayer"}, {"class_name": "Dense", "config": {"name": "<1>"}}]}})
     {'class_name': 'Sequential', 'config': {'layers': [{'class_name': 'Dense', 'config': {}}]}}
     """
-    if isinstance(config, list):
-        return [as_computed(item) for item in config]
     if not isinstance(config, dict):
         return config
-    if config.get("class_name") in {"Functional", "Model"}:
-        return config
-    kept = {key: as_computed(value) for key, value in config.items() if key not in _WRITTEN}
+    kept = {key: value for key, value in config.items() if key not in _BUILT}
     inner = kept.get("config")
-    if config.get("class_name") == "Sequential" and isinstance(inner, dict):
-        layers = inner.get("layers")
-        if isinstance(layers, list):
-            kept["config"] = inner | {"layers": [item for item in layers if not _is_input(item)]}
-    return kept
+    if isinstance(inner, dict):
+        kept["config"] = {
+            key: value for key, value in inner.items() if key not in _BUILT | {"name"}
+        }
+    layers = numbered_layers(config)
+    if layers is not None:
+        kept["config"] = kept["config"] | {"layers": [layer for _, layer in layers]}
+    joined_by_name = layers is None and isinstance(inner, dict) and "layers" in inner
+    return config if joined_by_name else kept
+
+
+def numbered_layers(config: Any) -> list[tuple[int, Any]] | None:
+    """Return the layers of a ``Sequential`` model but its input, each with its place in the list.
+
+    Args:
+        config: A configuration; anything is allowed.
+
+    Returns:
+        Layers as they compute; None for what is no such model.
+    """
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    if not isinstance(layers, list) or config.get("class_name") != "Sequential":
+        return None
+    return [
+        (place, as_computed(layer)) for place, layer in enumerate(layers) if not _is_input(layer)
+    ]
 
 
 def _is_input(layer: Any) -> bool:

@@ -9,6 +9,7 @@ from repro_audit.compare.comparison import Comparison, FieldVerdict, FirstDiffer
 from repro_audit.compare.conditions import condition_differences
 from repro_audit.compare.groups import outcome_digest, unrecorded_of_fits
 from repro_audit.compare.history import all_close, metric_differences
+from repro_audit.compare.joining import with_joined_fits
 from repro_audit.compare.outcomes import compare_outcomes
 from repro_audit.compare.seen import Seen, see
 from repro_audit.compare.steps import (
@@ -71,13 +72,13 @@ def compare(
         TraceError: A trace is damaged, or not its manifest's.
     """
     obstacle = _obstacle(expected, actual)
-    plain = Seen(expected, actual, tuple(ignore_metrics))
-    seen = plain if obstacle else see(expected, actual, ignore_metrics)
+    seen = Seen(expected, actual) if obstacle else see(expected, actual)
+    ignored = tuple(ignore_metrics)
     evidence = _evidence(expected, actual, lost=seen.needs_traces and None in traces)
-    trace = _read_traces(expected, actual, traces, seen)
+    trace = _read_traces(expected, actual, traces, seen, ignored)
     if trace is None:
         seen = seen.without_steps()
-    mine, theirs, ignored = seen[:3]
+    mine, theirs = seen.expected, seen.actual
     fields: tuple[FieldVerdict, ...] = ()
     first: FirstDifference | None = None
     if obstacle is None:
@@ -95,7 +96,7 @@ def compare(
     elif first is None and not enough:
         verdict, reason = "inconclusive", f"nothing differs, but {below}"
     elif first is None:
-        verdict, reason = _agreement(seen, fields, evidence, accept_partial=accept_partial)
+        verdict, reason = _agreement(seen, fields, evidence, ignored, accept_partial=accept_partial)
     elif tolerant and all_close(mine, theirs, ignored, rtol or 0.0, atol or 0.0):
         verdict, reason = (
             ("close", f"bits differ; every history value lies within {_tolerance(rtol, atol)}")
@@ -124,7 +125,7 @@ def compare(
         fields=fields,
         first_difference=first,
         metrics=metric_differences(mine, theirs, ignored) if comparable else (),
-        ignored_metrics=tuple(ignore_metrics),
+        ignored_metrics=ignored,
         causes=diagnosis.causes if diagnosis else (),
         differences=differences,
         trace=trace,
@@ -143,7 +144,12 @@ def _evidence(expected: Manifest, actual: Manifest, *, lost: bool) -> Evidence:
 
 
 def _agreement(
-    seen: Seen, fields: Sequence[FieldVerdict], evidence: Evidence, *, accept_partial: bool
+    seen: Seen,
+    fields: Sequence[FieldVerdict],
+    evidence: Evidence,
+    ignored: Sequence[str],
+    *,
+    accept_partial: bool,
 ) -> tuple[Verdict, str]:
     """Return the verdict on two runs between which no difference was found."""
     verdict: Verdict = "identical"
@@ -151,7 +157,7 @@ def _agreement(
     if all(field.verdict != "match" or field.field in _CALLS for field in fields):
         return "inconclusive", "nothing differs, and there was nothing to compare"
     if evidence != "history":
-        verdict, reason = _without_difference(seen, fields)
+        verdict, reason = _without_difference(seen, fields, ignored)
     if seen.said and verdict == "identical":
         reason = f"{reason}; {'; '.join(seen.said)}"
     return _of_the_whole(seen, verdict, reason, accept_partial=accept_partial)
@@ -162,6 +168,7 @@ def _read_traces(
     actual: Manifest,
     traces: tuple[Trace | None, Trace | None],
     seen: Seen,
+    ignored: Sequence[str],
 ) -> TraceComparison | None:
     """Check the traces against their manifests; compare them where those differ."""
     mine, theirs = traces
@@ -175,12 +182,15 @@ def _read_traces(
     from repro_audit.compare.traces import compare_traces  # NumPy, where it is needed
 
     parts = mine.parts(), theirs.parts()
-    if seen.joined is not None:
-        parts = seen.joined[0].parts(parts[0]), seen.joined[1].parts(parts[1])
+    if seen.places is not None:
+        parts = (
+            with_joined_fits(seen.places[0], parts[0]),
+            with_joined_fits(seen.places[1], parts[1]),
+        )
     return compare_traces(
         *parts,
         labels=expected.information.labels,
-        ignored=seen.ignored,
+        ignored=ignored,
         several_fits=have_several_fits(seen.expected, seen.actual),
     )
 
@@ -193,11 +203,13 @@ def _comparable(expected: Manifest, actual: Manifest) -> bool:
     return ordinary and apart and traces_comparable(expected, actual)
 
 
-def _without_difference(seen: Seen, fields: Sequence[FieldVerdict]) -> tuple[Verdict, str]:
+def _without_difference(
+    seen: Seen, fields: Sequence[FieldVerdict], ignored: Sequence[str]
+) -> tuple[Verdict, str]:
     """Return the verdict on two runs of which nothing that both hold differs."""
-    expected, actual, ignored = seen[:3]
-    # Joined fits are numbered otherwise in the two traces, which were compared step by step.
-    traced = seen.joined is None and traces_comparable(expected, actual)
+    expected, actual = seen.expected, seen.actual
+    # What is set aside is in the traces, which were compared step by step.
+    traced = not seen.needs_traces and traces_comparable(expected, actual)
     without = unrecorded_of_fits((expected, actual))
     if outcome_digest(expected, ignored, without, traced=traced) == outcome_digest(
         actual, ignored, without, traced=traced
@@ -287,6 +299,8 @@ def _while_metrics_agree(
         return f", while {later[0].column.name} is identical until {until}"
     if first.kind not in {"epoch weights", "trace"} or first.fit is None or first.epoch is None:
         return ""
+    if first.fit >= min(len(expected.outcomes.fits), len(actual.outcomes.fits)):
+        return ""  # one run alone has it
     mine = expected.outcomes.fits[first.fit].history
     theirs = actual.outcomes.fits[first.fit].history
     names = [

@@ -171,18 +171,17 @@ class _Pair:
             self._order.pop()
         else:
             start, count_all = (fit, epoch, step_), count
-        if len(self._order) < _MAX_NOTED:
-            self._order.append(
-                OrderDifference(
-                    only=only,
-                    what="steps",
-                    text=self._range(only, start, (last_fit, last_epoch, last_step), count_all),
-                    fit=start[0],
-                    epoch=start[1],
-                    step=start[2],
-                    steps=count_all,
-                )
+        self._note(
+            OrderDifference(
+                only=only,
+                what="steps",
+                text=self._range(only, start, (last_fit, last_epoch, last_step), count_all),
+                fit=start[0],
+                epoch=start[1],
+                step=start[2],
+                steps=count_all,
             )
+        )
         return count
 
     def _range(self, only: Side, start: Place, end: Place, count: int) -> str:
@@ -200,6 +199,12 @@ class _Pair:
                 f"steps {start[2]:,} to {end[2]:,} of {epoch_name(start[1], fits[0])} are {where}"
             )
         return f"{count:,} steps from {first} to {last} are {where}"
+
+    def _note(self, item: OrderDifference) -> None:
+        """Keep what one run alone has; metrics, which decide nothing, take nobody's place."""
+        alike = sum(known.is_metric == item.is_metric for known in self._order)
+        if alike < _MAX_NOTED:
+            self._order.append(item)
 
     def _rest(self, only: Side, cursor: Cursor) -> None:
         """Note what one run has behind the end of the other, reading it to its end."""
@@ -254,21 +259,20 @@ class _Pair:
     def _lone_column(
         self, only: Side, block: Block, column: Column, row: np.ndarray[Any, Any]
     ) -> None:
-        if len(self._order) < _MAX_NOTED:
-            fit, epoch, step = place_of(row)
-            name = self._described(block, column)
-            self._order.append(
-                OrderDifference(
-                    only=only,
-                    what="column",
-                    text=f"{name.kind} {name.name} is in the {only} run only",
-                    fit=fit,
-                    epoch=epoch,
-                    step=step,
-                    steps=0,
-                    column=name,
-                )
+        fit, epoch, step = place_of(row)
+        name = self._described(block, column)
+        self._note(
+            OrderDifference(
+                only=only,
+                what="column",
+                text=f"{name.kind} {name.name} is in the {only} run only",
+                fit=fit,
+                epoch=epoch,
+                step=step,
+                steps=0,
+                column=name,
             )
+        )
 
     def _content(
         self,

@@ -16,7 +16,7 @@ from repro_audit.manifest.conditions import Conditions, Data
 from repro_audit.manifest.records import Information, Manifest, Missing
 from repro_audit.manifest.structure import structure, unstructure
 
-__all__ = ["of_fit"]
+__all__ = ["of_fit", "renumbered"]
 
 _BY_MODEL = (
     "conditions.training.models",
@@ -70,7 +70,7 @@ def of_fit(manifest: Manifest, number: int) -> Manifest:
     alone: Manifest = structure(Manifest, document)
     alone = alone._replace(
         run_id=f"{manifest.run_id} fit {number + 1}",
-        missing=tuple(_renumbered(manifest.missing, kept)),
+        missing=tuple(renumbered(manifest.missing, kept)),
         conditions=_without_the_beginning(alone.conditions),
         information=Information(labels=alone.information.labels),
     )
@@ -125,8 +125,13 @@ def _as_first(item: Any, number: int) -> Any:
     return {**item, **first}
 
 
-def _renumbered(missing: Sequence[Missing], kept: dict[str, list[int]]) -> Iterator[Missing]:
-    """Yield what is missing of what stays, at the place where it then stands."""
+def renumbered(missing: Sequence[Missing], kept: dict[str, list[int]]) -> Iterator[Missing]:
+    """Yield what is missing of what stays, at the place where it then stands.
+
+    Args:
+        missing: What is missing of the whole.
+        kept: Which items of a list stay, by its path below ``$``; of other lists all do.
+    """
     for item in missing:
         found = _ITEM.fullmatch(item.path)
         places = None if found is None else kept.get(found["list"])

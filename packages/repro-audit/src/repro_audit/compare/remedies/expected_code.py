@@ -112,7 +112,10 @@ def constructor(manifest: Manifest, path: str) -> str | None:
         name = f"{module}.{name}"
     if field is None:
         return f"{name}(...)"
-    value = (made.get("config") or {}).get(field)
+    config = made.get("config")
+    if not isinstance(config, dict) or field not in config:
+        return None  # another layer stands there, or one of another kind
+    value = config[field]
     number = isinstance(value, float) and ".optimizer" in path
     text = _shortest(value) if number else literal(value)
     return f"{name}(..., {field}={text})" if str(field).isidentifier() and text else None

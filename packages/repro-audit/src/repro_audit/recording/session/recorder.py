@@ -361,12 +361,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
             warn(f"repro-audit could not write the manifest: {error}")
 
-    def _fit(
-        self,
-        item: DraftModel,
-        draft: DraftFit,
-        arguments: Mapping[str, Any],
-    ) -> FitRecorder:
+    def _fit(self, item: DraftModel, draft: DraftFit, arguments: Mapping[str, Any]) -> FitRecorder:
         """Begin a fit, or a loop."""
         number = len(self._draft.fits)
         self._draft.fits.append(draft)
