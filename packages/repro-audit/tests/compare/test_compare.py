@@ -23,7 +23,7 @@ from repro_audit.audit import Audit, exit_code
 from repro_audit.compare import FirstDifference, compare, group, pair
 from repro_audit.compare.groups import unrecorded_of_fits
 from repro_audit.compare.outcomes import compare_outcomes
-from repro_audit.compare.trace_comparison import Distance, TraceComparison
+from repro_audit.compare.trace_comparison import Distance, OrderDifference, TraceComparison
 from repro_audit.manifest import parse
 from repro_audit.manifest.records import UNRECORDED
 from repro_audit.trace import find_trace

@@ -153,9 +153,8 @@ def thrice(whole, *epochs):
 def test_an_evaluation_within_joined_fits_is_placed_by_the_epochs_before_it():
     whole = once()
     mine = record(evaluated(thrice(whole, 2, 2), 1))
-    alike, other = (
-        record(evaluated(thrice(whole, 1, 1, 2), after) | {"run_id": run_id(1)}) for after in (2, 1)
-    )
+    another = {"run_id": run_id(1), "information": document()["information"] | {"duration_s": 1.0}}
+    alike, other = (record(evaluated(thrice(whole, 1, 1, 2), after) | another) for after in (2, 1))
     assert compare(mine, alike).verdict == "identical"
     assert compare(mine, other).first_difference.kind == "sequence"
     said = compare(record(evaluated(once())), mine).reason
