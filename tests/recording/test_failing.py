@@ -98,6 +98,10 @@ def test_a_switch_that_cannot_be_read_at_the_start_stops_no_run(failures: Any, m
     assert said[f"broken {method}"].get("digest") == said["bare"]
 
 
+def test_a_recording_that_cannot_begin_leaves_no_hook(failures: Any) -> None:
+    assert failures[0]["broken beginning"] == ["OutputError", True]
+
+
 def test_a_path_that_cannot_be_written_is_refused_at_the_start(failures: Any) -> None:
     """Before an hour of training, and in a sentence that names the path."""
     absent, file, folder = failures[0]["refused"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 import sys
@@ -15,9 +16,11 @@ import keras
 import numpy as np
 
 import repro_audit
+from repro_audit.errors import OutputError
 from repro_audit.recording.backends.tensorflow import data, determinism
 from repro_audit.recording.backends.tensorflow.backend import TensorFlow
 from repro_audit.recording.process.current import process
+from repro_audit.recording.session.recorder import Recorder
 
 OWNERS = {
     "functions_traced": determinism,
@@ -111,6 +114,21 @@ def refused(path: str) -> list[str]:
     return []
 
 
+def broken_beginning() -> list[Any]:
+    """Fail when hooks are in already, and say whether `os.environ` is as it was."""
+    asked, begin = os._Environ.__getitem__, Recorder.begin
+
+    def fails(*_: Any) -> None:
+        raise OutputError
+
+    Recorder.begin = fails
+    try:
+        said = refused("begun.json")
+    finally:
+        Recorder.begin = begin
+    return [said[0], os._Environ.__getitem__ is asked]
+
+
 def other_backend() -> list[Any]:
     """Say how recording and control refuse while Keras says that it runs on another backend."""
     original = keras.backend.backend
@@ -163,6 +181,7 @@ def main() -> None:
     outer = repro_audit.record("outer.json").start()
     result["second"] = refused("inner.json")
     outer.stop()
+    result["broken beginning"] = broken_beginning()
     result["well"] = warned("well")  # also says that nothing refused has stayed open
     for method in (
         "weights", "state", "describe_state", "layer_seeds", "model_config", "execution",

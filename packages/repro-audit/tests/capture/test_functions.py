@@ -14,6 +14,7 @@ from repro_audit.capture.functions import (
     capture_class,
     capture_function,
     is_clock,
+    is_collection,
     is_function,
     is_measured,
 )
@@ -226,3 +227,46 @@ def test_a_class_of_an_installed_package_has_no_digest() -> None:
 def test_what_is_no_function_is_none() -> None:
     assert all(map(is_function, (len, adds(1), "".join, functools.partial(len))))
     assert not any(map(is_function, (None, 3, "len", int, object())))
+
+
+@pytest.mark.parametrize(
+    "body", ["float(os.environ.get('LR', '1'))", "len(sys.argv)", "os.environ['HOME']"]
+)
+def test_what_a_package_holds_is_not_what_a_function_is_made_of(
+    body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run has other variables and arguments."""
+    source = f"import os, sys\ndef f(x):\n    return x * {body}\n"
+    before = digest(source)
+    monkeypatch.setenv("JOB", "2")
+    monkeypatch.setattr("sys.argv", ["other", "words"])
+    assert digest(source) == before
+
+
+def test_keys_of_a_table_are_told_by_what_they_are_and_not_where_they_lie() -> None:
+    source = "def g(): pass\nTABLE = {g: 1}\ndef f(x):\n    return TABLE[x]\n"
+    assert digest(source) == digest(source)
+    assert digest(source) != digest(source.replace(": 1", ": 2"))
+
+
+class Lazy(dict[str, int]):
+    """A table that is asked for its items only by who needs them."""
+
+    def items(self) -> Any:
+        raise AssertionError
+
+    def __len__(self) -> int:
+        raise AssertionError
+
+
+def test_a_class_of_somebody_s_own_is_not_asked_for_its_items() -> None:
+    made_with_lazy = made("def f(x):\n    return TABLE[x]\n")
+    made_with_lazy.__globals__["TABLE"] = Lazy(a=1)
+    assert capture_function(made_with_lazy).digest
+
+
+def test_of_collections_within_each_other_all_items_count_together() -> None:
+    small, large = [[1] * 9] * 9, [[[1] * 20] * 20] * 20
+    assert is_collection(small, 100)
+    assert not is_collection(large, 1000)
+    assert not is_collection("text", 1000)

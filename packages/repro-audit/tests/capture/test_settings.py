@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,14 @@ def test_what_merely_reports_has_no_settings() -> None:
     own = type("TensorBoard", (), {"__module__": __name__})()
     own.every = 3
     assert callback_settings(own, []) == {"every": 3}
+
+
+def test_keys_that_show_an_address_are_no_plain_values() -> None:
+    assert settings(table={Stop: 1}, classes={0: 1.0, "b": 2}) == {"classes": {"0": 1.0, "b": 2}}
+
+
+def test_python_is_not_asked_for_its_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be settled for the whole program, which may set another one later."""
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert settings(monitor="val_loss", path="/tmp/x")["path"] == "<temporary>"  # noqa: S108
+    assert tempfile.tempdir is None

@@ -103,12 +103,21 @@ COPYING = {
     "a mock": "from unittest import mock\nwith mock.patch.dict(os.environ, MORE='1'): pass",
     "a package": "import locale, tempfile, shutil; tempfile.gettempdir(); shutil.which('true')",
     "set": "os.environ['LR'] = '2'",
+    "each by its name": "{name: os.environ[name] for name in os.environ}",
+    "some by their names": "{n: os.environ.get(n) for n in os.environ if n.startswith('L')}",
+    "a loop": "for name in os.environ: os.environ[name]",
+    "a loop of calls": "def ask(name): os.environ[name]\nfor name in os.environ: ask(name)",
 }
 
 
 @pytest.mark.parametrize("way", ASKING)
 def test_a_variable_that_the_project_asks_for_by_name_is_read(project: Path, way: str) -> None:
     assert list(run(ASKING[way], project)[0]["variables"]) == ["LR"]
+
+
+def test_a_variable_is_read_where_all_are_gone_through_and_one_is_asked_for(project: Path) -> None:
+    code = "{name: os.environ[name] for name in os.environ}; os.environ['LR']"
+    assert list(run(code, project)[0]["variables"]) == ["LR"]
 
 
 @pytest.mark.parametrize("way", COPYING)
@@ -226,7 +235,11 @@ def test_the_environment_behaves_as_bare(tmp_path: Path) -> None:
 
 def test_a_watcher_that_fails_costs_the_script_nothing(project: Path) -> None:
     """The value comes all the same, and what is missing says so."""
-    code = "reads._is_of_project = None; print(os.environ['LR']); reads._variables = {}"
+    code = (
+        "failed = []; patches._failed = lambda path, error: failed.append(path)\n"
+        "reads._is_of_project = None; value = os.environ['LR']; del reads._is_of_project\n"
+        "assert value == '0.1' and failed == ['$.conditions.read.variables'], (value, failed)\n"
+    )
     read, _ = run(code, project)
     assert read["variables"] == {}
 
@@ -409,3 +422,33 @@ def test_a_long_name_is_shortened_and_told_from_others(project: Path) -> None:
     files = run(f"[open(name).close() for name in {names}]", project)[0]["files"]
     assert len(files) == 2
     assert all(len(name) <= 100 for name in files)
+
+
+LOCK = """
+import fcntl, subprocess
+file = open("data/train.csv", "r+")
+fcntl.lockf(file, fcntl.LOCK_EX)
+reads.capture(Path.cwd(), {}.__setitem__)
+tried = subprocess.run([sys.executable, "-c", (
+    "import fcntl; fcntl.lockf(open('data/train.csv', 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+)], capture_output=True)
+assert tried.returncode, "another process has the lock"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells which files are locked")
+def test_a_file_of_which_the_program_holds_a_lock_is_left_alone(project: Path) -> None:
+    """Closing it once more would end the lock."""
+    read, missing = run(LOCK, project)
+    assert read["files"]["data/train.csv"]["digest"] is None
+    assert "a lock of it is held" in missing["$.conditions.read.files['data/train.csv'].digest"]
+
+
+@pytest.mark.parametrize(
+    "name", ["passwords.txt", "api_key.txt", "openai_key", "stored_tokens", ".pypirc", ".htpasswd"]
+)
+def test_a_file_whose_name_is_that_of_a_secret_has_no_digest(project: Path, name: str) -> None:
+    (project / name).write_text("hunter2", encoding="utf-8")
+    os.utime(project / name, (OLD, OLD))
+    read, _ = run(f"open({name!r}).read()", project)
+    assert read["files"][name]["digest"] is None

@@ -30,6 +30,7 @@ __all__ = [
     "capture_functions",
     "digest_code",
     "is_clock",
+    "is_collection",
     "is_function",
     "is_measured",
     "is_own",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _MAX_ITEMS = 1_000
+_COLLECTIONS = frozenset({dict, frozenset, list, set, tuple})
 _LONGEST_SETTING = 12
 """Characters of a number that somebody has written; what was measured has more."""
 
@@ -76,9 +78,30 @@ def is_clock(value: Any) -> bool:
     return fraction and any(began <= value <= clock() for clock, began in _BEGAN.items())
 
 
+def is_collection(value: Any, most: int) -> bool:
+    """Whether a value is one of Python's own collections, with few items in all that it holds.
+
+    A class of somebody's own is none: asking it for its items would run its code.
+
+    Args:
+        value: Any value.
+        most: How many items it may hold, those of collections in it among them.
+    """
+    pending, left = [value], most
+    while pending:
+        held = pending.pop()
+        if type(held) not in _COLLECTIONS:
+            continue
+        left -= len(held)
+        if left < 0:
+            return False
+        pending += held.values() if type(held) is dict else held
+    return type(value) in _COLLECTIONS
+
+
 def is_measured(value: Any) -> bool:
     """Whether a collection holds numbers that look like measurements: losses so far, or times."""
-    items = value.values() if isinstance(value, Mapping) else value
+    items = value.values() if isinstance(value, dict) else value
     changeable = not isinstance(value, tuple | frozenset)
     return changeable and any(
         isinstance(item, float) and len(repr(item)) > _LONGEST_SETTING for item in items
@@ -260,7 +283,9 @@ def _globals(
         name, value = str(instruction.argval), names.get(instruction.argval)
         in_module = after is not None and after.opname in {"LOAD_ATTR", "LOAD_METHOD"}
         if in_module and after is not None and isinstance(value, types.ModuleType):
-            name, value = f"{name}.{after.argval}", vars(value).get(after.argval)
+            # What a package holds is its own: `os.environ` is not what a function is made of.
+            module, name = value, f"{name}.{after.argval}"
+            value = vars(module).get(after.argval) if _is_own_module(module) else None
         if value is not None:
             described = _refers_to(value, level)
             if described is not None:
@@ -298,8 +323,7 @@ def _plain(value: Any, *, literal: bool = False) -> Any:
         return text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, bytes | complex | range | slice | types.EllipsisType):
         return {type(value).__name__: repr(value)}
-    held = isinstance(value, list | tuple | set | frozenset | Mapping)
-    if held and len(value) <= _MAX_ITEMS and not is_measured(value):
+    if is_collection(value, _MAX_ITEMS) and not is_measured(value):
         return {type(value).__name__: _items(value, literal=literal)}
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         return _plain(value.item(), literal=literal)
@@ -309,11 +333,19 @@ def _plain(value: Any, *, literal: bool = False) -> Any:
 
 
 def _items(value: Any, *, literal: bool) -> Any:
-    if isinstance(value, Mapping):
-        pairs = [(str(key), _plain(item, literal=literal)) for key, item in value.items()]
-        return [list(pair) for pair in pairs]
+    if isinstance(value, dict):
+        return [
+            [_plain(key, literal=literal), _plain(item, literal=literal)]
+            for key, item in value.items()
+        ]
     items = [_plain(item, literal=literal) for item in value]
     return sorted(items, key=dumps) if isinstance(value, set | frozenset) else items
+
+
+def _is_own_module(module: types.ModuleType) -> bool:
+    """Whether a module is code of the run."""
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and not is_installed(file) and not _is_recorder(module.__name__)
 
 
 def is_own(value: Any) -> bool:

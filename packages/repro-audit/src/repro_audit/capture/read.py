@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro_audit.canonical import digest_file
 from repro_audit.capture.code import is_installed, own_modules
-from repro_audit.capture.privacy import scrub
+from repro_audit.capture.privacy import scrub, temporary_folders
+from repro_audit.capture.privacy.secrets import is_secret_name
 from repro_audit.manifest.fields import path_below
 from repro_audit.manifest.inputs import ReadFile
 from repro_audit.wording import counted
@@ -50,7 +51,6 @@ MAX_TOTAL_BYTES = 2**30
 _SYSTEM = ("/bin/", "/dev/", "/etc/", "/lib/", "/lib64/", "/proc/", "/sbin/", "/sys/")
 _SYSTEM_ELSEWHERE = ("/usr/", "/var/cache/", "/var/lib/")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - files of others are looked at, none is made
-_TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp", _SHARED_MEMORY)  # noqa: S108 - as above
 _TOOLS = frozenset(
     {".git", ".hg", ".ipython", ".jupyter", ".svn", "__pycache__", "fontconfig", "matplotlib"}
 )
@@ -69,6 +69,7 @@ _SECRET = re.compile(
 )
 """Names of files that hold a secret, which the digest of a short file would let one guess."""
 
+_SECRET_FILES = frozenset({".htpasswd", ".npmrc", ".pypirc", "stored_tokens"})
 _SECRET_FOLDERS = frozenset({".aws", ".gnupg", ".ssh", ".docker", ".azure", "gcloud"})
 _MAX_NAME = 100
 """Characters of a name; a path in `missing`, or of a difference, holds as many in full."""
@@ -154,13 +155,30 @@ def digest_as_opened(path: str, opened: Opened) -> str | None:
         None where it has changed.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or may not be: closing it would end the program's own locks.
     """
     before = os.stat(path)  # noqa: PTH116 - as text, as it was opened
     if not opened.is_as_was(before):
         return None
+    if _is_locked(before):
+        raise OSError(errno.EACCES, "a lock of it is held")
     digest = digest_file(Path(path))
     return digest if opened.is_as_was(os.stat(path)) else None  # noqa: PTH116
+
+
+def _is_locked(status: os.stat_result) -> bool:
+    """Whether somebody holds a POSIX lock of a file, as far as the system tells.
+
+    A process loses its locks of a file whenever it closes a descriptor of it, whoever opened that.
+
+    Source:
+        ``fcntl`` and ``proc_locks`` in the Linux manual; "How To Corrupt An SQLite Database File".
+    """
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return re.search(rf"POSIX .*:{status.st_ino} ", locks) is not None
 
 
 def capture_files(
@@ -232,7 +250,8 @@ def _digest(path: str, file: Opened, budget: int) -> tuple[str | None, str]:
 
 def _is_secret(path: str) -> bool:
     *folders, name = Path(path).parts
-    return _SECRET.fullmatch(name) is not None or not _SECRET_FOLDERS.isdisjoint(folders)
+    named = _SECRET.fullmatch(name) or is_secret_name(Path(name).stem) or name in _SECRET_FILES
+    return bool(named) or not _SECRET_FOLDERS.isdisjoint(folders)
 
 
 class _Places:
@@ -242,8 +261,7 @@ class _Places:
         self._project = None if project is None else str(project) + os.sep
         prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
         self._python = tuple(prefix + os.sep for prefix in prefixes if prefix != os.sep)
-        # What Python takes for its folder: asking for it could make a file, and settle it.
-        folders = {*_TEMPORARY, *temporary, *filter(None, [tempfile.tempdir])}
+        folders = {*temporary_folders(), *temporary}
         self._temporary = tuple(
             folder.rstrip(os.sep) + os.sep for folder in self._with_targets(folders)
         )

@@ -5,7 +5,7 @@ No text of them names a person, a place or a secret, and nothing is called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from repro_audit.canonical import encode
@@ -13,6 +13,7 @@ from repro_audit.capture.functions import (
     capture_class,
     capture_function,
     is_clock,
+    is_collection,
     is_function,
     is_measured,
 )
@@ -89,7 +90,7 @@ def plain_setting(name: str, value: Any, outputs: Sequence[str]) -> Json:
         return mask_setting(name, value, outputs)
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         return plain_setting(name, value.item(), outputs)
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
+    if is_collection(value, _MAX_ITEMS):
         return _items(name, value, outputs)
     if is_function(value):
         return unstructure(capture_function(value))
@@ -106,9 +107,11 @@ def _with_class(holder: Any, settings: dict[str, Json]) -> dict[str, Json]:
 
 def _items(name: str, value: Any, outputs: Sequence[str]) -> Json:
     """Return a collection of plain values; none where one of its items is no such."""
-    if len(value) > _MAX_ITEMS or is_measured(value):
+    if is_measured(value):
         return NOT_PLAIN
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
+        if not all(isinstance(key, str | int | float) for key in value):
+            return NOT_PLAIN  # what a key of another type shows may be its address
         named = {scrub(str(key)): item for key, item in value.items()}
         pairs = {key: plain_setting(key, item, outputs) for key, item in named.items()}
         return NOT_PLAIN if NOT_PLAIN in pairs.values() else pairs

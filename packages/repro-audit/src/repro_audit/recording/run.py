@@ -143,6 +143,7 @@ class Run:
             tracer = None if setting is None else Tracer(trace_path(self.path), setting)
             if tracer is not None:
                 undo.callback(tracer.discard)
+            undo.callback(process.unwatch)
             reads = process.watch_reads()
             recorder = Recorder(
                 backend,
@@ -205,8 +206,8 @@ class Run:
                 self._recorder.end(error, self._arguments, self._outputs)
             finally:
                 process.ends(self)
-        if self._lock is not None:
-            self._lock.release()
+                if self._lock is not None:
+                    self._lock.release()
 
     def discard(self) -> None:
         """End the recording and leave nothing of it; another one takes its place."""

@@ -190,9 +190,9 @@ def clean_log(log: Path) -> None:
     Args:
         log: The log of a run that has ended; one that cannot be read or written stays.
     """
-    clean = Cleaner(Path.cwd()).text
     cleaned = log.with_suffix(".cleaned")
     with contextlib.suppress(OSError):
+        clean = Cleaner(Path.cwd()).text
         with (
             log.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines,
             cleaned.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,

@@ -16,13 +16,13 @@ The four digits are 16 bits of a digest: two runs with two values are seen to di
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from repro_audit.capture.privacy.arguments import mask_words
 from repro_audit.capture.privacy.files import distinct_names, short_paths
+from repro_audit.capture.privacy.places import temporary_folders
 from repro_audit.capture.privacy.records import Cleaner
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "mask_setting",
     "scrub",
     "short_paths",
+    "temporary_folders",
     "without_credentials",
     "without_folders",
 ]
@@ -103,6 +104,6 @@ def without_folders(text: str) -> str:
     ('train.csv', 'val_loss', '<output>')
     """
     text = text.encode("utf-8", "backslashreplace").decode()
-    if text.startswith(tempfile.gettempdir() + "/"):
+    if text.startswith(tuple(f"{folder.rstrip('/')}/" for folder in temporary_folders())):
         return "<temporary>"
     return scrub(text.rstrip("/").rpartition("/")[2])

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from typing import NamedTuple
 from repro_audit.capture.privacy.secrets import digest_16
 from repro_audit.capture.privacy.words import GENERIC, SYSTEM, harmless
 
-__all__ = ["Here", "hide_places", "is_owned", "is_private_part"]
+__all__ = ["Here", "hide_places", "is_owned", "is_private_part", "temporary_folders"]
+
+_TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp", "/dev/shm")  # noqa: S108 - none is made there
 
 _HOMES = re.compile(r"homes?\d*|users?", re.IGNORECASE)
 """What the folder at the root is called whose folders bear the names of users."""
@@ -34,6 +37,16 @@ _WINDOWS_HOME = re.compile(
 )
 _MAIL = re.compile(r"(?<![\w.+-])(?!git@)[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}(?![\w-])")
 _SEEN = re.compile(r"<(?:secret|path|mail):[0-9a-f]{4}>")
+
+
+def temporary_folders() -> tuple[str, ...]:
+    """Return folders in which files come and go.
+
+    Python is not asked for its own: it would make a file there, and settle where it is for the
+    whole program.
+    """
+    asked = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return tuple(filter(None, (*_TEMPORARY, *asked, tempfile.tempdir)))
 
 
 class Here(NamedTuple):

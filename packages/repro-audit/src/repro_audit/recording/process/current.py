@@ -208,16 +208,19 @@ class Process:
         for path, error in failures:
             self.failed(path, error)
 
+    def unwatch(self) -> None:
+        """Take the hooks of a recording out, if nobody is left to be told of anything."""
+        if self.automatic is None:
+            self._of_keras.take_out()
+            self._watch_anew()
+            if self.reads is not None and not self.reads.since_start:
+                self.reads = None
+
     def ends(self, run: Run) -> None:
         """Take note that a recording is over."""
         if self.active is run:
             self.active = None
-            if self.automatic is None:
-                # Nobody is left to be told of anything.
-                self._of_keras.take_out()
-                self._watch_anew()
-                if self.reads is not None and not self.reads.since_start:
-                    self.reads = None
+            self.unwatch()
 
     def failed(self, path: str, error: Exception) -> None:
         """Take note that something of ours failed in the script's own course.

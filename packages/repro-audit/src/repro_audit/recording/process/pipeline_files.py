@@ -76,7 +76,7 @@ class PipelineFiles:
                 self._opened(_whole(name), "r")
             elif not self._by_element:
                 self._by_element = True
-                for whole in self._named:
+                for whole in list(self._named):  # another thread may name more
                     self._opened(whole, "r")
         yield None
 

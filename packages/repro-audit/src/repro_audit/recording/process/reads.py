@@ -119,9 +119,8 @@ class Reads:
         if not self.since_start:
             missed(VARIABLES, _BEFORE)
             missed(FILES, _BEFORE)
-        variables = {
-            printable_name(os.fsdecode(name)): digest for name, digest in self._variables.items()
-        }
+        asked = dict(self._variables)  # another thread may ask for more
+        variables = {printable_name(os.fsdecode(name)): digest for name, digest in asked.items()}
         # Why files are lacking altogether says more than that some were left out.
         reasons: list[str] = [] if self.since_start else [_BEFORE]
 
@@ -145,9 +144,11 @@ class Reads:
         frame, asked_by_function = _beyond(sys._getframe(1), _ASKING)
         if frame is None or not self._is_of_project(frame):
             return
+        name = call.args[1]
         if not asked_by_function and self._copied == _place(frame):
             return  # all of them are copied
-        name = call.args[1]
+        if self._goes_through_all(frame) and name not in frame.f_code.co_consts:
+            return  # whichever is the next, and not one by its name
         name = os.fsencode(name) if isinstance(name, str) else name
         known = not isinstance(name, bytes) or name in self._variables
         if not known and name != VARIABLE.encode() and len(self._variables) < _MAX_VARIABLES:
@@ -162,6 +163,11 @@ class Reads:
             frame = frame.f_back
         self._copied = None if frame is None else _place(frame)
         yield None
+
+    def _goes_through_all(self, frame: FrameType) -> bool:
+        """Whether a function, or the one that called it, has asked for all variables."""
+        places = {_place(item)[:2] for item in (frame, frame.f_back) if item is not None}
+        return self._copied is not None and self._copied[:2] in places
 
     # Files.
 
