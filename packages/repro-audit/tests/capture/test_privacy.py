@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from manifests import changed, document, record
 from planted import ARGUMENTS, SETTINGS, TEXTS, filled
@@ -128,7 +128,14 @@ def is_whole(text):
 def test_a_token_of_any_format_that_detect_secrets_knows_is_masked(pattern):
     plain = re.compile(pattern.pattern, pattern.flags & ~re.IGNORECASE)
 
-    @settings(max_examples=5, phases=[Phase.generate], derandomize=True, database=None)
+    # Which texts are tried depends on the hash seed, and in some runs few of the first are whole.
+    @settings(
+        max_examples=5,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.filter_too_much],
+    )
     @given(st.from_regex(plain, fullmatch=True, alphabet=PLAIN).filter(is_whole))
     def is_masked(text):
         text = f"-----{text}-----" if text.startswith("BEGIN") else text
@@ -174,6 +181,12 @@ def ada(monkeypatch):
         ("--out=/srv/project/x", "--out=./x"),
         ("write to eve@uni.example.", "write to <mail:4323>."),
         ("C:\\Users\\Eve\\x", "C:\\Users\\<user>\\x"),
+        ("\\\\nas\\home\\eve\\x", "\\\\nas\\home\\<user>\\x"),
+        ("cp ~eve/x.csv .", "cp ~<user>/x.csv ."),
+        ("../../home/eve/x.csv", "../../home/<user>/x.csv"),
+        ("rsync eve@nas:/x .", "rsync <mail:ed1d>:/x ."),
+        ("git@github.com:me/x", "git@github.com:me/x"),
+        ("x@1:3 a~b/c ../homes.csv", "x@1:3 a~b/c ../homes.csv"),
         ("/usr/lib/python3.11/os.py", "/usr/lib/python3.11/os.py"),
         (
             "/job:localhost/replica:0/task:0/device:CPU:0",

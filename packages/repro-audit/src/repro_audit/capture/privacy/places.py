@@ -35,6 +35,12 @@ _PATH = re.compile(
 _WINDOWS_HOME = re.compile(
     r"(?i)((?:[a-z]:)?\\{1,2}(?:users|documents and settings)\\{1,2})[^\\\s'\"]+"
 )
+_SHARED_HOME = re.compile(r"(?i)(\\{2,4}[^\\\s'\"]+\\{1,2}(?:homes?|users?)\\{1,2})[^\\\s'\"]+")
+_OTHER_HOME = re.compile(r"(?<![\w/.~])~[A-Za-z_][\w.-]*(?=/)")
+_RELATIVE_HOME = re.compile(r"((?<![\w./])(?:\.\./)+(?:homes?|Users)/)[^/\s'\"]+")
+_LOGIN = re.compile(r"(?<![\w.+-])(?!git@)[\w.+-]+@[\w.-]+(?=:[~/])")
+"""Of whoever logs in on another machine, as scp and rsync take it."""
+
 _MAIL = re.compile(r"(?<![\w.+-])(?!git@)[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}(?![\w-])")
 _SEEN = re.compile(r"<(?:secret|path|mail):[0-9a-f]{4}>")
 
@@ -101,10 +107,14 @@ def hide_places(text: str, here: Here) -> str:
         for folder, short in _folders(here):
             text = re.sub(rf"(?<![\w.~>-]){re.escape(folder)}(?=$|[^\w.-]|\.(?!\w))", short, text)
         text = _PATH.sub(lambda found: _hide_path(found, here), text)
+        text = _OTHER_HOME.sub("~<user>", text)
+        text = _RELATIVE_HOME.sub(lambda found: f"{found[1]}<user>", text)
     if "\\" in text:
-        text = _WINDOWS_HOME.sub(lambda found: f"{found[1]}<user>", text)
+        for pattern in (_WINDOWS_HOME, _SHARED_HOME):
+            text = pattern.sub(lambda found: f"{found[1]}<user>", text)
     if "@" in text:
-        text = _MAIL.sub(lambda found: _hide_mail(found[0], here), text)
+        for pattern in (_MAIL, _LOGIN):
+            text = pattern.sub(lambda found: _hide_mail(found[0], here), text)
     return _hide_names(text, here)
 
 

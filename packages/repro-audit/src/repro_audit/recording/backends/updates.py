@@ -285,10 +285,11 @@ class Updates:
         As is thought of the optimizers that there were when the recording began: of two networks
         within one model each seems to be a model of its own.
         """
-        if any(_contains(models, model) for model in self._turn.models):
+        fitted = self._turn.models
+        if not fitted or any(_contains(models, model) for model in fitted):
             return False
         wanted = {variable_id(variable) for variable in variables}
-        return any(wanted & trainable_ids(model) for model in self._turn.models)
+        return any(wanted & trainable_ids(model) for model in fitted)
 
     def _owners(
         self,
