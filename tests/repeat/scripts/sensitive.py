@@ -2,9 +2,9 @@
 
 Arguments: a valid manifest, then the factors that change the outcome, parted by commas.
 ``jit:op-determinism`` is XLA, which is refused unless op determinism is off; ``fails:cwd`` ends
-with exit code 1 where the folder is another; ``pins`` sets the thread count itself; ``sleeps``
-never ends where anything is varied; ``late`` differs by itself from the fourth run on;
-``appends`` writes to a file of the user's.
+with exit code 1 where the folder is another; ``pins`` sets the thread count itself, and ``nails``
+where no request changes it; ``sleeps`` never ends where anything is varied; ``late`` differs by
+itself from the fourth run on; ``appends`` writes to a file of the user's.
 """
 
 import hashlib
@@ -31,9 +31,18 @@ def digest_of(text):
     return "0x" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def threads():
+    """Return how many threads there are, by whoever has the last word."""
+    if "nails" in factors:
+        return 2
+    if "pins" in factors:
+        return request["threads"] or 2
+    return int(variables.get("TF_NUM_INTRAOP_THREADS", "2"))
+
+
 op_determinism = request["op_determinism"] is not False
 state = {
-    "threads": int(variables.get("TF_NUM_INTRAOP_THREADS", "2")) if "pins" not in factors else 2,
+    "threads": threads(),
     "onednn": variables.get("TF_ENABLE_ONEDNN_OPTS") != "0",
     "isa": variables.get("ONEDNN_MAX_CPU_ISA", "Intel AVX-512"),
     "op-determinism": op_determinism,
@@ -64,7 +73,7 @@ conditions = manifest.conditions
 determinism = conditions.determinism
 backend = determinism.backend
 pool = backend.threads.intra_op._replace(
-    in_force=state["threads"], source="api" if "pins" in factors else "cores"
+    in_force=state["threads"], source="api" if {"pins", "nails"} & set(factors) else "cores"
 )
 manifest = manifest._replace(
     conditions=conditions._replace(

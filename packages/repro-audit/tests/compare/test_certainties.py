@@ -5,9 +5,10 @@ from first_differences import column, traced
 from manifests import changed, document, record
 
 from repro_audit.compare.causes import GROUPS, diagnose
-from repro_audit.compare.comparison import ConditionDifference, FirstDifference
-from repro_audit.compare.kinds import KINDS, STAGES, kind_of
+from repro_audit.compare.comparison import Cause, ConditionDifference, FirstDifference
+from repro_audit.compare.kinds import KINDS, STAGES, factor_of, kind_of
 from repro_audit.compare.testimony import TOLD
+from repro_audit.repeat.confirming import Suspicion
 from repro_audit.repeat.factors import factor_named
 
 BASE = record(changed(document(), {"conditions/seeds/hash_seed/randomized": False}))
@@ -404,6 +405,29 @@ def test_every_kind_is_of_those_that_causes_are_judged_and_ranked_by():
 def test_what_repeat_can_vary_is_a_factor_that_it_knows():
     """By these the first cause of a difference is confirmed."""
     varied = {kind.name: kind.factor for kind in KINDS if kind.factor}
-    assert list(varied) == ["hash_seed", "threads", "op_determinism", "jit", "onednn", "isa"]
+    assert list(varied) == [
+        "sample_order", "pipeline", "seed", "python_seed", "generators", "hash_seed", "fit",
+        "threads", "op_determinism", "jit", "onednn", "isa",
+    ]  # fmt: skip
+    suspected = Suspicion("", "", "", ())
     for name in varied.values():
-        assert factor_named(name).name == name
+        assert factor_named(name, suspected).name == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "factor"),
+    [
+        ("fit", "training.fits[0].arguments.shuffle", "batch-order"),
+        ("fit", "training.fits[0].arguments.batch_size", ""),
+        ("pipeline", "determinism.datasets[0].stages[1].seed[1]", "batch-order"),
+        ("pipeline", "determinism.datasets[0].stages[1].arguments.drop_remainder", ""),
+        ("optimizer", "training.models[0].optimizer.learning_rate", ""),
+        ("seed", "seeds.declared", "seed"),
+    ],
+)
+def test_of_a_kind_only_what_a_run_can_be_asked_to_change_has_a_factor(kind, path, factor):
+    paths = (f"$.conditions.{path}",)
+    assert factor_of(Cause(kind, "training", "", "likely", "", "", paths)) == factor
+    both = (*paths, "$.conditions.training.fits[0].arguments.epochs")
+    if kind in {"fit", "pipeline"}:
+        assert factor_of(Cause(kind, "training", "", "likely", "", "", both)) == ""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from manifests import NAMES, changed, document, record, rerun
 
 from repro_audit.audit import Audit, Factor, Sensitivity, audit
 from repro_audit.errors import RunError
-from repro_audit.repeat.confirming import confirm, suspicion
+from repro_audit.repeat.confirming import Suspicion, confirm, suspicion
+from repro_audit.repeat.factors import factor_named
 
 EXPECTED, ACTUAL = (record(document(name)) for name in NAMES)
+ANOTHER = "sha256:" + "1" * 64
 
 
-def suspected():
-    return suspicion(EXPECTED, audit(EXPECTED, ACTUAL))
+def suspected(actual=ACTUAL):
+    return suspicion(EXPECTED, actual, audit(EXPECTED, actual))
 
 
 def result(verdict="changes the run", where=None):
@@ -33,6 +37,15 @@ def test_a_difference_at_the_same_place_confirms_it():
     assert said.text.endswith("; so do the two given.")
 
 
+def test_runs_that_end_in_the_bits_of_the_two_given_are_said_to():
+    found = suspected()
+    text = "this run ends in the bits of the one, and varied in those of the other."
+    for run, varied in ((EXPECTED, ACTUAL), (ACTUAL, EXPECTED)):
+        assert confirm(found, run, result(where=found.where), varied).text.endswith(text)
+    for run, varied in ((EXPECTED, EXPECTED), (EXPECTED, None)):
+        assert text not in confirm(found, run, result(where=found.where), varied).text
+
+
 def test_a_difference_elsewhere_leaves_it_open():
     said = confirm(suspected(), EXPECTED, result(where="step 9 of epoch 9: weight of something"))
     assert said.confirmed is None
@@ -48,7 +61,7 @@ def test_what_could_not_be_varied_leaves_it_open():
 
 
 def test_another_model_says_nothing_of_the_two_given():
-    other = changed(rerun(), {"conditions/training/models/0/config_digest": "sha256:" + "1" * 64})
+    other = changed(rerun(), {"conditions/training/models/0/config_digest": ANOTHER})
     found = suspected()
     said = confirm(found, record(other), result(where=found.where))
     assert said.confirmed is None
@@ -57,16 +70,54 @@ def test_another_model_says_nothing_of_the_two_given():
 
 def test_runs_that_do_not_differ_leave_nothing_to_confirm():
     with pytest.raises(RunError, match=r"nothing to confirm: identical"):
-        suspicion(EXPECTED, audit(EXPECTED, record(rerun())))
+        suspected(record(rerun()))
 
 
-def test_a_cause_that_no_factor_varies_is_said_to_be_none():
-    other = changed(
-        rerun(),
-        {
-            "conditions/seeds/declared": 813,
-            "outcomes/initial_weights/0/0/digest": "sha256:" + "1" * 64,
-        },
-    )
-    with pytest.raises(RunError, match="cannot be varied by --confirm"):
-        suspicion(EXPECTED, audit(EXPECTED, record(other)))
+def with_seed(seed):
+    fields = {"conditions/seeds/declared": seed, "outcomes/initial_weights/0/0/digest": ANOTHER}
+    return record(changed(rerun(), fields))
+
+
+def test_of_a_cause_that_no_request_can_change_is_said_what_to_do():
+    rate = {
+        "conditions/training/models/0/optimizer/learning_rate": 0.5,
+        "outcomes/fits/0/epochs/0": ANOTHER,
+        "outcomes/digests/final_state": ANOTHER,
+    }
+    found = suspected(record(changed(rerun(), rate)))
+    assert found.factor == ""
+    said = confirm(found, None, audit(EXPECTED, ACTUAL))
+    assert (said.factor, said.confirmed) == (None, None)
+    assert "Change it in the script, as the remedy says" in said.text
+
+
+@pytest.mark.parametrize(("own", "shift"), [(812, 1), (813, -1), (5, 10_007)])
+def test_a_run_with_the_seed_of_one_is_given_that_of_the_other(own, shift):
+    found = suspected(with_seed(813))
+    assert (found.factor, found.seeds) == ("seed", (812, 813))
+    setting = factor_named("seed", found).vary(SimpleNamespace(manifest=with_seed(own)))
+    assert setting.request == {"seed_shift": shift, "seeds": {}}
+
+
+@pytest.mark.parametrize(
+    ("factor", "seeds", "before", "after"),
+    [
+        ("threads", (None, None), {}, {}),
+        ("seed", (1, 2), {}, {}),
+        ("seed", (1, None), {"python": 0, "numpy": 0, "backend": 0}, "all"),
+        ("python-seed", (3, 3), {"python": 0}, {"python": 1}),
+        (
+            "python-seed",
+            (None, None),
+            {"python": 0, "numpy": 0, "backend": 0},
+            {"python": 1, "numpy": 0, "backend": 0},
+        ),
+        ("generators", (3, 3), {"generators": 0}, {"generators": 1}),
+    ],
+)
+def test_what_was_left_to_chance_is_seeded_and_only_the_factor_is_varied(
+    factor, seeds, before, after
+):
+    found = Suspicion("", factor, "", (), seeds)
+    assert found.seeded == before
+    assert found.seeded_otherwise == (dict.fromkeys(before, 1) if after == "all" else after)

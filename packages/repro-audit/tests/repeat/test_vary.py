@@ -106,13 +106,23 @@ def test_alone_it_is_not_varied_and_what_hides_it_is_said(vary: Any) -> None:
     assert "may be hidden: op determinism refuses XLA" in text
 
 
-def test_a_factor_that_the_script_pins_is_not_varied(vary: Any) -> None:
-    """No run is made for it."""
-    _, said, _ = vary("pins", factors=["threads"])
+def test_a_thread_count_that_the_script_sets_is_varied_in_its_call(vary: Any) -> None:
+    """A variable would not be heard."""
+    _, said, _ = vary("pins,threads", factors=["threads"])
     (threads,) = said["sensitivity"]["factors"]
-    assert (threads["verdict"], threads["run"]) == ("not varied", None)
-    assert threads["reason"] == "the script pins 2 itself"
-    assert said["sensitivity"]["runs"] == 0
+    assert (threads["verdict"], threads["expected"], threads["actual"]) == (
+        "changes the run",
+        "2",
+        "1",
+    )
+
+
+def test_a_factor_that_stays_as_it_was_is_not_varied(vary: Any) -> None:
+    """What the run says was in force counts, not what it was asked for."""
+    _, said, _ = vary("nails", factors=["threads"])
+    (threads,) = said["sensitivity"]["factors"]
+    assert threads["verdict"] == "not varied"
+    assert threads["reason"].startswith("the script decides it in a way that cannot be changed")
 
 
 def test_a_factor_under_which_the_script_fails_is_not_varied(vary: Any) -> None:

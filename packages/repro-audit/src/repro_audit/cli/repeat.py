@@ -6,11 +6,11 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from repro_audit.audit import audit, exit_code
+from repro_audit.audit import Audit, audit, exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import (
     LAUNCHING,
@@ -24,12 +24,11 @@ from repro_audit.cli.options import (
 from repro_audit.cli.output import check_output, write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import MissingExtraError, RunError, printable
-from repro_audit.manifest import load
+from repro_audit.manifest import Manifest, load
 from repro_audit.report.formats import RENDERERS
 
 if TYPE_CHECKING:
     from repro_audit.repeat import Repeated
-    from repro_audit.repeat.confirming import Suspicion
 
 __all__ = ["command"]
 
@@ -94,7 +93,8 @@ __all__ = ["command"]
     "--confirm",
     nargs=2,
     metavar="A B",
-    help="Vary what is the first cause of the difference of manifests A and B, and nothing else.",
+    help="Vary what is the first cause of the difference of manifests A and B, and nothing else; "
+    "of a cause that cannot be varied, say what to change.",
 )
 @click.option(
     "--spread",
@@ -127,7 +127,8 @@ def command(
     Each run's manifest, trace and log, audit.json and report.html go to the directory; the report
     needs repro-audit[paper].
 
-    --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided.
+    --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided. What cannot
+    be varied, such as a learning rate, is not: the remedy says what to change.
 
     \b
     Examples:
@@ -139,7 +140,8 @@ def command(
     if vary == "list":
         return _list_factors()
     from repro_audit.recording.process.launcher import check_target
-    from repro_audit.repeat import Plan, repeat
+    from repro_audit.repeat import Plan, repeat, suspicion
+    from repro_audit.repeat import confirm as confirmed
 
     check_target(target, module=module)
     check_output(output, [*(confirm or ()), *([] if module else target[:1])])
@@ -154,7 +156,14 @@ def command(
     if vary is not None and confirm is not None:
         message = "--confirm varies one factor by itself: give it or --vary."
         raise click.UsageError(message)
-    suspected = None if confirm is None else _suspicion(confirm, place)
+    compared = None if confirm is None else _compared(confirm, place)
+    suspected = None if compared is None else suspicion(*compared.manifests, compared.audit)
+    if compared is not None and suspected is not None and not suspected.factor:
+        # No experiment can show it, but what would can be said.
+        said = confirmed(suspected, None, compared.audit)
+        explained = compared.audit._replace(confirmation=said)
+        deliver(explained, compared.manifests, form=form, output=output, color=color)
+        return 2
     factors = _factors(vary) if suspected is None else [suspected.factor]
     plan = Plan(
         target=target, module=module, directory=place, vary=factors, suspicion=suspected, **options
@@ -195,11 +204,18 @@ def _leave_report(result: Repeated, place: Path, *, quiet: bool) -> None:
         sys.stderr.write(f"{said}\n")
 
 
-def _suspicion(files: tuple[str, str], place: Path) -> Suspicion:
-    """Return what is named as the first cause of the difference of two manifests.
+class _Compared(NamedTuple):
+    """Two manifests, and what an audit says of them."""
+
+    manifests: tuple[Manifest, Manifest]
+    audit: Audit
+
+
+def _compared(files: tuple[str, str], place: Path) -> _Compared:
+    """Compare two manifests.
 
     Raises:
-        RunError: There is none that can be varied, or the repeat would clear one of the files.
+        RunError: The repeat would clear one of the files.
     """
     for file in files:
         if Path(file).resolve().is_relative_to(place.resolve()):
@@ -208,12 +224,11 @@ def _suspicion(files: tuple[str, str], place: Path) -> Suspicion:
                 "clear. Name another folder with --directory."
             )
             raise RunError(message)
-    from repro_audit.repeat import suspicion
     from repro_audit.trace import find_trace
 
-    manifests = [load(file) for file in files]
-    traces = [find_trace(*pair) for pair in zip(files, manifests, strict=True)]
-    return suspicion(manifests[0], audit(*manifests, traces=traces))
+    expected, actual = map(load, files)
+    traces = [find_trace(files[0], expected), find_trace(files[1], actual)]
+    return _Compared((expected, actual), audit(expected, actual, names=files, traces=traces))
 
 
 def _list_factors() -> int:

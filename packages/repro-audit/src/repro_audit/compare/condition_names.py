@@ -41,6 +41,8 @@ def change_of(difference: ConditionDifference) -> str:
     if difference.state.startswith("only in"):
         return difference.said
     one, other = difference.expected, difference.actual
+    if re.match(r"\$\.conditions\.seeds\.generators\S*\.entropy", difference.path):
+        return "is another"
     if difference.path.startswith("$.conditions.read.variables"):  # a value has some bits of digest
         return (
             "is another"
@@ -126,6 +128,15 @@ def _weight(found: _Found, expected: Manifest, actual: Manifest) -> str:
     return " ".join([*known, *_words(found["field"])])
 
 
+def _generator(found: _Found, expected: Manifest, actual: Manifest) -> str:
+    """Name a field of a generator of NumPy's by where the generator is kept."""
+    place = "seeds", "generators", int(found["generator"])
+    item = _at(expected.conditions, *place) or _at(actual.conditions, *place)
+    where = _at(item, "where")
+    field = _words(found["field"])[:1]
+    return " ".join([*([where] if isinstance(where, str) else []), *field])
+
+
 def _words(path: str) -> list[str]:
     return re.findall(r"[^\[\].']+", path)
 
@@ -156,6 +167,7 @@ _NAMES: tuple[tuple[str, _Name], ...] = (
         r"code\.files(\['(?P<quoted>.+)'\]|\.(?P<plain>[\w-]+))",
         lambda found, *_: found["quoted"] or found["plain"],
     ),
+    (r"seeds\.generators\[(?P<generator>\d+)\]\.(?P<field>.+)", _generator),
     (r"initializers\.layers\[(?P<layer>\d+)\]\.(?P<field>\w+)", _weight),
     (
         r"read\.(files|variables)(\['(?P<quoted>.+)'\]|\.(?P<plain>[\w-]+))(\.digest|\.bytes)?",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,9 +29,15 @@ class Request:
         stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
         trace: Which steps are traced, ``none`` for none; None is whatever the script says.
         unrecorded: Whether to record nothing but the state that each model ends with.
+        seeds: What generators are seeded with before the script begins, by their names:
+            ``python`` and ``numpy`` for those that are shared, ``backend`` for that of the
+            framework, ``generators`` for each `default_rng()` that is given no seed. What the
+            script seeds itself, it seeds.
         seed_shift: Added to every seed that the script sets.
+        threads: Threads inside one operation, in place of the number that the script sets.
         op_determinism: Turns op determinism on or off, whatever the script says.
         jit: Turns XLA compilation on or off, whatever the script says.
+        reorder: Whether a fit is given its samples in another order.
         reverse_folders: Whether folders are listed in the reverse order; None does not even
             look whether any is.
         files: Where the process says which files it read and wrote; None asks for nothing.
@@ -42,9 +49,12 @@ class Request:
     stop_after_epoch: int | None = None
     trace: str | int | None = None
     unrecorded: bool = False
+    seeds: Mapping[str, int] | None = None
     seed_shift: int = 0
+    threads: int | None = None
     op_determinism: bool | None = None
     jit: bool | None = None
+    reorder: bool = False
     reverse_folders: bool | None = None
     files: str | None = None
     since: float | None = None

@@ -1,6 +1,6 @@
 """Run a script again and again in clean processes, and once with a bit flipped."""
 
-from repro_audit.repeat.confirming import suspicion
+from repro_audit.repeat.confirming import confirm, suspicion
 from repro_audit.repeat.factors import FACTORS
 from repro_audit.repeat.folders import WORKING_DIRECTORIES
 from repro_audit.repeat.plan import Plan
@@ -13,6 +13,7 @@ __all__ = [
     "Plan",
     "ProgressReporter",
     "Repeated",
+    "confirm",
     "repeat",
     "suspicion",
 ]

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from repro_audit.manifest import Manifest
+from repro_audit.repeat.confirming import Suspicion
+from repro_audit.repeat.factor import Factor, manifest_of
 from repro_audit.repeat.plan import Setting
 from repro_audit.repeat.running import Done
+from repro_audit.repeat.script_factors import script_factors
 
-__all__ = ["FACTORS", "Factor", "combine", "factor_named", "watching"]
+__all__ = ["FACTORS", "factor_named", "watching"]
 
 _VERBOSE = {"ONEDNN_VERBOSE": "dispatch"}
 """Has oneDNN print the instruction set in force when it is first used, and little else."""
@@ -23,45 +24,6 @@ _VERBOSE = {"ONEDNN_VERBOSE": "dispatch"}
 _ISA = re.compile(rb"^onednn_verbose,\S*info,cpu,isa:(.+)$", re.MULTILINE)
 _LOG_BYTES = 16 * 2**20
 _WITH_COMMA = ("de_DE", "fr_FR", "tr_TR", "es_ES", "it_IT", "pl_PL", "ru_RU")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Factor:
-    """One factor.
-
-    Attributes:
-        name: What it is called on the command line.
-        text: What varying it does.
-        likely: Whether it computes otherwise, so that it changes most runs.
-        vary: Returns how a run is varied in it, given an ordinary run; or in a word why it
-            cannot be.
-        in_force: Returns what a run says was in force of it; None where it says nothing.
-        stays: What to say where it stayed as it was.
-    """
-
-    name: str
-    text: str
-    likely: bool
-    vary: Callable[[Done], Setting | str]
-    in_force: Callable[[Done], str | None]
-    stays: str
-
-
-def combine(name: str, settings: Sequence[Setting]) -> Setting:
-    """Return one setting that differs in all that the given ones differ in.
-
-    Args:
-        name: Name of the run.
-        settings: Settings that do not contradict each other.
-    """
-    return Setting(
-        name=name,
-        request={key: value for item in settings for key, value in item.request.items()},
-        environment={key: value for item in settings for key, value in item.environment.items()},
-        elsewhere=any(item.elsewhere for item in settings),
-        load=any(item.load for item in settings),
-        aside=frozenset().union(*(item.aside for item in settings)),
-    )
 
 
 def watching(names: Sequence[str]) -> Setting:
@@ -77,19 +39,18 @@ def watching(names: Sequence[str]) -> Setting:
     )
 
 
-def factor_named(name: str) -> Factor:
-    """Return the factor of that name."""
-    return next(factor for factor in FACTORS if factor.name == name)
+def factor_named(name: str, suspected: Suspicion | None = None) -> Factor:
+    """Return the factor of that name.
+
+    Args:
+        name: One of `FACTORS`, or of those that are varied only to confirm a cause.
+        suspected: The cause, where one is put to the test.
+    """
+    own = () if suspected is None else script_factors(suspected)
+    return next(factor for factor in (*FACTORS, *own) if factor.name == name)
 
 
 # How each is varied, and where a run says what was in force.
-
-
-def _manifest(done: Done) -> Manifest:
-    if done.manifest is None:
-        message = "a run without a manifest was to be varied"
-        raise ValueError(message)
-    return done.manifest
 
 
 def _vary_hash_seed(_: Done) -> Setting:
@@ -99,23 +60,23 @@ def _vary_hash_seed(_: Done) -> Setting:
 
 def _hash_seed(done: Done) -> str | None:
     """Return what a text hashes to: a script may set the variable, which is then too late."""
-    seeds = _manifest(done).conditions.seeds
+    seeds = manifest_of(done).conditions.seeds
     return None if seeds is None else f"hash {seeds.hash_seed.probe[2:10]}"
 
 
 def _vary_threads(base: Done) -> Setting | str:
-    tensorflow = _manifest(base).conditions.tensorflow
+    tensorflow = manifest_of(base).conditions.tensorflow
     if tensorflow is None:
         return "what is in force was not recorded"
     pool = tensorflow.threads.intra_op
-    if pool.source == "api":
-        return f"the script pins {pool.in_force} itself"
     other = 1 if pool.in_force > 1 else max(2, os.cpu_count() or 2)
+    if pool.source == "api":
+        return Setting(name="", request={"threads": other})
     return Setting(name="", environment={"TF_NUM_INTRAOP_THREADS": str(other)})
 
 
 def _threads(done: Done) -> str | None:
-    tensorflow = _manifest(done).conditions.tensorflow
+    tensorflow = manifest_of(done).conditions.tensorflow
     return None if tensorflow is None else str(tensorflow.threads.intra_op.in_force)
 
 
@@ -125,7 +86,7 @@ def _vary_onednn(base: Done) -> Setting:
 
 
 def _onednn(done: Done) -> str | None:
-    tensorflow = _manifest(done).conditions.tensorflow
+    tensorflow = manifest_of(done).conditions.tensorflow
     in_force = None if tensorflow is None else tensorflow.onednn.in_force
     return None if in_force is None else _on(in_force)
 
@@ -156,7 +117,7 @@ def _vary_op_determinism(base: Done) -> Setting:
 
 
 def _op_determinism(done: Done) -> str | None:
-    tensorflow = _manifest(done).conditions.tensorflow
+    tensorflow = manifest_of(done).conditions.tensorflow
     if tensorflow is None:
         return None
     return {"off": "off", "later": "on, but late"}.get(tensorflow.op_determinism, "on")
@@ -170,7 +131,7 @@ def _vary_jit(base: Done) -> Setting | str:
 
 
 def _jit(done: Done) -> str | None:
-    determinism = _manifest(done).conditions.determinism
+    determinism = manifest_of(done).conditions.determinism
     if determinism is None or not determinism.execution:
         return None
     found = dict.fromkeys(_on(item.jit) for item in determinism.execution)
@@ -184,7 +145,7 @@ def _vary_file_order(base: Done) -> Setting | str:
 
 
 def _file_order(done: Done) -> str | None:
-    environment = _manifest(done).conditions.environment
+    environment = manifest_of(done).conditions.environment
     return None if environment is None else environment.file_order
 
 
@@ -193,7 +154,7 @@ def _vary_timezone(_: Done) -> Setting:
 
 
 def _timezone(done: Done) -> str | None:
-    environment = _manifest(done).conditions.environment
+    environment = manifest_of(done).conditions.environment
     return None if environment is None else environment.timezone
 
 
@@ -212,7 +173,7 @@ def _vary_locale(base: Done) -> Setting | str:
 
 
 def _locale(done: Done) -> str | None:
-    environment = _manifest(done).conditions.environment
+    environment = manifest_of(done).conditions.environment
     if environment is None or environment.locale is None:
         return None
     # "LC_CTYPE=C.UTF-8;LC_NUMERIC=C;…" where its parts differ.
@@ -247,7 +208,7 @@ FACTORS = (
         likely=True,
         vary=_vary_threads,
         in_force=_threads,
-        stays="the script sets it itself",
+        stays="the script decides it in a way that cannot be changed from outside",
     ),
     Factor(
         name="onednn",

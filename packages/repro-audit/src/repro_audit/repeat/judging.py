@@ -168,6 +168,7 @@ def _with_output(plan: Plan, result: Audit, ordinary: Sequence[Done]) -> Audit:
 def _set_by_repeat(plan: Plan) -> tuple[str, ...]:
     """Say what runs are given that the user's shell leaves open."""
     found = [f"{name}={value}" for name, value in variables_set(plan).items()]
+    found += [f"{name} seeded with {seed}" for name, seed in plan.seeds.items()]
     if plan.folder_kind != plan.working_directory:
         found.append("each run in a copy of the folder")
     return tuple(found)

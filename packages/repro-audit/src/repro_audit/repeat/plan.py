@@ -61,6 +61,11 @@ class Plan:
     accept_partial: bool = False
 
     @property
+    def seeds(self) -> Mapping[str, int]:
+        """What every run begins with, as a `Request` has it, so that it can be varied."""
+        return {} if self.suspicion is None else self.suspicion.seeded
+
+    @property
     def folder_kind(self) -> str:
         """What kind of folder runs start in: see `working_directory`."""
         shared = self.jobs > 1 and self.working_directory == "here"

@@ -13,7 +13,8 @@ from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.executors import Executor, LocalExecutor
-from repro_audit.repeat.factors import combine, watching
+from repro_audit.repeat.factor import combine
+from repro_audit.repeat.factors import watching
 from repro_audit.repeat.folders import AUDIT, clean_log, log_tail, prepared_directory
 from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
@@ -104,7 +105,9 @@ def _experiments(plan: Plan, runner: Runner, result: Audit) -> Audit:
     if plan.vary and result.verdict == "identical":
         result = result._replace(sensitivity=vary(plan, runner, run))
     if plan.suspicion is not None:
-        result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result))
+        name = f"vary-{plan.suspicion.factor}"
+        varied = next((item.manifest for item in runner.done if item.name == name), None)
+        result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result, varied))
     if plan.spread and result.verdict in GOOD:
         result = result._replace(spread=spread(plan, runner, run))
     return result

@@ -192,7 +192,7 @@ class Runner:
             files: Takes the names of the files that it reads.
         """
         plan = self._plan
-        fields = {"trace": plan.trace, **setting.request}
+        fields = {"trace": plan.trace, "seeds": plan.seeds, **setting.request}
         request = Request(
             manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
         )

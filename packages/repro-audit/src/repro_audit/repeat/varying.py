@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from repro_audit.audit import Effect, Sensitivity
 from repro_audit.audit import Factor as Result
 from repro_audit.compare import Comparison, compare
-from repro_audit.repeat.factors import Factor, combine, factor_named, watching
+from repro_audit.repeat.factor import Factor, combine
+from repro_audit.repeat.factors import factor_named, watching
 from repro_audit.repeat.plan import Plan, Setting
 from repro_audit.repeat.running import Done, Runner
 
@@ -70,8 +71,9 @@ class _Search:
         self._results: dict[str, Result] = {}
         self._alone: dict[str, _Experiment] = {}
         self._count = 0
-        for name in plan.vary:
-            setting = factor_named(name).vary(base)
+        self._factors = {name: factor_named(name, plan.suspicion) for name in plan.vary}
+        for name, factor in self._factors.items():
+            setting = factor.vary(base)
             if isinstance(setting, str):
                 self._results[name] = self._not_varied(name, None, setting)
             else:
@@ -105,8 +107,8 @@ class _Search:
         if everything.same:
             self._clear(everything)
             return True, ""
-        likely = [name for name in names if factor_named(name).likely]
-        rest = [name for name in names if not factor_named(name).likely]
+        likely = [name for name in names if self._factors[name].likely]
+        rest = [name for name in names if not self._factors[name].likely]
         if not self._split(rest, "rest"):
             self._one_by_one(likely)
         elif likely:
@@ -220,7 +222,7 @@ class _Search:
 
     def _experiment(self, names: tuple[str, ...], done: Done) -> _Experiment:
         comparison = self._compare(self._base, done)
-        shown = {name for name in names if comparison and self._shows(factor_named(name), done)}
+        shown = {name for name in names if comparison and self._shows(self._factors[name], done)}
         return _Experiment(names=names, done=done, comparison=comparison, shown=frozenset(shown))
 
     def _compare(self, expected: Done, actual: Done) -> Comparison | None:
@@ -242,8 +244,8 @@ class _Search:
 
     def _stayed(self, name: str, done: Done) -> bool:
         """Whether a run says that the state of a factor was the ordinary one."""
-        before = factor_named(name).in_force(self._base)
-        return before is not None and factor_named(name).in_force(done) == before
+        before = self._factors[name].in_force(self._base)
+        return before is not None and self._factors[name].in_force(done) == before
 
     # Results.
 
@@ -253,7 +255,7 @@ class _Search:
             problem = f"the run fails under it: {experiment.done.problem}"
             self._results[name] = self._not_varied(name, experiment, problem)
         elif name not in experiment.shown:
-            self._results[name] = self._not_varied(name, experiment, factor_named(name).stays)
+            self._results[name] = self._not_varied(name, experiment, self._factors[name].stays)
         elif experiment.same:
             self._cleared(name, experiment)
         else:
@@ -263,7 +265,7 @@ class _Search:
         return Result(
             name=name,
             verdict=_NOT_VARIED,
-            expected=factor_named(name).in_force(self._base),
+            expected=self._factors[name].in_force(self._base),
             actual=None,
             run=None if experiment is None else experiment.done.name,
             reason=reason,
@@ -285,7 +287,7 @@ class _Search:
         self._results[name] = result
 
     def _result(self, name: str, verdict: Effect, experiment: _Experiment, reason: str) -> Result:
-        factor = factor_named(name)
+        factor = self._factors[name]
         return Result(
             name=name,
             verdict=verdict,

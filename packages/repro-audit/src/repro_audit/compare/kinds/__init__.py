@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from repro_audit.compare.comparison import Cause
 from repro_audit.compare.kinds import data, determinism, environment, seeds, training
 from repro_audit.compare.kinds.kind import DRAWN_SEED, STAGES, VARIABLE, Kind, Stage, Strength
 
@@ -64,16 +65,14 @@ def kind_named(name: str) -> Kind:
     return next(kind for kind in KINDS if kind.name == name)
 
 
-def factor_of(name: str) -> str:
-    """Return what `repro_audit.repeat` varies a kind of cause by.
-
-    Args:
-        name: Name of the kind.
+def factor_of(cause: Cause) -> str:
+    """Return what `repro_audit.repeat` varies a cause by.
 
     Returns:
         The factor; empty where there is none.
     """
-    return next((kind.factor for kind in KINDS if kind.name == name), "")
+    kind = next((kind for kind in KINDS if kind.name == cause.kind), None)
+    return "" if kind is None else kind.varied_by(cause.paths)
 
 
 def _begins(pattern: str, path: str) -> bool:

@@ -35,6 +35,7 @@ KINDS = (
         "the same samples come in another order, so every batch is another",
         (),
         acts_at=_FED,
+        factor="batch-order",
     ),
     Kind(
         "unrecorded_data",
@@ -71,6 +72,8 @@ KINDS = (
         "its stages decide what a batch holds",
         (r"determinism\.datasets(?!\S*\.op_determinism)",),
         acts_at=_FED,
+        factor="batch-order",
+        factored=r"determinism\.datasets\[\d+\]\.stages\[\d+\]\.(seed|reshuffle_each_iteration)\S*",
     ),
     Kind(
         "batch",

@@ -36,6 +36,7 @@ class Kind(NamedTuple):
             was merely asked for changes nothing. None where every path counts.
         acts_at: The stages at which it can be the first to show; empty where it may be any.
         factor: What `repro_audit.repeat` varies it by; empty where it cannot.
+        factored: What all of the paths must be so that it can; None where every path will do.
     """
 
     name: str
@@ -47,16 +48,27 @@ class Kind(NamedTuple):
     effective: str | None = None
     acts_at: tuple[Stage, ...] = ()
     factor: str = ""
+    factored: str | None = None
 
     def is_effective(self, paths: Iterable[str]) -> bool:
         """Return whether a condition that has an effect is among those that differ."""
-        return self.effective is None or any(
-            re.fullmatch(self.effective, path.removeprefix("$.conditions.")) for path in paths
-        )
+        return self.effective is None or any(_is(self.effective, path) for path in paths)
+
+    def varied_by(self, paths: Iterable[str]) -> str:
+        """Return what `repro_audit.repeat` varies these conditions by; empty where it cannot."""
+        if self.factored is None:
+            return self.factor
+        fit = [_is(self.factored, path) for path in paths]
+        return self.factor if fit and all(fit) else ""
 
     def acts_from(self) -> Stage | None:
         """Return the first stage at which it can act; None where that may be any."""
         return min(self.acts_at, key=STAGES.index, default=None)
+
+
+def _is(pattern: str, path: str) -> bool:
+    """Whether a path is one that the pattern names."""
+    return re.fullmatch(pattern, path.removeprefix("$.conditions.")) is not None
 
 
 DRAWN_SEED = r"(?P<part>seeds|initializers)\.layers\[(?P<layer>\d+)\]\.seed"

@@ -18,6 +18,7 @@ KINDS = (
         (r"seeds\.declared", r"seeds\.declared_by", r"seeds\.backend"),
         r"seeds\.(declared|backend\.seed)",
         acts_at=_SEEDED,
+        factor="seed",
     ),
     Kind(
         "python_seed",
@@ -28,6 +29,7 @@ KINDS = (
         (),
         DRAWN_SEED,
         acts_at=_SEEDED,
+        factor="python-seed",
     ),
     Kind(
         "given_seeds",
@@ -66,6 +68,7 @@ KINDS = (
         "default_rng() without a seed takes one from the operating system",
         (r"seeds\.generators",),
         acts_at=("start", "batch", "result"),
+        factor="generators",
     ),
     Kind(
         "initializers",

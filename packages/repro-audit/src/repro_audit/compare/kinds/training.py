@@ -114,6 +114,8 @@ KINDS = (
         "the fit was asked for something else",
         (r"training\.fits",),
         acts_at=_FED,
+        factor="batch-order",
+        factored=_ARGUMENT + "shuffle",
     ),
     Kind(
         "training",

@@ -315,6 +315,10 @@ class TrainingWatch(Protocol):
         """Look which variables have changed; `last` at the end of a recording."""
 
 
+Reorder = Callable[[Any], Any]
+"""Returns the data of a fit in another order; None where they are no pipeline of the framework."""
+
+
 class Names(NamedTuple):
     """Where in a framework that is done which recording watches.
 
@@ -354,6 +358,16 @@ class Framework(Protocol):
 
     def vary_op_determinism(self, patches: Patches, *, on: bool) -> None:
         """Have op determinism on or off in this process, whatever the script says."""
+
+    def vary_threads(self, patches: Patches, threads: int) -> None:
+        """Have another number of threads inside one operation where the script sets one."""
+
+    def vary_order(self, patches: Patches) -> Reorder:
+        """Have its pipelines shuffle otherwise.
+
+        Returns:
+            What gives the data of a fit in another order.
+        """
 
     def watch_training(
         self,

@@ -145,7 +145,7 @@ def confirming(comparison: Comparison, result: Audit) -> str:
         A line for a shell; empty where no experiment can, or where what was compared is no file but
         lies in one: a manifest in a PDF, a fit in a run.
     """
-    if not comparison.causes or not factor_of(comparison.causes[0].kind):
+    if not comparison.causes or not factor_of(comparison.causes[0]):
         return ""
     names = [result.manifests[at].name for at in (comparison.expected, comparison.actual)]
     if any(": " in name for name in names):

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.recording.backends.base import Backend, Controlled, Names, TrainingWatch
 from repro_audit.recording.backends.observers import TrainingObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
+from repro_audit.recording.backends.tensorflow.varying import (
+    OP_DETERMINISM,
+    OP_DETERMINISM_LOST,
+    vary_op_determinism,
+    vary_order,
+    vary_threads,
+)
 
 if TYPE_CHECKING:
     from repro_audit.recording.backends.turn import Turn
     from repro_audit.recording.backends.updates import Updates
 
-__all__ = ["NAMES", "load", "vary_op_determinism", "watch_settings", "watch_training"]
-
-_OP_DETERMINISM = "tensorflow.python.framework.config", "enable_op_determinism"
-_LOST = "$.conditions.determinism.backend.op_determinism"
+__all__ = [
+    "NAMES",
+    "load",
+    "vary_op_determinism",
+    "vary_order",
+    "vary_threads",
+    "watch_settings",
+    "watch_training",
+]
 
 # Private places in TensorFlow, as they stand in the sources of 2.18.0 and of 2.21.0. When a module
 # moves, what it defines is never seen, and nothing says so: a test calls each. When a function
@@ -70,20 +81,7 @@ def watch_settings(patches: Patches, controlled: Controlled) -> None:
         note_op_determinism(controlled)
         yield None
 
-    patches.watch(*_OP_DETERMINISM, op_determinism, lost=_LOST)
-
-
-def vary_op_determinism(patches: Patches, *, on: bool) -> None:
-    """Have op determinism on or off in this process, whatever the script says.
-
-    Args:
-        patches: Keeps what is put in a place of others.
-        on: Whether it is to be on.
-    """
-    if on:
-        patches.when_imported("keras", _turn_on, lost=_LOST)
-    else:
-        patches.replace(*_OP_DETERMINISM, _doing_nothing, lost=_LOST)
+    patches.watch(*OP_DETERMINISM, op_determinism, lost=OP_DETERMINISM_LOST)
 
 
 def watch_training(
@@ -111,20 +109,3 @@ def watch_training(
     watch = OtherTraining(recorder, turn, updates, called_by_framework)
     watch.install(patches)
     return watch
-
-
-def _turn_on(_: Any) -> None:
-    """Turn op determinism on, for a script that does not."""
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-
-
-def _doing_nothing(original: Callable[[], None]) -> Callable[[], None]:
-    """Return what leaves op determinism off."""
-
-    @functools.wraps(original)
-    def leave_off() -> None:
-        """Do nothing."""
-
-    return leave_off
