@@ -96,12 +96,12 @@ def test_every_experiment_is_on_the_page(render):
 def test_a_cause_that_no_experiment_varies_is_not_offered_to_one(render):
     value = parted(document(), "epoch 1")
     threads = changed(value, {"conditions/determinism/backend/threads/intra_op/in_force": 1})
-    seed = changed(value, {"conditions/seeds/declared": 7, "conditions/seeds/backend/seed": 7})
+    rate = changed(value, {"conditions/training/models/0/optimizer/learning_rate": 7.0})
     shown = {}
-    for name, other in (("threads", threads), ("seed", seed)):
+    for name, other in (("threads", threads), ("rate", rate)):
         manifests = record(document()), record(other)
         result = audit(*manifests, names=["a.json", "b.json"])
         assert result.comparisons[0].causes, name
         shown[name] = render(result, manifests)
-    assert "--confirm" not in shown["seed"]
+    assert "--confirm" not in shown["rate"]
     assert ("--confirm a.json b.json" in shown["threads"]) == (render is not render_latex)
