@@ -19,6 +19,7 @@ PATHS = {
     "pipeline": "determinism.datasets[0].workers",
     "pipeline_order": "determinism.datasets[0].deterministic",
     "threads": "determinism.backend.threads.intra_op.in_force",
+    "metrics": "training.models[0].metrics[0].config.k",
     "optimizer": "training.models[0].optimizer.config.momentum",
     "read_files": "read.files['a.csv'].digest",
     "read_variables": "read.variables.WIDTH",
@@ -231,3 +232,26 @@ def test_seeds_of_layers_are_ruled_out_behind_an_equal_loss_alone():
     for equal, certainty in ((True, None), (False, "likely")):
         symptom = Symptom(where="update", loss_equal=equal)
         assert judge(Case(BASE, BASE, symptom, {kind: item}), kind).certainty == certainty
+
+
+def test_metrics_that_differ_alone_point_at_metrics_before_what_moves_weights():
+    """Where the loss differs as well, the metrics follow from what made it differ."""
+    names = "optimizer", "code", "metrics", "threads"
+    alone = Symptom(where="loss", metrics_only=True)
+    assert ranked(alone, *names)[0] == "metrics"
+    optimizer = judge(case(alone, *names), kind_of(f"$.conditions.{PATHS['optimizer']}"))
+    assert (optimizer.certainty, optimizer.reason) == (
+        "possible",
+        "though the loss and the weights of the step are equal",
+    )
+    assert "metrics" not in ranked(Symptom(where="loss"), *names)
+
+
+def test_what_is_too_large_for_rounding_is_said_by_what_shows_it():
+    for symptom, said in (
+        (Symptom(where="loss", size="large", ratio=1e-6, loss_apart=0.25), "loss of that step"),
+        (Symptom(where="loss", size="large", ratio=0.5, loss_apart=0.001), "0.5 of one training"),
+    ):
+        judged = judge(case(symptom, "threads"), kind_of(f"$.conditions.{PATHS['threads']}"))
+        assert judged.certainty == "possible"
+        assert said in judged.reason

@@ -85,6 +85,68 @@ def test_a_remedy_is_the_line_with_the_value_of_the_expected_run(kind, path, exp
     assert printed(kind, told, expected, manifest) == code
 
 
+LAYER = "$.conditions.initializers.layers[1]"
+COMMIT = {"conditions/code/git/commit": "0123abcd"}
+NO_COMMIT = {"conditions/code/git": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "changes", "line"),
+    [
+        (
+            "layer_initializers",
+            f"{LAYER}.initializer",
+            {},
+            "Conv2D(..., kernel_initializer=keras.initializers.GlorotUniform(...))",
+        ),
+        (
+            "layer_initializers",
+            f"{LAYER}.initializer",
+            {"conditions/initializers/layers/1/layer": "f(), g"},
+            "# give each layer the initializers of the expected run: conditions.initializers",
+        ),
+        (
+            "layer_initializers",
+            "$.conditions.initializers.layers[999].initializer",
+            {},
+            "# give each layer the initializers of the expected run: conditions.initializers",
+        ),
+        (
+            "model_code",
+            f"{MODEL}.code.Scaled",
+            NO_COMMIT,
+            "# restore the code of Scaled, as in the expected run",
+        ),
+        (
+            "model_code",
+            f"{MODEL}.code['net.Scaled']",
+            COMMIT,
+            "git checkout 0123abcd  # or restore the code of net.Scaled alone",
+        ),
+        ("model_code", MODEL, NO_COMMIT, "# restore the code, as in the expected run"),
+        (
+            "pipeline",
+            f"{STAGE}.arguments.function.digest",
+            NO_COMMIT,
+            "# restore the function that dataset.shuffle calls, as in the expected run",
+        ),
+    ],
+)
+def test_what_no_line_sets_is_named_with_what_brings_it_back(kind, path, changes, line):
+    manifest = record(changed(document(), changes))
+    said = REMEDIES[kind](manifest, [ConditionDifference(path, 1, 2)])
+    assert said.removesuffix("  # as in the expected run") == line
+
+
+def test_files_in_another_order_are_sorted_though_the_arrays_from_them_differ_too():
+    path = "$.conditions.data.train.digest"
+    differences = [ConditionDifference(path, DIGEST, None)]
+    line = "files = sorted(files)  # in both runs, right before they are read"
+    files = {"conditions/data/train/arrays/0/dtype": "file"}
+    assert REMEDIES["sample_order"](record(changed(document(), files)), differences) == line
+    assert "np.savez" in REMEDIES["sample_order"](record(document()), differences)
+
+
 def test_of_another_class_of_optimizer_the_class_is_named_and_no_setting():
     differences = [
         ConditionDifference(f"{MODEL}.optimizer.{field}", value, None)

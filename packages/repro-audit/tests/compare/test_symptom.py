@@ -147,6 +147,37 @@ def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distanc
     assert symptom("step", trace).size == size
 
 
+@pytest.mark.parametrize(
+    ("expected", "actual", "apart", "size"),
+    [
+        (2.0, 2.5, 0.25, "large"),
+        (2.0, 2.015625, 0.0078125, "rounding"),
+        (-2.0, -2.5, 0.25, "large"),
+        (2.0, 2.0, 0.0, "rounding"),
+        (0.0, 1.0, None, "rounding"),
+        (2.0, None, None, "rounding"),
+        (float("nan"), 2.0, None, "rounding"),
+        (2.0, float("inf"), None, "rounding"),
+    ],
+)
+def test_a_loss_that_is_far_apart_is_no_rounding_however_near_the_weights_are(
+    expected, actual, apart, size
+):
+    """The first step of Adam is as large whatever the gradients are."""
+    columns = column("loss", "top", 1.0, 9.0), column("loss", "loss", expected, actual)
+    trace = traced(*columns, column("weight"))._replace(distances=(probe(5, 1e-6, 1.0),))
+    found = symptom("step", trace)
+    assert found.size == size
+    assert found.loss_apart == (None if apart is None else pytest.approx(apart, abs=1e-9))
+
+
+def test_metrics_differ_alone_where_neither_the_loss_nor_a_weight_does():
+    top = column("loss", "top")
+    assert symptom("step", traced(top, column("loss", "mae"))).metrics_only
+    for other in (column("loss"), column("loss", "head_loss"), column("weight"), column("batch")):
+        assert not symptom("step", traced(top, other)).metrics_only
+
+
 # What one run alone has.
 
 

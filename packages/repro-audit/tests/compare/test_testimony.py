@@ -180,6 +180,12 @@ def test_a_loss_that_differs_on_equal_batches_is_computed_otherwise():
     assert "batch, random state and weights are equal" in cause.reason
 
 
+def test_metrics_that_differ_alone_are_computed_otherwise():
+    cause = told(traced(column("loss", "top"), column("loss", "mae")))
+    assert (cause.kind, cause.title) == ("metric", "what is computed for top, mae alone")
+    assert "loss and weights of the step are equal" in cause.reason
+
+
 RATE = column("optimizer", "learning_rate")
 MOMENTUM = column("optimizer", "momentum")
 

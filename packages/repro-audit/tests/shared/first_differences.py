@@ -6,8 +6,8 @@ COLUMNS = ("batch", "random", "loss", "weight", "optimizer")
 ROLES = {"batch": "x", "random": "seed_generator_state", "loss": "loss"}
 
 
-def column(kind, role=None):
-    """Return a column of a kind that differs."""
+def column(kind, role=None, expected=None, actual=None):
+    """Return a column of a kind that differs, with its values if it is a loss."""
     return ColumnDifference(
         kind=kind,
         role=role or ROLES.get(kind, "kernel"),
@@ -16,6 +16,8 @@ def column(kind, role=None):
         position=None,
         label="",
         dtype="float32",
+        expected=expected,
+        actual=actual,
     )
 
 

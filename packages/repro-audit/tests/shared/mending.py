@@ -38,6 +38,7 @@ class Ran(NamedTuple):
 
     manifest: Path
     source: str
+    code: Path
 
 
 def run_version(server: Server, version: Version, folder: Path, after: Ran | None = None) -> Ran:
@@ -71,7 +72,7 @@ def run_version(server: Server, version: Version, folder: Path, after: Ran | Non
             code / script, *arguments, cwd=manifest.parent, environment=kept | variables
         )
         assert ended.code == 0, ended.errors[-4000:]
-    return Ran(manifest, source)
+    return Ran(manifest, source, code)
 
 
 def edit(script: Path, edits: Sequence[Edit]) -> str:

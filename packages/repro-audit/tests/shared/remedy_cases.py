@@ -9,6 +9,9 @@ from mending import Edit, Version
 NUMBER = "<number>"
 """Stands in a case for a number that only the run knows."""
 
+DIGEST = "<digest>"
+"""The same for a digest."""
+
 
 class Case(NamedTuple):
     """Two runs that differ, the remedy printed first, and how a user follows it.
@@ -57,6 +60,19 @@ def worded(script: str, words: str = "") -> tuple[Version, Version]:
 
 DROPOUT = "    dropout = keras"
 CONTROL = "repro_audit.control(seed=812, threads=2)"
+EVALUATED = "verbose=0)\n    model.evaluate(x{0}, y{0}, verbose=0)"
+METRIC = (
+    "jit_compile=False, metrics=[keras.metrics.SparseTopKCategoricalAccuracy(name='top', k={})]"
+)
+WEIGHTED = "jit_compile=False, loss_weights=[{}]"
+VALIDATED = "validation_data=(x, y), validation_freq={}, verbose=0)"
+SCALED = """class Scaled(keras.layers.Layer):
+    def call(self, x):
+        return x * {}
+
+
+rng = np"""
+WIDTH = ("rng = np", "import os\nrng = np"), ("y = rng", "x *= float(os.environ['WIDTH'])\ny = rng")
 RNG = "rng = np.random.default_rng(1)"
 SAVED = (
     'np.savez("train.npz", x_train, y_train)  # then, in the other run: '
@@ -322,5 +338,78 @@ CASES = (
         ),
         gone="nothing differs from epoch 3 on, and one run has nothing before it",
         names=(("[seed, steps_done]", "[dropout.seed_generator.state[0], 8 * epoch]"),),
+    ),
+    Case(
+        "other samples to evaluate on",
+        Version("arrays.py", ((FIT_END, EVALUATED.format("[:32]")),)),
+        Version("arrays.py", ((FIT_END, EVALUATED.format("[32:]")),)),
+        printed=SAVED.replace("train", "test"),
+        here=(("with repro", 'np.savez("test.npz", x[:32], y[:32])\nwith repro'),),
+        change=(
+            ("    model.evaluate", '    a, b = np.load("test.npz").values()\n    model.evaluate'),
+            ("x[32:], y[32:]", "a, b"),
+        ),
+        names=(("x_test, y_test =", "a, b ="), ("x_test", "x[:32]"), ("y_test", "y[:32]")),
+    ),
+    Case(
+        "another initializer",
+        *planted("arrays.py", ('n="relu")', 'n="relu", kernel_initializer="he_normal")')),
+        printed="Dense(..., kernel_initializer=keras.initializers.GlorotUniform(...))" + EXPECTED,
+        change=(('"he_normal"', "keras.initializers.GlorotUniform()"),),
+    ),
+    Case(
+        "a metric with another argument",
+        Version("arrays.py", (("jit_compile=False", METRIC.format(1)),)),
+        Version("arrays.py", (("jit_compile=False", METRIC.format(2)),)),
+        printed=f"keras.metrics.SparseTopKCategoricalAccuracy(..., k=1){EXPECTED}",
+        change=(("k=2", "k=1"),),
+        usual=True,
+    ),
+    Case(
+        "weights of losses",
+        Version("arrays.py", (("jit_compile=False", WEIGHTED.format(0.5)),)),
+        Version("arrays.py", (("jit_compile=False", WEIGHTED.format(0.25)),)),
+        printed=f"model.compile(..., loss_weights=[0.5]){EXPECTED}",
+        change=(("[0.25]", "[0.5]"),),
+    ),
+    Case(
+        "other code of a layer",
+        Version("arrays.py", (("rng = np", SCALED.format(2.0)), ("hidden, d", "Scaled(), d"))),
+        Version("arrays.py", (("rng = np", SCALED.format(3.0)), ("hidden, d", "Scaled(), d"))),
+        printed="# restore the code of Scaled, as in the expected run",
+        change=(("x * 3.0", "x * 2.0"),),
+    ),
+    Case(
+        "validation every second epoch",
+        Version("arrays.py", ((FIT_END, VALIDATED.format(1)),)),
+        Version("arrays.py", ((FIT_END, VALIDATED.format(2)),)),
+        printed=f"model.fit(..., validation_freq=1){EXPECTED}",
+        change=(("validation_freq=2", "validation_freq=1"),),
+    ),
+    Case(
+        "oneDNN is off",
+        *worded("cnn.py 2", "TF_ENABLE_ONEDNN_OPTS=0 cnn.py 2"),
+        printed="export TF_ENABLE_ONEDNN_OPTS=1",
+        words="TF_ENABLE_ONEDNN_OPTS=1 cnn.py 2",
+    ),
+    Case(
+        "a variable that the script reads",
+        Version("WIDTH=1 arrays.py", WIDTH),
+        Version("WIDTH=2 arrays.py", WIDTH),
+        printed=f"export WIDTH=...{EXPECTED}: digest {DIGEST}",
+        words="WIDTH=1 arrays.py",
+    ),
+    Case(
+        "a file that the script reads",
+        *worded("table.py 1; table.py", "table.py 2; table.py"),
+        printed=f"echo '{DIGEST}  table.csv' | sha256sum --check  "
+        "# restore the file until it says OK",
+        words="table.py 1; table.py",
+    ),
+    Case(
+        "the size that a generator makes batches of",
+        *worded("stream.py 1 16", "stream.py 1 8"),
+        printed="# restore the function that dataset.from_generator calls, as in the expected run",
+        words="stream.py 1 16",
     ),
 )

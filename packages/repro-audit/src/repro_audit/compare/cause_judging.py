@@ -8,7 +8,7 @@ from repro_audit.compare.cause_case import Case
 from repro_audit.compare.comparison import Certainty
 from repro_audit.compare.kinds import DRAWN_SEED, STAGES, Kind, Stage
 from repro_audit.compare.loaded import were_loaded
-from repro_audit.compare.symptom import Symptom
+from repro_audit.compare.symptom import LOSS_ROUNDED, Symptom
 
 __all__ = ["Judgement", "judge"]
 
@@ -28,6 +28,10 @@ _OF_TRAINING = frozenset({"data", "initializers", "layer_initializers", "optimiz
     "sample_weight"
 }
 """What no evaluation follows from but through the weights."""
+
+_OF_METRICS = frozenset({"metrics"})
+_OF_STEP = frozenset({"compile", "loss", "model", "optimizer", "sample_weight", "training"})
+"""What a step's loss, or the weights behind it, follow from."""
 
 _READ = frozenset({"read_files", "read_variables"})
 """What the program takes from outside, and all else may follow from."""
@@ -81,6 +85,8 @@ def judge(case: Case, kind: Kind) -> Judgement:
     where = case.symptom.where
     if where in {"between", "epoch"}:
         return _in_epoch(case, kind)
+    if case.symptom.metrics_only and kind.name in _OF_METRICS | _OF_STEP:
+        return _in_metrics(kind)
     if kind.acts_at and where not in kind.acts_at and not _orders_batches(case, kind):
         return _elsewhere(case, kind)
     if where == "start":
@@ -174,6 +180,13 @@ def _in_computation(case: Case, kind: Kind) -> Judgement:
     if strength == "bits":
         return _by_rounding(case.symptom, case.told)
     return Judgement("likely") if strength == "seeds" else _anything(case, kind)
+
+
+def _in_metrics(kind: Kind) -> Judgement:
+    """Judge where metrics of a step differ, and neither its loss nor any weight."""
+    if kind.name in _OF_METRICS:
+        return Judgement("likely", rank=4, is_direct=True)
+    return Judgement("possible", "though the loss and the weights of the step are equal")
 
 
 def _by_rounding(symptom: Symptom, told: str) -> Judgement:
@@ -306,5 +319,7 @@ def _excluded(reason: str) -> Judgement:
 
 
 def _size_text(symptom: Symptom) -> str:
-    """Say how large the distance is, which is known where a size is."""
+    """Say how large the difference is, which is known where a size is."""
+    if symptom.loss_apart is not None and symptom.loss_apart > LOSS_ROUNDED:
+        return f"the loss of that step is apart by {symptom.loss_apart:.2g} of itself"
     return f"the weights are first apart by {symptom.ratio:.1g} of one training step"

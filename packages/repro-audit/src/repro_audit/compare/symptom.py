@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from repro_audit.compare.comparison import FirstDifference
@@ -12,16 +13,20 @@ from repro_audit.compare.trace_comparison import (
     ColumnKind,
     Distance,
     OrderDifference,
+    StepDifference,
     TraceComparison,
 )
 from repro_audit.manifest import Manifest
 
-__all__ = ["Symptom", "read_symptom"]
+__all__ = ["LOSS_ROUNDED", "Symptom", "read_symptom"]
 
 _ROUNDING = 1e-3
 _LARGE = 0.03
 """Distance over the size of one training step. Measured on a CNN: other rounding begins at
 2e-6, another random stream or learning rate at 0.1 to 1."""
+LOSS_ROUNDED = 0.01
+"""Relative difference of one step's loss that no rounding makes. The first step of Adam and its kin
+is as large whatever the gradients are: weights tell nothing there, and the loss does."""
 
 _STAGES: dict[ColumnKind, Stage] = {
     "batch": "batch",
@@ -46,6 +51,8 @@ class Symptom(NamedTuple):
         models: Which models' initial weights differ; empty elsewhere.
         batches_equal: Whether every batch is known to be equal up to and in that step.
         loss_equal: Whether the loss of that step is known to be equal.
+        loss_apart: By what part of itself the loss of that step differs; None where not known.
+        metrics_only: Whether metrics differ there, and neither the loss nor any weight.
         batches_unknown: Whether one of the runs did not trace what its steps were given.
         batches_since: The first step in which batches differ, wherever that is; empty where no
             step that both runs have does.
@@ -63,6 +70,8 @@ class Symptom(NamedTuple):
     models: frozenset[int] = frozenset()
     batches_equal: bool = False
     loss_equal: bool = False
+    loss_apart: float | None = None
+    metrics_only: bool = False
     batches_unknown: bool = False
     batches_since: str = ""
     every_batch: bool = False
@@ -130,6 +139,9 @@ def read_symptom(
     size: Literal["rounding", "large"] | None = None
     if ratio is not None:
         size = "rounding" if ratio < _ROUNDING else "large" if ratio > _LARGE else None
+    apart = _loss_apart(step)
+    if apart is not None and apart > LOSS_ROUNDED:
+        size = "large"
     return symptom._replace(
         where=where,
         place=place,
@@ -138,6 +150,8 @@ def read_symptom(
         roles=tuple(item.role for item in step.columns if item.kind == kind),
         batches_equal=step.is_first and "batch" in step.equal,
         loss_equal="loss" in step.equal,
+        loss_apart=apart,
+        metrics_only=all(map(_is_metric, step.columns)),
         lone=_lone_column(trace, fed=fed),
     )
 
@@ -151,6 +165,21 @@ def _of_lone(symptom: Symptom, lone: OrderDifference) -> Symptom:
         return symptom._replace(where=where, roles=(lone.column.role,))
     # Behind steps that both have an epoch goes on in one run: it was given more batches.
     return symptom._replace(where="batch" if lone.step > 1 else "length", batches_equal=False)
+
+
+def _loss_apart(step: StepDifference) -> float | None:
+    """Return the relative difference of the loss of a step; None where it is not known."""
+    for column in step.columns:
+        if column.kind == "loss" and column.role == "loss":
+            one, other = column.expected, column.actual
+            if one and other is not None and math.isfinite(one) and math.isfinite(other):
+                return abs(other - one) / abs(one)
+    return None
+
+
+def _is_metric(column: ColumnDifference) -> bool:
+    """Whether a column is a metric, and no part of the loss."""
+    return column.kind == "loss" and not column.role.endswith("loss")
 
 
 def _weighs(column: ColumnDifference) -> bool:

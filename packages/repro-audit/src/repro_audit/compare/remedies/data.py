@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.remedies.controlling import IN_BOTH
-from repro_audit.compare.remedies.expected_code import stage_call
+from repro_audit.compare.remedies.environment import restored
+from repro_audit.compare.remedies.expected_code import stage_call, value_at
 from repro_audit.compare.remedies.remedy import Remedy, fixed, names_below
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
@@ -18,6 +19,10 @@ __all__ = ["REMEDIES", "save_arrays"]
 
 def _pipeline(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
     for item in differences:
+        stage = re.match(r"(.*\.stages\[\d+\])\.\S*function", item.path)
+        op = None if stage is None else getattr(value_at(manifest, stage[1]), "op", None)
+        if isinstance(op, str) and op.isidentifier():
+            return restored(manifest, f"the function that dataset.{op} calls")
         call = stage_call(manifest, item.path)
         if call is not None:
             return f"{call}  # as in the expected run"
@@ -55,11 +60,12 @@ def _content(manifest: Manifest, differences: Sequence[ConditionDifference]) -> 
 
 
 def _sample_order(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    for role in names_below(differences, "data"):
-        data = (manifest.conditions.data or {}).get(role)
-        if data is not None and data.arrays[0].dtype != "file":
-            return _content(manifest, differences)
-    return f"files = sorted(files)  # {IN_BOTH}, right before they are read"
+    known = manifest.conditions.data or {}
+    sets = [known[role] for role in names_below(differences, "data") if role in known]
+    # Of files in another order the arrays that come from them are in another order, too.
+    if not sets or any(data.arrays[0].dtype == "file" for data in sets):
+        return f"files = sorted(files)  # {IN_BOTH}, right before they are read"
+    return _content(manifest, differences)
 
 
 def _files(_: Manifest, differences: Sequence[ConditionDifference]) -> str:

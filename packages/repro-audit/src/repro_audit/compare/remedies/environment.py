@@ -11,7 +11,7 @@ from repro_audit.compare.remedies.remedy import Remedy, fixed, names_below
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 
-__all__ = ["REMEDIES"]
+__all__ = ["REMEDIES", "restored"]
 
 
 def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
@@ -43,11 +43,28 @@ def _keras(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
     return f"pip install keras=={known[0]}" if known else "# install the Keras of the expected run"
 
 
-def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+def restored(manifest: Manifest, what: str) -> str:
+    """Return what brings a part of a run's code back.
+
+    Args:
+        manifest: The run.
+        what: The part, in words.
+    """
+    command = _checkout(manifest)
+    if command is not None:
+        return f"{command}  # or restore {what} alone"
+    return f"# restore {what}, as in the expected run"
+
+
+def _checkout(manifest: Manifest) -> str | None:
+    """Return the command that brings a run's code back; None where it is in no commit."""
     git = None if manifest.conditions.code is None else manifest.conditions.code.git
-    if git is not None and re.fullmatch(r"[0-9a-f]{7,64}", git.commit or ""):
-        return f"git checkout {git.commit}"
-    return "# run the same files with the same arguments"
+    known = git is not None and re.fullmatch(r"[0-9a-f]{7,64}", git.commit or "")
+    return f"git checkout {git.commit}" if git is not None and known else None
+
+
+def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
+    return _checkout(manifest) or "# run the same files with the same arguments"
 
 
 def _variables(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 
 from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.compare.remedies.environment import restored
 from repro_audit.compare.remedies.expected_code import constructor, field_call, literal, value_at
 from repro_audit.compare.remedies.remedy import Remedy, fixed
+from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.wording import listed
 
@@ -48,6 +50,9 @@ def _named(name: str) -> Remedy:
     """Return a remedy that compiles with the expected value of one argument."""
 
     def remedy(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+        made = next(filter(None, (constructor(manifest, item.path) for item in differences)), None)
+        if made is not None:
+            return f"{made}  # as in the expected run"
         for item in differences:
             place = re.match(rf"\$\.conditions\.training\.models\[\d+\]\.{name}", item.path)
             text = None if place is None else literal(value_at(manifest, place[0]))
@@ -56,6 +61,28 @@ def _named(name: str) -> Remedy:
         return f"model.compile(..., {name}=...)  # the expected run's"
 
     return remedy
+
+
+def _initializers(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    """Return the layer that differs first, with the expected initializer."""
+    conditions = manifest.conditions.initializers
+    for item in differences:
+        found = re.match(r"\$\.conditions\.initializers\.layers\[(\d+)\]\.initializer", item.path)
+        layers = () if found is None or conditions is None else conditions.layers
+        for layer in layers[int(found[1]) :][:1] if found else ():
+            names = layer.layer, layer.role, layer.initializer
+            if all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names):
+                made = f"{layer.role}_initializer=keras.initializers.{layer.initializer}(...)"
+                return f"{layer.layer}(..., {made})  # as in the expected run"
+    return "# give each layer the initializers of the expected run: conditions.initializers"
+
+
+def _code(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    """Return what brings the code of a layer or of a loss back."""
+    found = (re.search(r"\.code(?:\['([^'\\]+)'\]|\.(\w+))$", item.path) for item in differences)
+    names = dict.fromkeys(match[1] or match[2] for match in found if match)
+    of = f" of {printable(listed(names, _MAX_NAMES))}" if names else ""
+    return restored(manifest, f"the code{of}")
 
 
 def _callbacks(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
@@ -78,7 +105,7 @@ def _callbacks(manifest: Manifest, differences: Sequence[ConditionDifference]) -
 
 
 REMEDIES: dict[str, Remedy] = {
-    "layer_initializers": fixed("# give each layer the expected run's: conditions.initializers"),
+    "layer_initializers": _initializers,
     "optimizer": _setting("model.compile(..., optimizer=...)  # the expected run's"),
     "loss": _named("loss"),
     "metrics": _named("metrics"),
@@ -86,7 +113,7 @@ REMEDIES: dict[str, Remedy] = {
         "model.compile", "compile", "model.compile(...)  # with the expected run's arguments"
     ),
     "model": _setting("# build the model of the expected run: conditions.training.models"),
-    "model_code": fixed("# run the code of the expected run: conditions.training.models"),
+    "model_code": _code,
     "callbacks": _callbacks,
     "sample_weight": _arguments_of(
         "model.fit",

@@ -17,6 +17,7 @@ from repro_audit.compare.testimony.weights import (
     of_initial_weights,
     of_lone_column,
     of_loss,
+    of_metrics,
     of_update,
 )
 from repro_audit.compare.trace_comparison import TraceComparison
@@ -56,6 +57,8 @@ def testify(
         return of_lone_column(symptom)
     if symptom.where == "batch":
         return of_batch(trace, symptom, differing_samples(expected, actual, first.fit or 0))
+    if symptom.metrics_only:
+        return of_metrics(trace)
     if symptom.where == "loss" and symptom.size != "rounding":
         return of_loss(trace)
     return of_update(trace, symptom) if symptom.where == "update" else None

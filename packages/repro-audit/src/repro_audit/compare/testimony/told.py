@@ -47,6 +47,7 @@ TOLD = frozenset(
         "one_layer",
         "initial_weights",
         "layer_code",
+        "metric",
         "learning_rate",
         "update_rule",
         "training_ended",

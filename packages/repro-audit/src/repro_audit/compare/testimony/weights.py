@@ -10,7 +10,7 @@ from repro_audit.compare.trace_comparison import ColumnDifference, TraceComparis
 from repro_audit.manifest import Manifest
 from repro_audit.wording import listed
 
-__all__ = ["of_initial_weights", "of_lone_column", "of_loss", "of_update"]
+__all__ = ["of_initial_weights", "of_lone_column", "of_loss", "of_metrics", "of_update"]
 
 _MAX_NAMES = 3
 
@@ -80,6 +80,19 @@ def of_loss(trace: TraceComparison) -> Testimony | None:
         "batch, random state and weights are equal before the step, and the loss is not",
         "a layer, the loss, or what weighs it is not the same",
         "# the code of the layers and of the loss, loss_weights, class_weight",
+    )
+
+
+def of_metrics(trace: TraceComparison) -> Testimony | None:
+    """Tell which metrics come out otherwise where nothing else does."""
+    names = [] if trace.step is None else [item.role for item in trace.step.columns]
+    return Testimony(
+        "metric",
+        "training",
+        f"what is computed for {listed(names, _MAX_NAMES)} alone",
+        "batch, loss and weights of the step are equal",
+        "a metric is another one, or its code is",
+        "model.compile(..., metrics=[...])  # the same in both runs",
     )
 
 
