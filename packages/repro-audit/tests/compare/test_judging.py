@@ -255,3 +255,13 @@ def test_what_is_too_large_for_rounding_is_said_by_what_shows_it():
         judged = judge(case(symptom, "threads"), kind_of(f"$.conditions.{PATHS['threads']}"))
         assert judged.certainty == "possible"
         assert said in judged.reason
+
+
+def test_where_batches_were_not_recorded_what_decides_them_comes_first():
+    """Before the arguments, by which the program may have been given them; and before code."""
+    unknown = Symptom(where="update", batches_unknown=True)
+    assert ranked(unknown, "arguments", "code", "data")[0] == "data"
+    assert ranked(unknown, "arguments", "pipeline", "code")[0] == "pipeline"
+    arguments = kind_of(f"$.conditions.{PATHS['arguments']}")
+    for names, certainty in ((("arguments", "data"), "possible"), (("arguments",), "likely")):
+        assert judge(case(unknown, *names), arguments).certainty == certainty

@@ -16,7 +16,7 @@ import repro_audit
 from repro_audit.errors import RecordingWarning
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.training import BatchTensor
-from repro_audit.trace import Rows, find_trace
+from repro_audit.trace import Block, Rows, find_trace
 
 NO_ARGUMENTS = {"x": None, "validation_data": None, "callbacks": None}
 
@@ -241,7 +241,7 @@ def test_a_recording_that_is_over_takes_nothing_more(path: Path) -> None:
         fit(recorder, model, epochs=1)
     before = path.read_bytes()
     recorder.loop_step(model, BATCHES[0], np.float32(1))
-    recorder.loop_updates(model, 1)
+    recorder.loop_updates(model, 1, None)
     recorder.unfollowed("fit", "elsewhere")
     assert path.read_bytes() == before
 
@@ -345,11 +345,25 @@ def test_a_loop_that_nobody_tells_of_is_closed_at_the_end(path: Path) -> None:
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
-            recorder.loop_updates(model, 1)
+            recorder.loop_updates(model, 1, None)
     manifest = recorded(path)
     (outcome,) = manifest.outcomes.fits
     assert (outcome.steps, len(outcome.epochs)) == (3, 1)
     assert (manifest.evidence, manifest.unfollowed) == ("trace", None)
+
+
+def test_what_an_update_was_given_is_the_batch_of_its_step(path: Path) -> None:
+    model = Model()
+    with begin(path, automatic=True) as recorder:
+        recorder.loop_model_found(model)
+        for batch in BATCHES:
+            model.step(batch)
+            recorder.loop_updates(model, 1, batch)
+    manifest = recorded(path)
+    trace = find_trace(path, manifest)
+    assert trace is not None
+    (block,) = [part for part in trace.parts() if isinstance(part, Block)]
+    assert [column.kind for column in block.columns].count("batch") == 1
 
 
 def test_updates_between_two_looks_are_counted_and_the_last_is_seen(path: Path) -> None:
@@ -358,7 +372,7 @@ def test_updates_between_two_looks_are_counted_and_the_last_is_seen(path: Path) 
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
-        recorder.loop_updates(model, 3)
+        recorder.loop_updates(model, 3, None)
     assert recorded(path).outcomes.fits[0].steps == 3
     assert rows(path) == [[0, 1, 3]]
 
@@ -370,9 +384,9 @@ def test_updates_that_run_step_was_not_told_of_are_named_with_their_count(path: 
     told, untold = Model(), Model()
     with begin(path) as recorder:
         recorder.watch(told)
-        recorder.loop_updates(told, 1)
+        recorder.loop_updates(told, 1, None)
         recorder.loop_step(told, BATCHES[0], told.step(BATCHES[0]))
-        recorder.loop_updates(untold, 4)
+        recorder.loop_updates(untold, 4, None)
     assert recorded(path).unfollowed == "not followed: 4 updates that run.step was not told of"
 
 

@@ -23,7 +23,7 @@ from repro_audit.manifest.conditions import (
 from repro_audit.manifest.training import Json
 from repro_audit.recording.backends.base import Controlled, Switches
 from repro_audit.recording.backends.observers import Notes, StepObserver
-from repro_audit.recording.backends.patching import Patches
+from repro_audit.recording.backends.patching import Call, Patches
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.recorder import Recorder
 from repro_audit.recording.session.tracing import Tracer
@@ -235,6 +235,9 @@ class FakeBackend:
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
         return _of_step(model, batch, loss)
+
+    def batch_given(self, call: Call) -> Any:
+        return call.args or None
 
     def runs_now(self) -> bool:
         return True

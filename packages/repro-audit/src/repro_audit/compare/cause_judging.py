@@ -29,6 +29,9 @@ _OF_TRAINING = frozenset({"data", "initializers", "layer_initializers", "optimiz
 }
 """What no evaluation follows from but through the weights."""
 
+_FEEDS = 10
+"""Rank of what is known to decide batches, where those were not recorded: before that gap."""
+
 _OF_METRICS = frozenset({"metrics"})
 _OF_STEP = frozenset({"compile", "loss", "model", "optimizer", "sample_weight", "training"})
 """What a step's loss, or the weights behind it, follow from."""
@@ -216,6 +219,8 @@ def _anything(case: Case, kind: Kind) -> Judgement:
         ran = kind.is_effective(item.path for item in case.kinds[kind])
         return Judgement("possible", rank=rank if ran else 0)
     explained = not rank or case.decides(case.symptom.where) or _rounds(case)
+    if case.symptom.batches_unknown and case.has(*_CONTENT):
+        explained = True
     if kind.name in _READ and case.is_same_program():
         explained = False  # what it has read is what made it another run
     if kind.name == "arguments" and case.symptom.where == "batch" and case.lacks_data():
@@ -293,12 +298,13 @@ def _in_epoch(case: Case, kind: Kind) -> Judgement:
         return _later(f"it acts {_ON[kind.acts_at[0]]}")
     if kind.acts_at == ("start",) and case.symptom.start_equal:
         return _excluded("the initial weights are equal")
+    rank = _FEEDS if case.symptom.batches_unknown and "batch" in kind.acts_at else 0
     if kind.name in _CONTENT and case.symptom.resumed_at is None:
         whole = case.symptom.where == "epoch"  # every sample was trained on by its end
         certain = whole and case.differs(kind, _TRAINED_ON) and not case.has(*_READ)
-        return Judgement("certain" if certain else "likely", is_direct=True)
+        return Judgement("certain" if certain else "likely", rank=rank, is_direct=True)
     if kind.acts_at and strength in {"seeds", "inputs"}:
-        return Judgement("likely", is_direct=True)
+        return Judgement("likely", rank=rank, is_direct=True)
     if kind.name in _READ:
         return Judgement("likely", rank=_ANYTHING[kind.name])
     if strength == "bits":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from repro_audit.recording.backends.observers import Notes, StepObserver, TrainingObserver
-    from repro_audit.recording.backends.patching import Patches
+    from repro_audit.recording.backends.patching import Call, Patches
     from repro_audit.recording.backends.turn import Turn
     from repro_audit.recording.backends.updates import Updates
     from repro_audit.trace import Column
@@ -211,6 +211,16 @@ class Steps(Protocol):
 
         Returns:
             Columns of batch and loss, and arrays: theirs, then those of the state.
+        """
+
+    def batch_given(self, call: Call) -> Any:
+        """Return the batch that a compiled step was called with, as `loop_step` takes one.
+
+        Args:
+            call: A call of what `Names.functions` names.
+
+        Returns:
+            None where the step may have taken its batch from elsewhere.
         """
 
     def runs_now(self) -> bool:

@@ -50,8 +50,11 @@ class LoopObserver(TrainingObserver, Protocol):
     def optimizer_found(self, model: Any, optimizer: Any) -> None:
         """An optimizer is about to update a model for the first time."""
 
-    def loop_updates(self, model: Any, steps: int) -> None:
-        """A loop has updated a model so many times, and has come to its state of now."""
+    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
+        """A loop has updated a model so many times, and has come to its state of now.
+
+        What it was given for that is `batch`, as `Steps.loop_step` takes it.
+        """
 
     def unfollowed(self, noun: str, rest: str) -> None:
         """Something was trained that cannot be followed."""

@@ -215,11 +215,18 @@ class Updates:
                 if known.in_graph:
                     known.advance(steps)  # it is told of here, or part of a fit
                 if not self._turn.in_replica or steps.is_first_replica():
-                    self._tell(recorder, models, 1)
+                    self._tell(recorder, models, 1, getattr(self._inside, "function", None))
 
     def _function(self, call: Call) -> Watch:
         """Look, after a compiled function has run, whether an optimizer has advanced."""
-        yield None
+        outermost = getattr(self._inside, "function", None) is None
+        if outermost:
+            self._inside.function = call  # run eagerly, it updates before it returns
+        try:
+            yield None
+        finally:
+            if outermost:
+                self._inside.function = None
         waiting = [known for known in list(self._known.values()) if known.in_graph]
         others = [other for other in self._others if other.waiting]
         if not (waiting or others) or self._turn.elsewhere or self._turn.refused:
@@ -235,10 +242,19 @@ class Updates:
                 models = known.models
                 # The steps of a fit are its own.
                 if not any(_contains(self._turn.models, model) for model in models):
-                    self._tell(recorder, models, known.advance(steps))
+                    self._tell(recorder, models, known.advance(steps), call)
 
-    def _tell(self, recorder: LoopObserver, models: Sequence[Any], steps: int) -> None:
-        """Tell of steps of a loop; those of the models that are being fitted are no such."""
+    def _tell(
+        self, recorder: LoopObserver, models: Sequence[Any], steps: int, function: Call | None
+    ) -> None:
+        """Tell of steps of a loop; those of the models that are being fitted are no such.
+
+        Args:
+            recorder: Is told.
+            models: Those that were updated.
+            steps: How often.
+            function: The call of a compiled function that the steps are part of, if they are.
+        """
         models = [item for item in models if not _contains(self._turn.models, item)]
         if not steps or not models:
             return
@@ -248,8 +264,11 @@ class Updates:
         if current is not self._thread and not self._turn.in_replica:
             recorder.unfollowed("update", "in another thread")
             return
+        batch = None
+        if function is not None and steps == 1:
+            batch = self._steps().batch_given(function)
         for model in models:
-            recorder.loop_updates(model, steps)
+            recorder.loop_updates(model, steps, batch)
 
     def _updated(
         self, known: _Known, optimizer: Any, variables: Sequence[Any], recorder: LoopObserver

@@ -91,7 +91,7 @@ class Unrecorded:
         """Take note of a model."""
         self.watch(model)
 
-    def loop_updates(self, model: Any, steps: int) -> None:
+    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
         """Take note of a model."""
         self.loop_model_found(model)
 

@@ -234,12 +234,12 @@ class Recorder:
             self._conditions.optimizer(item, optimizer)
 
     @guarded("$.outcomes.fits")
-    def loop_updates(self, model: Any, steps: int) -> None:
+    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
         """Take note of updates outside any fit: steps of a loop, unless the user tells of those."""
         if not self.open:
             return
         if self._automatic:
-            self._loop(model).loop_steps(steps, None, None)
+            self._loop(model).loop_steps(steps, batch, None)
         else:
             self._unfollowed.updates(model, steps)
 

@@ -21,8 +21,8 @@ from repro_audit.manifest.training import Json
 from repro_audit.recording.backends.base import Controlled, Switches
 from repro_audit.recording.backends.keras_backend import KerasBackend
 from repro_audit.recording.backends.observers import Notes, StepObserver
-from repro_audit.recording.backends.patching import Patches
-from repro_audit.recording.backends.tensorflow import data, determinism, stages, steps
+from repro_audit.recording.backends.patching import Call, Patches
+from repro_audit.recording.backends.tensorflow import batches, data, determinism, stages, steps
 from repro_audit.recording.backends.tensorflow.variables import local_value, read_tensor
 
 if TYPE_CHECKING:
@@ -157,6 +157,9 @@ class TensorFlow(KerasBackend):
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
         return steps.loop_step(model, batch, loss, self.optimizers(model))
+
+    def batch_given(self, call: Call) -> Any:
+        return batches.batch_given(*call)
 
     def runs_now(self) -> bool:
         import tensorflow as tf
