@@ -172,6 +172,14 @@ def remedies(session: nox.Session) -> None:
 
 
 @nox.session
+def validators(session: nox.Session) -> None:
+    """Let both validators judge 100,000 documents with something wrong: they must agree."""
+    install(session, groups=("tests",))
+    path = "packages/repro-audit/tests/manifest/test_validation.py"
+    session.run("pytest", "--many-documents", path, *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Change the code that decides, one small thing at a time: tests must notice nine in ten."""
     install(session, "repro-audit[paper]", groups=("tests",))

@@ -4,6 +4,7 @@ import random
 import struct
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,38 @@ def test_keys_are_sorted_as_rfc_8785_section_3_2_3_says():
 def test_strings_are_written_as_rfc_8785_section_3_2_2_says():
     expected = '"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"'
     assert dumps("\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"\u002f") == expected.encode()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([1e-7, 1e-6, 1e-4, 9.9e-5, 1e16, 1e21, 1e22, 5e-324, -1e-7, 1.0, -0.0])
+    | st.text(st.characters(codec="utf-8"))
+    | st.sampled_from(["\0", "\\u0000", "\ue000", "\U0001f600", "\x7f", "\u2028"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+)
+
+
+@given(JSON)
+def test_every_value_is_written_as_a_library_that_knows_all_of_the_rfc_writes_it(value):
+    assert dumps(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 1e-7, "b": "\0"},
+        {"\0": 1e-7},
+        ["\\u0000", 1e300],
+        {"\ue000": 1, "\U0001f600": 1e-7},
+        [1e-7, {"b": 1e22, "a": 1e-9}, 5e-324],
+        [0.0001, 0.00011, 9999999999999998.0, 1e16],
+    ],
+)
+def test_no_text_is_taken_for_a_float_that_is_written_otherwise(value):
+    assert dumps(value) == rfc8785.dumps(value)
 
 
 def test_a_lone_surrogate_has_no_canonical_form():

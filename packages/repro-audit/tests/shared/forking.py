@@ -261,12 +261,12 @@ def import_all() -> None:
     from repro_audit.capture.environment import capture_environment  # noqa: F401 - as above
     from repro_audit.capture.packages import capture_packages
     from repro_audit.manifest.records import VERSION
-    from repro_audit.manifest.validation import _validator
+    from repro_audit.manifest.validation import _deciding
     from repro_audit.recording.process import launched  # noqa: F401 - as above
     from repro_audit.recording.session import recorder  # noqa: F401 - as above
 
     capture_packages(None, lambda *_: None)
-    _validator(VERSION, strict=True).is_valid({})
+    _deciding(VERSION, strict=True).is_valid({})
 
 
 def sibling(

@@ -87,17 +87,21 @@ def _objects(
     value: Any, node: Node, root: Node, path: str
 ) -> Iterator[tuple[str, dict[str, Any], Node]]:
     node = _resolved(value, node, root)
+    inside: Iterator[tuple[Any, Node, str]] = iter(())
     if isinstance(value, dict) and "properties" in node:
         yield path, value, node
-        for name, inner in node["properties"].items():
-            if name in value:
-                yield from _objects(value[name], inner, root, f"{path}.{name}")
+        inside = (
+            (value[name], inner, f"{path}.{name}")
+            for name, inner in node["properties"].items()
+            if name in value
+        )
     elif isinstance(value, dict) and isinstance(node.get("additionalProperties"), dict):
-        for item in value.values():
-            yield from _objects(item, node["additionalProperties"], root, f"{path}.*")
+        inside = ((item, node["additionalProperties"], f"{path}.*") for item in value.values())
     elif isinstance(value, list) and "items" in node:
-        for item in value:
-            yield from _objects(item, node["items"], root, f"{path}[*]")
+        inside = ((item, node["items"], f"{path}[*]") for item in value)
+    for item, inner, where in inside:
+        if isinstance(item, dict | list):  # most are neither
+            yield from _objects(item, inner, root, where)
 
 
 def _resolved(value: Any, node: Node, root: Node) -> Node:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from typing import Any, NoReturn
 
 from repro_audit.canonical import SPECIAL, digest_bytes, digest_json, number
@@ -31,6 +32,9 @@ __all__ = ["load", "parse", "read_json"]
 
 _MAX_DEPTH = 100
 """Levels of nesting that are accepted; a model of models needs about thirty."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""How half of a character beyond 16 bits is written; UTF-8 cannot hold one by itself."""
 
 _MAX_NUMBER_LENGTH = 400
 """Digits of a number that are accepted; the longest float64 in full has 309 before its point."""
@@ -166,7 +170,7 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
         refuse(f"is not JSON: {reason} at {place}. {hint}")
     except RecursionError:
         refuse(f"is nested too deeply. Expected at most {_MAX_DEPTH} levels.")
-    _check_values(document, refuse)
+    (_check_values if _SURROGATE.search(text) else _check_depth)(document, refuse)
     return document
 
 
@@ -189,6 +193,26 @@ def _check_values(document: Any, refuse: Any) -> None:
         if not following:
             return
         level = following
+    _refuse_depth(refuse)
+
+
+def _check_depth(document: Any, refuse: Any) -> None:
+    """Refuse what `_check_values` refuses, where no text can hold a surrogate: most values."""
+    level = [document] if isinstance(document, dict | list) else []
+    for _ in range(_MAX_DEPTH - 1):
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    if any(level):
+        _refuse_depth(refuse)
+
+
+def _refuse_depth(refuse: Any) -> None:
     refuse(f"is nested too deeply. Expected at most {_MAX_DEPTH} levels.")
 
 
