@@ -32,6 +32,7 @@ _COMPARE = (
     "diagnosis",
     "causes",
     "testimony",
+    "testimony_words",
     "timing",
 )
 _AUDIT = (
