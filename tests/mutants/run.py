@@ -26,6 +26,7 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 _COMPARE = (
     "certainties",
     "judging",
+    "cause_case",
     "cause_words",
     "samples",
     "symptom",

@@ -455,3 +455,62 @@ def test_batches_that_a_trace_lacks_come_before_what_merely_differs(where):
     assert (causes[0].title, causes[0].certainty) == ("batches: not recorded", "likely")
     causes = diagnose(*runs, differences, first, traced(column(where))).causes
     assert "unrecorded_data" not in [item.kind for item in causes]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_resumed_run_is_not_certain_where_layers_have_other_seeds(given):
+    """Those alone would put a layer's generator into another state."""
+    trace = traced(column("random"), place=(0, 2, 1))
+    causes, *_ = diagnosed(
+        {"outcomes/fits/0/first_epoch": 2} | other_layer_seeds(given=given), trace
+    )
+    assert causes["resume"].certainty == "likely"
+
+
+CODE = {("conditions", "code", "files", "mnist_cnn/__main__.py"): OTHER_DIGEST}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "trace", "kind"),
+    [
+        ("data", DATA, traced(column("batch")), "step"),
+        (
+            "sample_order",
+            {
+                "conditions/data/train/digest": OTHER_DIGEST,
+                "conditions/data/train/arrays/0/digest": OTHER_DIGEST,
+            },
+            traced(column("batch")),
+            "step",
+        ),
+        ("test_data", {"conditions/data/test/digest": OTHER_DIGEST}, None, "evaluation"),
+    ],
+)
+def test_of_what_code_decides_the_files_are_named_that_differ(name, changes, trace, kind):
+    causes, *_ = diagnosed(changes | CODE, trace, kind)
+    assert "of the code mnist_cnn/__main__.py differs" in causes[name].reason
+    causes, *_ = diagnosed(changes, trace, kind)
+    assert "of the code" not in causes[name].reason
+
+
+def test_files_of_code_are_named_for_no_cause_that_is_only_possible():
+    causes, *_ = diagnosed(
+        {"conditions/training/fits/0/callbacks": ["EarlyStopping"]} | CODE, traced(column("weight"))
+    )
+    assert causes["callbacks"].certainty == "possible"
+    assert "of the code" not in causes["callbacks"].reason
+
+
+@pytest.mark.parametrize("kind", ["loss", "weight"])
+def test_batches_that_were_not_recorded_are_only_possible_beside_what_decides_the_stage(kind):
+    trace = traced(column(kind), recorded=COLUMNS[1:])
+    loss = {"conditions/training/models/0/loss": "mse"}
+    for changes, certainty in (({}, "likely"), (loss, "possible")):
+        causes, *_ = diagnosed(changes, trace)
+        assert causes["unrecorded_data"].certainty == certainty
+
+
+def test_batches_that_were_not_recorded_are_named_behind_steps_that_were_not_traced():
+    trace = traced(column("weight"), place=(0, 1, 17), stride=16, recorded=COLUMNS[1:])
+    causes, *_ = diagnosed({}, trace)
+    assert list(causes) == ["unrecorded_data"]

@@ -265,3 +265,89 @@ def test_where_batches_were_not_recorded_what_decides_them_comes_first():
     arguments = kind_of(f"$.conditions.{PATHS['arguments']}")
     for names, certainty in ((("arguments", "data"), "possible"), (("arguments",), "likely")):
         assert judge(case(unknown, *names), arguments).certainty == certainty
+
+
+OF_STEP = {
+    "compile": "training.models[0].compile.auto_scale_loss",
+    "loss": "training.models[0].loss",
+    "model": "training.models[0].config.rate",
+    "optimizer": "training.models[0].optimizer.config.momentum",
+    "sample_weight": "training.fits[0].arguments.class_weight",
+    "training": "training.strategy",
+}
+
+
+def judged(path, symptom, *others, expected=1):
+    items = [ConditionDifference(f"$.conditions.{place}", expected, 2) for place in (path, *others)]
+    kinds = {kind_of(item.path): [item] for item in items}
+    return judge(Case(BASE, BASE, symptom, kinds), kind_of(items[0].path))
+
+
+@pytest.mark.parametrize("name", OF_STEP)
+def test_what_a_step_comes_from_is_only_possible_where_metrics_differ_alone(name):
+    assert kind_of(f"$.conditions.{OF_STEP[name]}").name == name
+    found = judged(OF_STEP[name], Symptom(where="loss", metrics_only=True))
+    assert (found.certainty, found.reason) == (
+        "possible",
+        "though the loss and the weights of the step are equal",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "symptom"),
+    [
+        (PATHS["metrics"], Symptom(where="loss", metrics_only=True)),
+        (PATHS["data"], Symptom(where="between")),
+        (PATHS["pipeline"], Symptom(where="between")),
+        (PATHS["optimizer"], Symptom(where="epoch")),
+    ],
+)
+def test_what_is_known_to_decide_leaves_the_steps_nothing_to_tell(path, symptom):
+    assert judged(path, symptom).is_direct
+
+
+def test_layers_that_adapt_all_point_at_data_and_others_do_not():
+    for roles, certainty in (
+        (("Normalization", "StringLookup"), "likely"),
+        (("Normalization", "Dense"), "possible"),
+        ((), "possible"),
+    ):
+        symptom = Symptom(where="start", roles=roles)
+        assert judged(PATHS["data"], symptom).certainty == certainty
+    every = "Normalization", "Discretization", "TextVectorization", "StringLookup", "IntegerLookup"
+    assert judged(PATHS["data"], Symptom(where="start", roles=every)).certainty == "likely"
+
+
+@pytest.mark.parametrize("name", ["model", "model_code"])
+def test_a_model_that_is_trained_later_is_no_likely_cause_of_other_initial_weights(name):
+    paths = {"model": "training.models[1].config.rate", "model_code": "training.models[1].code.f"}
+    symptom = Symptom(where="start", models=frozenset({0}))
+    assert judged(paths[name], symptom).certainty == "possible"
+    assert judged(paths[name], symptom._replace(models=frozenset({1}))).certainty == "likely"
+
+
+def test_what_acts_at_the_stage_itself_is_not_behind_it():
+    assert not judged(PATHS["data"], Symptom(where="batch")).is_later
+    assert judged(PATHS["data"], Symptom(where="start")).certainty is not None
+    assert judged(PATHS["optimizer"], Symptom(where="loss", place="HERE")).is_later
+
+
+@pytest.mark.parametrize(("equal", "said"), [(True, "initial weights are equal"), (False, "")])
+def test_initializers_are_ruled_out_where_models_begin_with_equal_weights(equal, said):
+    path = "initializers.layers[0].initializer"
+    found = judged(path, Symptom(where="update", start_equal=equal))
+    assert (found.certainty is None) is equal
+    assert said in found.reason
+
+
+@pytest.mark.parametrize(
+    ("others", "certainty"),
+    [
+        ((), "likely"),
+        (("packages.distributions.click.version",), "possible"),
+        ((PATHS["optimizer"],), "possible"),
+        (("seeds.declared",), "possible"),
+    ],
+)
+def test_what_may_decide_anything_is_likely_in_an_epoch_only_where_it_is_alone(others, certainty):
+    assert judged(PATHS["arguments"], Symptom(where="epoch"), *others).certainty == certainty

@@ -151,6 +151,7 @@ def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distanc
     ("expected", "actual", "apart", "size"),
     [
         (2.0, 2.5, 0.25, "large"),
+        (2.0, 2.0625, 0.03125, "large"),
         (2.0, 2.015625, 0.0078125, "rounding"),
         (-2.0, -2.5, 0.25, "large"),
         (2.0, 2.0, 0.0, "rounding"),
@@ -275,3 +276,38 @@ def test_initial_weights_that_are_not_known_are_not_known_to_be_equal():
         runs = record(changed(document(), weights)), record(changed(rerun(), weights))
         first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=1)
         assert not read_symptom(*runs, first, None).start_equal
+
+
+# What goes on where the other run ends.
+
+
+@pytest.mark.parametrize(
+    ("first_epoch", "epochs", "epoch", "where"),
+    [
+        (None, 1, 2, "length"),
+        (None, 2, 2, "epoch"),
+        (None, 2, 3, "length"),
+        (3, 2, 4, "epoch"),
+        (3, 2, 5, "length"),
+        (None, 0, 2, "epoch"),
+    ],
+)
+def test_a_run_is_longer_from_the_epoch_on_that_the_other_has_not(
+    first_epoch, epochs, epoch, where
+):
+    """However many epochs the longer one has, and whatever its first epoch is."""
+    runs = [
+        record(
+            changed(
+                value,
+                {
+                    "outcomes/fits/0/first_epoch": first_epoch,
+                    ("outcomes", "fits", 0, "epochs"): [OTHER_DIGEST] * count,
+                },
+            )
+        )
+        for value, count in ((document(), epochs), (rerun(), 9))
+    ]
+    first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=epoch)
+    for pair in (runs, runs[::-1]):
+        assert read_symptom(*pair, first, None).where == where

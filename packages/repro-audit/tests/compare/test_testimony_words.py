@@ -85,6 +85,7 @@ def weight(label):
 FIT = value_at(document(), "outcomes/fits/0")
 LONGER = {("outcomes", "fits", 0, "epochs"): [*EPOCHS, OTHER_DIGEST]}
 TWICE = {("outcomes", "fits"): [FIT, FIT]}
+SECOND_LONGER = {("outcomes", "fits"): [FIT, {**FIT, "epochs": [*EPOCHS, OTHER_DIGEST]}]}
 
 WORDS = Path(__file__).with_name("testimony_words.txt")
 """Renewed by ``pytest --update-goldens`` on this file."""
@@ -140,6 +141,9 @@ CASES = {
     "a loss and one layer": lambda: of_loss(
         parting((weight("net/a/gain"), 5), (weight("net/b/kernel"), 6), (column("optimizer"), 6))
     ),
+    "a loss and a slot": lambda: of_loss(
+        parting((weight("net/a/gain"), 5), (column("optimizer"), 6))
+    ),
     "a metric": lambda: of_metrics(traced(column("loss", "top"))),
     "a learning rate": lambda: of_update(
         traced(column("optimizer", "learning_rate"), column("weight")), UPDATE
@@ -157,8 +161,12 @@ CASES = {
     ),
     "no step": lambda: of_update(traced(column("weight"))._replace(step=None), UPDATE),
     "an epoch": lambda: length(LONGER),
-    "an epoch of the second fit": lambda: length({**TWICE}, fit=1),
     "a fit": lambda: length(TWICE),
+    "an epoch of the second fit": lambda: of_length(
+        record(changed(document(), TWICE)),
+        record(changed(rerun(), SECOND_LONGER)),
+        FirstDifference(kind="epoch weights", text="", fit=1, epoch=2),
+    ),
     "no length": lambda: length({}),
     "an evaluation": lambda: of_result(
         BASE, record(rerun()), FirstDifference(kind="evaluation", text="")
