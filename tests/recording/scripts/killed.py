@@ -15,13 +15,17 @@ import keras
 import tensorflow as tf
 
 import repro_audit
+from repro_audit.recording.session import manifest_file
 
 KILLS = 15
 EPOCHS = 40
+EPOCH_S = 0.03
 
 
-def train(name: str) -> None:
-    """Record a hand-written loop that spends most of its time on manifests."""
+def train(name: str, *, always: bool) -> None:
+    """Record a hand-written loop, which may write its manifest after every epoch."""
+    if always:
+        manifest_file._APART_S = 0.0
     repro_audit.control(seed=1, threads=1)
     with repro_audit.record(f"{name}.json") as run:
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
@@ -34,16 +38,17 @@ def train(name: str) -> None:
             gradients = tape.gradient(loss, model.trainable_variables)
             model.optimizer.apply(gradients, model.trainable_variables)
             run.step(model, (x,), loss)
+            time.sleep(EPOCH_S)
             run.epoch(model, {"loss": loss})
 
 
-def begin(name: str) -> int:
+def begin(name: str, *, always: bool = False) -> int:
     """Start one recording and return its process."""
     process = os.fork()
     if process == 0:
         code = 1
         try:
-            train(name)
+            train(name, always=always)
             code = 0
         finally:
             os._exit(code)
@@ -59,7 +64,7 @@ def main() -> None:
     killed = []
     for number in range(KILLS):
         share = 1.2 * number / (KILLS - 1)
-        process = begin(f"killed-{number}")
+        process = begin(f"killed-{number}", always=bool(number % 2))
         time.sleep(share * length)
         ended, _ = os.waitpid(process, os.WNOHANG)
         if not ended:

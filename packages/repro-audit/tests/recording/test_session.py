@@ -16,6 +16,7 @@ import repro_audit
 from repro_audit.errors import RecordingWarning
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.training import BatchTensor
+from repro_audit.recording.session import manifest_file
 from repro_audit.trace import Block, Rows, find_trace
 
 NO_ARGUMENTS = {"x": None, "validation_data": None, "callbacks": None}
@@ -221,6 +222,39 @@ def test_an_exception_that_cannot_say_what_it_is_ends_a_run_all_the_same(path: P
     with pytest.raises(SilentError), begin(path):
         raise SilentError
     assert recorded(path).information.failure == ("SilentError", "")
+
+
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return what takes how many epochs the manifest holds each time it is written."""
+    epochs: list[int] = []
+
+    def write(manifest: Manifest, path: Path) -> None:
+        epochs.append(sum(len(item.epochs) for item in manifest.outcomes.fits))
+        write_it(manifest, path)
+
+    write_it = manifest_file.write
+    monkeypatch.setattr(manifest_file, "write", write)
+    return epochs
+
+
+def test_epochs_that_follow_each_other_within_a_second_are_written_when_their_fit_ends(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_file, "_APART_S", 3600.0)
+    epochs = written(monkeypatch)
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=9)
+    assert epochs == [0, 9, 9]
+
+
+def test_an_epoch_that_ends_later_than_that_is_written_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_file, "_APART_S", 0.0)
+    epochs = written(monkeypatch)
+    with begin(path) as recorder:
+        fit(recorder, Model(), epochs=3)
+    assert epochs == [0, 1, 2, 3, 3]
 
 
 def test_a_fit_that_was_left_is_not_said_to_have_ended(path: Path) -> None:

@@ -80,6 +80,7 @@ class FitRecorder:
         """Read the state a fit ends with; the model may be gone when recording stops."""
         self.draft.ended = True
         self._recorder.read_final_state(self._item, self._model)
+        self._recorder.file.complete()
 
     def unseen(self, reason: str) -> None:
         """Take note that the steps of this fit cannot be seen."""

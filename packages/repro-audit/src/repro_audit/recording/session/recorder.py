@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.rank import capture_rank
-from repro_audit.manifest.records import Evaluation, Flip
-from repro_audit.manifest.writing import write
+from repro_audit.manifest.records import Evaluation, Flip, Manifest
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.conditions import ConditionReader
 from repro_audit.recording.session.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.session.fits import FitRecorder
 from repro_audit.recording.session.guarding import guarded, text_of, warn
 from repro_audit.recording.session.inputs import Inputs
+from repro_audit.recording.session.manifest_file import ManifestFile
 from repro_audit.recording.session.models import Models
 from repro_audit.recording.session.safe_tracing import SafeTracer
 from repro_audit.recording.session.tracing import Tracer
@@ -41,6 +41,7 @@ class Recorder:
     Attributes:
         backend: The framework.
         trace: Takes the steps.
+        file: Takes what is known.
         open: Whether the recording goes on; in a child that was forked from it, it does not.
     """
 
@@ -78,7 +79,7 @@ class Recorder:
         """
         self.backend = backend
         self.open = True
-        self._path = path
+        self.file = ManifestFile(path, self._manifest)
         self._request = request
         self._file_order, self._read = file_order, read
         self._draft = Draft()
@@ -105,8 +106,7 @@ class Recorder:
             OutputError: The manifest cannot be written.
         """
         self._conditions.at_start(arguments, outputs)
-        self.trace.update_draft()
-        write(self._draft.manifest(), self._path)
+        self.file.begin()
 
     @guarded("$.conditions.initializers.restored")
     def used_before(self) -> bool:
@@ -143,7 +143,7 @@ class Recorder:
         self._count_unfollowed()
         self._read_last(arguments, outputs)
         self.trace.end()
-        self.write()
+        self.file.write()
 
     @guarded("$.conditions.code")
     def _read_last(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
@@ -322,9 +322,10 @@ class Recorder:
 
     def epoch_taken(self) -> None:
         """Write the manifest, and end a positive control that has shown what it can."""
-        self.write()
+        self.file.update()
         epochs = sum(len(fit.epochs) for fit in self._draft.fits)
         if self._request is not None and epochs == self._request.stop_after_epoch:
+            self.file.complete()
             # The user's code after it would only cost time.
             raise SystemExit(0)
 
@@ -353,13 +354,10 @@ class Recorder:
         self._draft.mark_missing(path, reason)
         warn(f"repro-audit could not record {path}: {reason}")
 
-    def write(self) -> None:
-        """Write the manifest; a full disk must not stop training."""
+    def _manifest(self) -> Manifest:
+        """Return what is known by now."""
         self.trace.update_draft()
-        try:
-            write(self._draft.manifest(), self._path)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
-            warn(f"repro-audit could not write the manifest: {error}")
+        return self._draft.manifest()
 
     def _fit(self, item: DraftModel, draft: DraftFit, arguments: Mapping[str, Any]) -> FitRecorder:
         """Begin a fit, or a loop."""

@@ -1,0 +1,61 @@
+"""When the manifest of a recording is written: as a whole each time, and not for every epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from repro_audit.manifest import Manifest
+from repro_audit.manifest.writing import write
+from repro_audit.recording.session.guarding import warn
+
+__all__ = ["ManifestFile"]
+
+_APART_S = 1.0
+"""Seconds between two writes, unless something ends. Each costs what the whole manifest costs, and
+that grows with every epoch: written after each of them, they would cost the square of it."""
+
+
+class ManifestFile:
+    """The file of one recording."""
+
+    def __init__(self, path: Path, manifest: Callable[[], Manifest]) -> None:
+        """Prepare.
+
+        Args:
+            path: Where it goes.
+            manifest: Returns what is known by now.
+        """
+        self._path = path
+        self._manifest = manifest
+        self._written_at = 0.0
+        self._lacks_some = False
+
+    def begin(self) -> None:
+        """Write it for the first time.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        write(self._manifest(), self._path)
+        self._written_at = time.monotonic()
+
+    def update(self) -> None:
+        """Write it unless it has just been written."""
+        self._lacks_some = True
+        if time.monotonic() - self._written_at >= _APART_S:
+            self.write()
+
+    def complete(self) -> None:
+        """Write it if it lacks what `update` was told of."""
+        if self._lacks_some:
+            self.write()
+
+    def write(self) -> None:
+        """Write it; a full disk must not stop training."""
+        self._lacks_some, self._written_at = False, time.monotonic()
+        try:
+            write(self._manifest(), self._path)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
+            warn(f"repro-audit could not write the manifest: {error}")
