@@ -35,6 +35,7 @@ _COMPARE = (
     "testimony",
     "testimony_words",
     "timing",
+    "loaded",
 )
 _AUDIT = (
     "recomputed",

@@ -1,9 +1,10 @@
 import pytest
-from manifests import ROOT, changed, clean, consistent, record, value_at
+from manifests import ROOT, changed, clean, consistent, document, record, value_at
 from rule_cases import SEEDS, TABLE, codes, findings, found
 
 from repro_audit.audit import all_rules, audit, exit_code, seeding
-from repro_audit.audit.rules import Hit, check, rule
+from repro_audit.audit.rules import Hit, check, check_with_trace, rule
+from repro_audit.errors import TraceError
 
 
 def test_nothing_is_found_in_a_run_that_is_in_order():
@@ -194,3 +195,26 @@ def test_evidence_below_what_is_required_is_inconclusive():
 def test_no_manifest_is_an_error_and_no_verdict():
     with pytest.raises(ValueError, match="at least one"):
         audit()
+
+
+class Damaged:
+    """A trace that is not the one that its manifest tells of."""
+
+    def verify(self):
+        message = "it is another file"
+        raise TraceError(message)
+
+
+class Whole:
+    """A trace that is."""
+
+    def verify(self):
+        """Find nothing."""
+
+
+@pytest.mark.parametrize("status", ["running", "failed"])
+def test_of_a_run_that_did_not_complete_the_trace_is_checked_against_its_digest(status):
+    manifest = record(changed(document(), {"status": status}))
+    assert check_with_trace(manifest, Whole()) == check_with_trace(manifest, None)
+    with pytest.raises(TraceError, match="another file"):
+        check_with_trace(manifest, Damaged())

@@ -505,7 +505,8 @@ def test_files_of_code_are_named_for_no_cause_that_is_only_possible():
 def test_batches_that_were_not_recorded_are_only_possible_beside_what_decides_the_stage(kind):
     trace = traced(column(kind), recorded=COLUMNS[1:])
     loss = {"conditions/training/models/0/loss": "mse"}
-    for changes, certainty in (({}, "likely"), (loss, "possible")):
+    given = other_layer_seeds(given=True)
+    for changes, certainty in (({}, "likely"), (loss, "possible"), (given, "possible")):
         causes, *_ = diagnosed(changes, trace)
         assert causes["unrecorded_data"].certainty == certainty
 

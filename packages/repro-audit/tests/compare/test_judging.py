@@ -250,7 +250,7 @@ def test_metrics_that_differ_alone_point_at_metrics_before_what_moves_weights():
 def test_what_is_too_large_for_rounding_is_said_by_what_shows_it():
     for symptom, said in (
         (Symptom(where="loss", size="large", ratio=1e-6, loss_apart=0.25), "loss of that step"),
-        (Symptom(where="loss", size="large", ratio=0.5, loss_apart=0.001), "0.5 of one training"),
+        (Symptom(where="loss", size="large", ratio=0.5, loss_apart=0.01), "0.5 of one training"),
     ):
         judged = judge(case(symptom, "threads"), kind_of(f"$.conditions.{PATHS['threads']}"))
         assert judged.certainty == "possible"
@@ -351,3 +351,45 @@ def test_initializers_are_ruled_out_where_models_begin_with_equal_weights(equal,
 )
 def test_what_may_decide_anything_is_likely_in_an_epoch_only_where_it_is_alone(others, certainty):
     assert judged(PATHS["arguments"], Symptom(where="epoch"), *others).certainty == certainty
+
+
+def test_a_generator_in_another_state_comes_from_a_seed_that_has_an_effect():
+    symptom = Symptom(where="random")
+    assert judged("seeds.declared", symptom).certainty == "likely"
+    assert judged("seeds.backend.digest", symptom).certainty == "possible"
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "reason"),
+    [
+        (
+            "training.fits[0].callbacks",
+            "batch",
+            (
+                "it acts at the ends of steps and epochs: behind the first difference; "
+                "it would make the runs differ by itself"
+            ),
+        ),
+        (
+            "training.fits[0].arguments.validation_freq",
+            "update",
+            "it acts on when training ends: behind the first difference",
+        ),
+        (
+            "seeds.generators[0].entropy",
+            "update",
+            "it acts on what is evaluated and reported: behind the first difference",
+        ),
+        (
+            "training.models[0].config.rate",
+            "batch",
+            (
+                "it acts on the state of the layers' generators, from HERE on: behind the first "
+                "difference; it would make the runs differ by itself"
+            ),
+        ),
+    ],
+)
+def test_what_acts_later_is_said_in_these_words(path, where, reason):
+    found = judged(path, Symptom(where=where, place="HERE"))
+    assert (found.certainty, found.is_later, found.reason) == (None, True, reason)

@@ -153,6 +153,7 @@ def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distanc
         (2.0, 2.5, 0.25, "large"),
         (2.0, 2.0625, 0.03125, "large"),
         (2.0, 2.015625, 0.0078125, "rounding"),
+        (100.0, 101.0, 0.01, "rounding"),
         (-2.0, -2.5, 0.25, "large"),
         (2.0, 2.0, 0.0, "rounding"),
         (0.0, 1.0, None, "rounding"),

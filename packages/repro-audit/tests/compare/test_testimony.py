@@ -306,5 +306,23 @@ def test_no_rounding_sets_a_learning_rate():
     ]
 
 
+def test_where_conditions_differ_the_steps_say_nothing_of_none():
+    threads = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
+    cause = told(traced(RATE, column("weight"), recorded=COLUMNS[:3]), changes=threads)
+    assert cause.reason.endswith("by an argument, a schedule or a callback")
+
+
+def test_what_the_steps_tell_is_no_reason_for_what_only_rounds():
+    threads = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
+    runs = record(document()), record(changed(rerun(), threads))
+    first = FirstDifference(kind="step", text="", fit=0, epoch=1, step=5)
+    here, there = weight("net/scaled/gain"), weight("net/dense/kernel")
+    trace = traced(here)._replace(partings=(onset(here, 5), onset(there, 6)))
+    causes = diagnose(*runs, condition_differences(*runs), first, trace).causes
+    (cause,) = (item for item in causes if item.kind == "threads")
+    assert cause.certainty == "likely"
+    assert "net/scaled" not in cause.reason
+
+
 def test_equal_runs_tell_nothing():
     assert compare(record(document()), record(rerun())).causes == ()

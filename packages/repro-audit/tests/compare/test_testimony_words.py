@@ -167,6 +167,7 @@ CASES = {
         record(changed(rerun(), SECOND_LONGER)),
         FirstDifference(kind="epoch weights", text="", fit=1, epoch=2),
     ),
+    "a second fit": lambda: length(TWICE, fit=1),
     "no length": lambda: length({}),
     "an evaluation": lambda: of_result(
         BASE, record(rerun()), FirstDifference(kind="evaluation", text="")

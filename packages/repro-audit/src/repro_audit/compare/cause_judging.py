@@ -312,8 +312,7 @@ def _in_epoch(case: Case, kind: Kind) -> Judgement:
         return Judgement("possible" if inputs else "likely")
     found = _anything(case, kind)
     alone = len(case.kinds) == 1 and found.rank >= 0
-    decided = any(case.strength(other) in {"seeds", "inputs"} for other in case.kinds)
-    return found._replace(certainty="likely" if alone and not decided else "possible")
+    return found._replace(certainty="likely" if alone else "possible")
 
 
 def _later(reason: str) -> Judgement:
