@@ -515,3 +515,11 @@ def test_batches_that_were_not_recorded_are_named_behind_steps_that_were_not_tra
     trace = traced(column("weight"), place=(0, 1, 17), stride=16, recorded=COLUMNS[1:])
     causes, *_ = diagnosed({}, trace)
     assert list(causes) == ["unrecorded_data"]
+
+
+def test_what_acts_behind_other_initial_weights_is_at_no_step():
+    _, later, _ = diagnosed(LEARNING_RATE, kind="initial weights")
+    assert later["optimizer"] == (
+        "it acts on the update of the weights: behind the first difference; "
+        "it would make the runs differ by itself"
+    )
