@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
-from repro_audit.canonical import digest_array, digest_bytes, digest_file, digest_json
+from repro_audit.canonical import digest_array, digest_file, digest_json
+from repro_audit.capture.unordered import digest_unordered
 from repro_audit.errors import CaptureError
 from repro_audit.manifest.conditions import Array, Data
 from repro_audit.manifest.structure import unstructure
-from repro_audit.trace.fingerprint import fingerprint
 
 __all__ = ["capture_data"]
 
@@ -57,17 +56,10 @@ def _unordered(
         return None
     import numpy as np
 
-    columns = [np.asarray(array) for array in arrays]
     try:
-        each = [
-            struct.pack(
-                f"<{len(columns)}Q", *(fingerprint(np.asarray(part[index])) for part in columns)
-            )
-            for index in range(samples)
-        ]
+        return digest_unordered([np.asarray(array) for array in arrays])
     except TypeError:
         return None
-    return digest_bytes(b"".join(sorted(each)))
 
 
 def _array(item: Any) -> Array:
