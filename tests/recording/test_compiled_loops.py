@@ -28,7 +28,14 @@ BATCHES = {
     "run_eagerly": ["x", "y"],
 }
 """Roles of the columns, by the way in which a step is called."""
-UNKNOWN = ("numbers_of_samples", "an_iterator", "beside_an_object", "a_whole_epoch")
+UNKNOWN = (
+    "numbers_of_samples",
+    "an_iterator",
+    "beside_an_object",
+    "a_whole_epoch",
+    "gradients",
+    "a_concrete_function",
+)
 """Ways that say nothing of the batch."""
 
 

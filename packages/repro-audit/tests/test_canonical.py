@@ -111,6 +111,12 @@ def test_no_text_is_taken_for_a_float_that_is_written_otherwise(value):
     assert dumps(value) == rfc8785.dumps(value)
 
 
+@pytest.mark.parametrize("key", [1, None, True, 0.5])
+def test_a_key_that_is_no_text_has_no_canonical_form(key):
+    with pytest.raises(ValueError, match="keys must be strings"):
+        dumps({"a": [{key: 1}]})
+
+
 def test_a_lone_surrogate_has_no_canonical_form():
     with pytest.raises(ValueError, match=r"surrogate|(?i:utf-8)"):
         dumps("\ud800")

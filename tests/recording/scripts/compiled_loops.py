@@ -113,11 +113,33 @@ class Loop:
         for _ in range(EPOCHS):
             epoch(self.batches())
 
+    def gradients(self):
+        variables = self.model.trainable_variables
+        step = tf.function(lambda found: self.optimizer.apply(found, variables))
+
+        def outside(x, y):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self.model(x) - y) ** 2)
+            step(tape.gradient(loss, variables))
+
+        self.run(outside)
+
+    def a_concrete_function(self):
+        x, y = next(iter(self.batches()))
+        step = tf.function(self.update).get_concrete_function(x, y)
+        evaluate = tf.function(lambda x, y: tf.reduce_mean((self.model(x) - y) ** 2))
+
+        def and_evaluate(x, y):
+            step(x, y)
+            evaluate(self.x[:3], Y[:3])
+
+        self.run(and_evaluate)
+
 
 WAYS = (
     "x_and_y", "of_a_class", "one_pair", "one_dict", "three", "by_name", "beside_a_model",
     "arrays", "ragged", "run_eagerly", "numbers_of_samples", "an_iterator", "beside_an_object",
-    "a_whole_epoch",
+    "a_whole_epoch", "gradients", "a_concrete_function",
 )  # fmt: skip
 
 if sys.argv[1:]:

@@ -145,6 +145,8 @@ def _with_marks(value: Any, rare: list[str]) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is dict:
+        if not all(type(key) is str for key in value):
+            raise _UncommonError
         return {
             key: item if type(item) is str else _with_marks(item, rare)
             for key, item in sorted(value.items())

@@ -250,7 +250,7 @@ def test_metrics_that_differ_alone_point_at_metrics_before_what_moves_weights():
 def test_what_is_too_large_for_rounding_is_said_by_what_shows_it():
     for symptom, said in (
         (Symptom(where="loss", size="large", ratio=1e-6, loss_apart=0.25), "loss of that step"),
-        (Symptom(where="loss", size="large", ratio=0.5, loss_apart=0.01), "0.5 of one training"),
+        (Symptom(where="loss", size="large", ratio=0.5, loss_apart=0.05), "0.5 of one training"),
     ):
         judged = judge(case(symptom, "threads"), kind_of(f"$.conditions.{PATHS['threads']}"))
         assert judged.certainty == "possible"

@@ -151,9 +151,10 @@ def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distanc
     ("expected", "actual", "apart", "size"),
     [
         (2.0, 2.5, 0.25, "large"),
-        (2.0, 2.0625, 0.03125, "large"),
-        (2.0, 2.015625, 0.0078125, "rounding"),
-        (100.0, 101.0, 0.01, "rounding"),
+        (2.0, 2.125, 0.0625, "large"),
+        (2.0, 2.0625, 0.03125, "rounding"),
+        (100.0, 105.0, 0.05, "rounding"),
+        (1e-4, 2e-4, None, "rounding"),
         (-2.0, -2.5, 0.25, "large"),
         (2.0, 2.0, 0.0, "rounding"),
         (0.0, 1.0, None, "rounding"),
@@ -312,3 +313,13 @@ def test_a_run_is_longer_from_the_epoch_on_that_the_other_has_not(
     first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=epoch)
     for pair in (runs, runs[::-1]):
         assert read_symptom(*pair, first, None).where == where
+
+
+def test_of_a_loop_batches_are_never_known_to_be_equal():
+    """What its steps take beside what they are given nobody has seen."""
+    loop = {("conditions", "training", "fits", 0, "arguments"): {}}
+    runs = record(changed(document(), loop)), record(changed(rerun(), loop))
+    first = FirstDifference(kind="step", text="")
+    found = read_symptom(*runs, first, traced(column("weight")))
+    assert (found.batches_equal, found.batches_unknown) == (False, False)
+    assert symptom("step", traced(column("weight"))).batches_equal

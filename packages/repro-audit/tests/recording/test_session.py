@@ -275,7 +275,7 @@ def test_a_recording_that_is_over_takes_nothing_more(path: Path) -> None:
         fit(recorder, model, epochs=1)
     before = path.read_bytes()
     recorder.loop_step(model, BATCHES[0], np.float32(1))
-    recorder.loop_updates(model, 1, None)
+    recorder.loop_updates(model, 1, lambda: None)
     recorder.unfollowed("fit", "elsewhere")
     assert path.read_bytes() == before
 
@@ -379,7 +379,7 @@ def test_a_loop_that_nobody_tells_of_is_closed_at_the_end(path: Path) -> None:
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
-            recorder.loop_updates(model, 1, None)
+            recorder.loop_updates(model, 1, lambda: None)
     manifest = recorded(path)
     (outcome,) = manifest.outcomes.fits
     assert (outcome.steps, len(outcome.epochs)) == (3, 1)
@@ -392,7 +392,7 @@ def test_what_an_update_was_given_is_the_batch_of_its_step(path: Path) -> None:
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
-            recorder.loop_updates(model, 1, batch)
+            recorder.loop_updates(model, 1, lambda batch=batch: batch)
     manifest = recorded(path)
     trace = find_trace(path, manifest)
     assert trace is not None
@@ -406,7 +406,7 @@ def test_updates_between_two_looks_are_counted_and_the_last_is_seen(path: Path) 
         recorder.loop_model_found(model)
         for batch in BATCHES:
             model.step(batch)
-        recorder.loop_updates(model, 3, None)
+        recorder.loop_updates(model, 3, lambda: None)
     assert recorded(path).outcomes.fits[0].steps == 3
     assert rows(path) == [[0, 1, 3]]
 
@@ -418,9 +418,9 @@ def test_updates_that_run_step_was_not_told_of_are_named_with_their_count(path: 
     told, untold = Model(), Model()
     with begin(path) as recorder:
         recorder.watch(told)
-        recorder.loop_updates(told, 1, None)
+        recorder.loop_updates(told, 1, lambda: None)
         recorder.loop_step(told, BATCHES[0], told.step(BATCHES[0]))
-        recorder.loop_updates(untold, 4, None)
+        recorder.loop_updates(untold, 4, lambda: None)
     assert recorded(path).unfollowed == "not followed: 4 updates that run.step was not told of"
 
 

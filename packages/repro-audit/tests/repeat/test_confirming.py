@@ -46,6 +46,33 @@ def test_runs_that_end_in_the_bits_of_the_two_given_are_said_to():
         assert text not in confirm(found, run, result(where=found.where), varied).text
 
 
+def of_factor(name, where):
+    factor = Factor(name, "changes the run", "1", "2", f"vary-{name}", "", where)
+    return Audit("identical", "", "trace", (), sensitivity=Sensitivity((factor,), 1, None, ""))
+
+
+@pytest.mark.parametrize(
+    ("factor", "seeds", "confirmed"),
+    [
+        ("batch-order", (812, 812), None),
+        ("seed", (812, 813), None),
+        ("seed", (5, 6), True),
+        ("seed", (None, None), True),
+        ("python-seed", (None, None), True),
+        ("threads", (812, 812), True),
+    ],
+)
+def test_an_order_or_a_seed_is_confirmed_only_by_runs_that_end_as_the_two_given(
+    factor, seeds, confirmed
+):
+    """Another order makes any run differ at its first batch, whatever else does."""
+    found = suspected()._replace(factor=factor, seeds=seeds)
+    said = confirm(found, EXPECTED, of_factor(factor, found.where), EXPECTED)
+    assert said.confirmed is confirmed
+    assert ("something else may differ there as well" in said.text) is (confirmed is None)
+    assert confirm(found, EXPECTED, of_factor(factor, found.where), ACTUAL).confirmed is True
+
+
 def test_a_difference_elsewhere_leaves_it_open():
     said = confirm(suspected(), EXPECTED, result(where="step 9 of epoch 9: weight of something"))
     assert said.confirmed is None

@@ -236,7 +236,7 @@ class FakeBackend:
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
         return _of_step(model, batch, loss)
 
-    def batch_given(self, call: Call) -> Any:
+    def batch_given(self, call: Call, _: Any) -> Any:
         return call.args or None
 
     def runs_now(self) -> bool:

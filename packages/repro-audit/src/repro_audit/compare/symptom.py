@@ -24,9 +24,12 @@ _ROUNDING = 1e-3
 _LARGE = 0.03
 """Distance over the size of one training step. Measured on a CNN: other rounding begins at
 2e-6, another random stream or learning rate at 0.1 to 1."""
-LOSS_ROUNDED = 0.01
+LOSS_ROUNDED = 0.05
 """Relative difference of one step's loss that no rounding makes. The first step of Adam and its kin
 is as large whatever the gradients are: weights tell nothing there, and the loss does."""
+
+_LEAST_LOSS = 1e-3
+"""Below it a loss may be what is left of larger numbers, whose rounding is no small part of it."""
 
 _STAGES: dict[ColumnKind, Stage] = {
     "batch": "batch",
@@ -49,7 +52,8 @@ class Symptom(NamedTuple):
         roles: Roles of the columns of that kind that differ; of initial weights, classes of the
             layers.
         models: Which models' initial weights differ; empty elsewhere.
-        batches_equal: Whether every batch is known to be equal up to and in that step.
+        batches_equal: Whether every batch is known to be equal up to and in that step; of a loop
+            it never is, whose steps may take more than was seen to be given to them.
         loss_equal: Whether the loss of that step is known to be equal.
         loss_apart: By what part of itself the loss of that step differs; None where not known.
         metrics_only: Whether metrics differ there, and neither the loss nor any weight.
@@ -148,7 +152,7 @@ def read_symptom(
         size=size,
         ratio=ratio,
         roles=tuple(item.role for item in step.columns if item.kind == kind),
-        batches_equal=step.is_first and "batch" in step.equal,
+        batches_equal=step.is_first and "batch" in step.equal and not _is_loop(expected, step.fit),
         loss_equal="loss" in step.equal,
         loss_apart=apart,
         metrics_only=all(map(_is_metric, step.columns)),
@@ -167,12 +171,20 @@ def _of_lone(symptom: Symptom, lone: OrderDifference) -> Symptom:
     return symptom._replace(where="batch" if lone.step > 1 else "length", batches_equal=False)
 
 
+def _is_loop(manifest: Manifest, fit: int) -> bool:
+    """Whether a fit is a loop written by hand, which has no arguments."""
+    training = manifest.conditions.training
+    fits = () if training is None else training.fits
+    return fit < len(fits) and not fits[fit].arguments
+
+
 def _loss_apart(step: StepDifference) -> float | None:
     """Return the relative difference of the loss of a step; None where it is not known."""
     for column in step.columns:
         if column.kind == "loss" and column.role == "loss":
             one, other = column.expected, column.actual
-            if one and other is not None and math.isfinite(one) and math.isfinite(other):
+            known = one is not None and other is not None and math.isfinite(one + other)
+            if known and one and other and min(abs(one), abs(other)) >= _LEAST_LOSS:
                 return abs(other - one) / abs(one)
     return None
 

@@ -123,13 +123,24 @@ def confirm(
         states = f"{factor.expected} → {factor.actual}"
         if factor.verdict == "changes the run":
             same = factor.first_difference == suspected.where
-            decided = True if same else None
+            alike = _ends_alike(suspected, run, varied)
+            decided = True if same and (alike or not _must_end_alike(suspected, run)) else None
             text = f"varying {factor.name} alone ({states}) makes this run differ, first at "
-            text += f"{factor.first_difference}; " + (
-                f"so do the two given{_ends_alike(suspected, run, varied)}"
-                if same
-                else f"the two given diverge at {suspected.where}: it may be another difference"
-            )
+            text += f"{factor.first_difference}; "
+            if not same:
+                text += f"the two given diverge at {suspected.where}: it may be another difference"
+            elif alike:
+                text += (
+                    "so do the two given, and this run ends in the bits of the one, and varied in "
+                    "those of the other"
+                )
+            elif decided:
+                text += "so do the two given"
+            else:
+                text += (
+                    "so do the two given, but these runs do not end in their bits: something else "
+                    "may differ there as well"
+                )
         elif factor.verdict == "no effect seen":
             decided = False
             text = (
@@ -146,11 +157,21 @@ def confirm(
     )
 
 
-def _ends_alike(suspected: Suspicion, run: Manifest | None, varied: Manifest | None) -> str:
-    """Say so where a run ends as one of the two, and with the factor varied as the other."""
+def _must_end_alike(suspected: Suspicion, run: Manifest | None) -> bool:
+    """Whether a run must end as one of the two given, and with the factor varied as the other.
+
+    That another order of samples, or another seed, makes a run differ early says little: it does
+    so whatever else differs. Where the two had no seed, nothing can end as they did.
+    """
+    if suspected.factor == "batch-order":
+        return True
+    return suspected.factor == "seed" and run is not None and run.seed in suspected.seeds
+
+
+def _ends_alike(suspected: Suspicion, run: Manifest | None, varied: Manifest | None) -> bool:
+    """Whether a run ends as one of the two, and with the factor varied as the other."""
     ends = tuple(
         None if item is None else item.outcomes.digests.final_state for item in (run, varied)
     )
-    if None in ends or ends[0] == ends[1] or ends not in {suspected.ends, suspected.ends[::-1]}:
-        return ""
-    return ", and this run ends in the bits of the one, and varied in those of the other"
+    known = None not in ends and ends[0] != ends[1]
+    return known and ends in {suspected.ends, suspected.ends[::-1]}

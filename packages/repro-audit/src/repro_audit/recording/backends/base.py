@@ -213,11 +213,12 @@ class Steps(Protocol):
             Columns of batch and loss, and arrays: theirs, then those of the state.
         """
 
-    def batch_given(self, call: Call) -> Any:
+    def batch_given(self, call: Call, model: Any) -> Any:
         """Return the batch that a compiled step was called with, as `loop_step` takes one.
 
         Args:
             call: A call of what `Names.functions` names.
+            model: The model that it has trained.
 
         Returns:
             None where the step may have taken its batch from elsewhere.

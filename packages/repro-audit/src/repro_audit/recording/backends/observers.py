@@ -5,7 +5,7 @@ A session listens to all of it; a run that is not recorded listens to updates al
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class LoopObserver(TrainingObserver, Protocol):
     def optimizer_found(self, model: Any, optimizer: Any) -> None:
         """An optimizer is about to update a model for the first time."""
 
-    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
+    def loop_updates(self, model: Any, steps: int, batch: Callable[[], Any]) -> None:
         """A loop has updated a model so many times, and has come to its state of now.
 
-        What it was given for that is `batch`, as `Steps.loop_step` takes it.
+        What it was given for that `batch` returns, as `Steps.loop_step` takes it.
         """
 
     def unfollowed(self, noun: str, rest: str) -> None:

@@ -10,6 +10,7 @@ own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -221,12 +222,17 @@ class Updates:
         """Look, after a compiled function has run, whether an optimizer has advanced."""
         outermost = getattr(self._inside, "function", None) is None
         if outermost:
+            self._look(None)  # what was updated before was not by this call
             self._inside.function = call  # run eagerly, it updates before it returns
         try:
             yield None
         finally:
             if outermost:
                 self._inside.function = None
+        self._look(call)
+
+    def _look(self, call: Call | None) -> None:
+        """Look whether optimizers have advanced: by the call of a compiled function, if one ran."""
         waiting = [known for known in list(self._known.values()) if known.in_graph]
         others = [other for other in self._others if other.waiting]
         if not (waiting or others) or self._turn.elsewhere or self._turn.refused:
@@ -264,11 +270,16 @@ class Updates:
         if current is not self._thread and not self._turn.in_replica:
             recorder.unfollowed("update", "in another thread")
             return
-        batch = None
-        if function is not None and steps == 1:
-            batch = self._steps().batch_given(function)
         for model in models:
-            recorder.loop_updates(model, steps, batch)
+            recorder.loop_updates(
+                model, steps, functools.partial(self._given, function, steps, model)
+            )
+
+    def _given(self, function: Call | None, steps: int, model: Any) -> Any:
+        """Return what one step was given; None where that is not known, or what was trained."""
+        if function is None or steps != 1:
+            return None
+        return self._steps().batch_given(function, model)
 
     def _updated(
         self, known: _Known, optimizer: Any, variables: Sequence[Any], recorder: LoopObserver

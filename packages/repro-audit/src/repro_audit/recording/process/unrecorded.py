@@ -7,7 +7,7 @@ added to a fit, no step is seen, and a model is read only when its training is o
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Unrecorded:
         """Take note of a model."""
         self.watch(model)
 
-    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
+    def loop_updates(self, model: Any, steps: int, batch: Callable[[], Any]) -> None:
         """Take note of a model."""
         self.loop_model_found(model)
 

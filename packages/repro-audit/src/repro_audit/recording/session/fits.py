@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.state import capture_tensors, digest_state
@@ -127,7 +127,7 @@ class FitRecorder:
 
     # What a loop tells.
 
-    def loop_steps(self, steps: int, batch: Any, loss: Any) -> None:
+    def loop_steps(self, steps: int, batch: Callable[[], Any], loss: Any) -> None:
         """Count steps of a loop, of which the last one can be seen."""
         trace = self._recorder.trace
         self.draft.steps += steps
@@ -135,7 +135,7 @@ class FitRecorder:
             trace.should_trace(self.number)
         if self.should_trace():
             try:
-                columns, arrays = self._recorder.backend.loop_step(self._model, batch, loss)
+                columns, arrays = self._recorder.backend.loop_step(self._model, batch(), loss)
             except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
                 self.step_failed(error)
             else:

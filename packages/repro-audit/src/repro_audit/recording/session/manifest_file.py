@@ -54,8 +54,10 @@ class ManifestFile:
 
     def write(self) -> None:
         """Write it; a full disk must not stop training."""
-        self._lacks_some, self._written_at = False, time.monotonic()
+        self._written_at = time.monotonic()
         try:
             write(self._manifest(), self._path)
         except Exception as error:  # noqa: BLE001 - whatever fails here, training goes on
             warn(f"repro-audit could not write the manifest: {error}")
+        else:
+            self._lacks_some = False

@@ -170,7 +170,7 @@ class Recorder:
     def loop_step(self, model: Any, batch: Any, loss: Any) -> None:
         """Count one step of a hand-written loop, after its update."""
         if self.open:
-            self._loop(model).loop_steps(1, batch, loss)
+            self._loop(model).loop_steps(1, lambda: batch, loss)
 
     def loop_epoch(self, model: Any, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a hand-written loop."""
@@ -234,7 +234,7 @@ class Recorder:
             self._conditions.optimizer(item, optimizer)
 
     @guarded("$.outcomes.fits")
-    def loop_updates(self, model: Any, steps: int, batch: Any) -> None:
+    def loop_updates(self, model: Any, steps: int, batch: Callable[[], Any]) -> None:
         """Take note of updates outside any fit: steps of a loop, unless the user tells of those."""
         if not self.open:
             return

@@ -158,8 +158,8 @@ class TensorFlow(KerasBackend):
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:
         return steps.loop_step(model, batch, loss, self.optimizers(model))
 
-    def batch_given(self, call: Call) -> Any:
-        return batches.batch_given(*call)
+    def batch_given(self, call: Call, model: Any) -> Any:
+        return batches.batch_given(model, *call)
 
     def runs_now(self) -> bool:
         import tensorflow as tf

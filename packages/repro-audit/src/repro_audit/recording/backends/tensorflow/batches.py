@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,26 +21,28 @@ _PAIR = 2
 
 
 def batch_given(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    model: Any, _: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     """Return the batch that a compiled step was called with.
 
     Args:
-        function: The method that was called.
+        model: The model that was trained.
         args: What runs the compiled function, and the arguments of that.
         kwargs: As `args`.
 
     Returns:
         A tensor, or ``(x, y)``, or a structure of tensors that all are inputs. None where there is
         none, and where the step may have taken its batch from elsewhere: it was given an iterator
-        or an object of another kind, or no more than whole numbers that may stand for samples.
+        or an object of another kind, or no more than whole numbers that may stand for samples, or
+        gradients.
     """
     step, *given = args
     named = [*zip(_parameters(step, len(given)), given, strict=True), *kwargs.items()]
     values = {name: value for name, value in named if not _is_means(value)}
     batch = {name: value for name, value in values.items() if _is_data(value)}
+    items = _flat(list(batch.values()))
     whole = len(batch) == len(values)
-    if not whole or not any(_tells(item) for item in _flat(list(batch.values()))):
+    if not whole or not any(map(_tells, items)) or _are_gradients(items, model):
         return None
     parts = list(batch.values())
     if len(batch) == 1 and isinstance(parts[0], tuple | list):
@@ -82,6 +85,14 @@ def _is_data(value: Any) -> bool:
 def _tells(item: Any) -> bool:
     """Whether a tensor is what is computed with: a few whole numbers may only stand for samples."""
     return len(item.shape) > int(not tf.as_dtype(item.dtype).is_floating)
+
+
+def _are_gradients(items: Sequence[Any], model: Any) -> bool:
+    """Whether among tensors is one of the shape of each variable that is trained."""
+    variables = getattr(model, "trainable_variables", ())
+    shapes = (Counter(tuple(item.shape) for item in given) for given in (variables, items))
+    trained, handed = shapes
+    return bool(trained) and trained <= handed
 
 
 def _flat(value: Any) -> list[Any]:

@@ -25,8 +25,8 @@ _THREADS_LOST = "$.conditions.determinism.backend.threads"
 _SHUFFLE = "tensorflow.python.data.ops.dataset_ops", "DatasetV2.shuffle"
 _SHUFFLE_LOST = "$.conditions.determinism.datasets"
 
-_BATCHES = 256
-"""Batches among which the next is chosen where a pipeline shuffles nothing itself."""
+_BATCHES = 16
+"""Batches, in memory, among which the next is chosen where a pipeline shuffles nothing itself."""
 
 
 def vary_op_determinism(patches: Patches, *, on: bool) -> None:
