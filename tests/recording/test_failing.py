@@ -125,7 +125,7 @@ def test_a_disk_that_fails_later_is_a_warning(failures: Any, name: str) -> None:
     said, _ = failures
     assert said[name]["digest"] == said["bare"]
     manifests = [line for line in said[name]["warnings"] if "write the manifest" in line]
-    assert len(manifests) == 2, "when its fit ended, and at the end"
+    assert len(manifests) == 3, "after its first epoch, when its fit ended, and at the end"
     traces = [line for line in said[name]["warnings"] if "$.outcomes.digests.trace" in line]
     assert len(traces) == (name == "full"), "once; a file in a folder taken away is still open"
     assert len(said[name]["warnings"]) == len(manifests) + len(traces)

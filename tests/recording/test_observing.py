@@ -93,7 +93,7 @@ def test_whatever_a_recording_imports_moves_no_generator(
         start("-c", STATES, "drawing", cwd=tmp_path, fresh=True)
     )
     assert before == inside == after
-    assert "jsonschema" in imported, "something must have been imported meanwhile"
+    assert "jsonschema_rs" in imported, "something must have been imported meanwhile"
 
 
 def test_settings_that_the_first_operation_fixes_can_be_set_inside_a_recording(states: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ class ManifestFile:
         """
         self._path = path
         self._manifest = manifest
-        self._written_at = 0.0
+        self._written_at = -math.inf  # the first epoch is written, however soon it ends
         self._lacks_some = False
 
     def begin(self) -> None:
@@ -39,7 +40,6 @@ class ManifestFile:
             OutputError: It cannot be written.
         """
         write(self._manifest(), self._path)
-        self._written_at = time.monotonic()
 
     def update(self) -> None:
         """Write it unless it has just been written."""
