@@ -63,6 +63,8 @@ def test_what_weighs_samples_acts_on_the_loss_and_is_no_batch():
 
 def test_batches_are_known_to_be_equal_only_where_every_step_was_traced():
     assert symptom("step", traced(column("weight"))).batches_equal
+    of_another_fit = traced(column("weight"), place=(1, 1, 5), stride=1)
+    assert read_symptom(*runs, first, of_another_fit).batches_equal, "of which nothing is recorded"
     assert not symptom("step", traced(column("weight"), recorded=("weight", "loss"))).batches_equal
     assert not symptom("step", traced(column("random"), place=(0, 1, 17), stride=16)).batches_equal
     assert not symptom("epoch weights").batches_equal
@@ -155,6 +157,12 @@ def test_a_thousandth_of_a_step_is_rounding_and_three_hundredths_are_not(distanc
         (2.0, 2.0625, 0.03125, "rounding"),
         (100.0, 105.0, 0.05, "rounding"),
         (1e-4, 2e-4, None, "rounding"),
+        (1e-4, 2.0, None, "rounding"),
+        (2.0, 1e-4, None, "rounding"),
+        (0.001, 0.002, 1.0, "large"),
+        (0.005, 0.01, 1.0, "large"),
+        (float("inf"), float("inf"), None, "rounding"),
+        (float("-inf"), float("inf"), None, "rounding"),
         (-2.0, -2.5, 0.25, "large"),
         (2.0, 2.0, 0.0, "rounding"),
         (0.0, 1.0, None, "rounding"),
