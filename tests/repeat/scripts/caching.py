@@ -93,7 +93,7 @@ manifest = load(example)
 began = datetime.fromisoformat(manifest.information.started)
 manifest = manifest._replace(run_id=new_run_id(began), digest="", trace=None)
 # No two runs take equally long.
-took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
+took = manifest.information._replace(duration_s=round(time.monotonic() + 1e5 * os.getpid(), 3))
 digest = "sha256:" + hashlib.sha256(f"{cached()} {request['flip']}".encode()).hexdigest()
 outcomes = manifest.outcomes
 first = outcomes.fits[0]._replace(

@@ -66,8 +66,8 @@ if "ONEDNN_VERBOSE" in variables:
 manifest = load(example)
 began = datetime.fromisoformat(manifest.information.started)
 manifest = manifest._replace(run_id=new_run_id(began), digest="", trace=None)
-# No two runs take equally long.
-took = manifest.information._replace(duration_s=round(time.monotonic(), 3))
+# No two runs take equally long; two at a time may end in the same millisecond.
+took = manifest.information._replace(duration_s=round(time.monotonic() + 1e5 * os.getpid(), 3))
 manifest = manifest._replace(information=took)
 conditions = manifest.conditions
 determinism = conditions.determinism
