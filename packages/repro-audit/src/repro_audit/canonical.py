@@ -108,9 +108,7 @@ def dumps(value: Any) -> bytes:
     """
     rare: list[str] = []
     try:
-        text = json.dumps(
-            _with_marks(value, rare), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-        )
+        text = json.dumps(_with_marks(value, rare), ensure_ascii=False, separators=(",", ":"))
     except (TypeError, _UncommonError):
         return _as_said(value)
     # Above, keys are sorted by code points, which from the surrogates on is another order.
@@ -135,7 +133,7 @@ def _as_said(value: Any) -> bytes:
 
 
 def _with_marks(value: Any, rare: list[str]) -> Any:
-    """Return a value whose every float is written by Python as the RFC says, or is a mark.
+    """Return a value, its keys in order, whose floats Python writes as the RFC says, or as marks.
 
     Args:
         value: An encoded value.

@@ -12,7 +12,7 @@ from fake_backend import FakeBackend
 
 from repro_audit.errors import CaptureError
 from repro_audit.recording.backends import select
-from repro_audit.recording.backends.base import Names
+from repro_audit.recording.backends.framework import Names
 
 FAKE = types.SimpleNamespace(
     NAMES=Names(loaders=(("fake.saving", "load"),)), load=lambda _: FakeBackend()

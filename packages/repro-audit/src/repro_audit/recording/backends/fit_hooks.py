@@ -20,12 +20,11 @@ from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.turn import Turn
 from repro_audit.recording.backends.updates import Updates
 
-__all__ = ["FitHooks"]
+__all__ = ["MODEL", "FitHooks"]
 
 # Private: the module that defines `keras.Model` (Keras 3.12 to 3.15). When it moves, no fit is
-# seen, and a run seems to train nothing: name the new module here and in
-# `recording.process.variations`.
-_MODEL = "keras.src.models.model"
+# seen, and a run seems to train nothing: name the new module here.
+MODEL = "keras.src.models.model"
 _FITS = "$.outcomes.fits"
 _EVALUATIONS = "$.outcomes.evaluations"
 _COMPILED = "$.conditions.determinism.execution"
@@ -58,9 +57,9 @@ class FitHooks:
     def install(self, patches: Patches) -> None:
         """Begin to look."""
         self._patches = patches
-        patches.watch(_MODEL, "Model.compile", self._compile, lost=_COMPILED)
-        patches.watch(_MODEL, "Model.fit", self._fit, lost=_FITS)
-        patches.watch(_MODEL, "Model.evaluate", self._evaluate, lost=_EVALUATIONS)
+        patches.watch(MODEL, "Model.compile", self._compile, lost=_COMPILED)
+        patches.watch(MODEL, "Model.fit", self._fit, lost=_FITS)
+        patches.watch(MODEL, "Model.evaluate", self._evaluate, lost=_EVALUATIONS)
 
     def _compile(self, call: Call) -> Watch:
         recorder = self._recorder()

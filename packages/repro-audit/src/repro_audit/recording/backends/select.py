@@ -8,7 +8,8 @@ from typing import Any
 
 from repro_audit.errors import CaptureError, printable
 from repro_audit.recording.backends import tensorflow
-from repro_audit.recording.backends.base import Backend, Framework
+from repro_audit.recording.backends.base import Backend
+from repro_audit.recording.backends.framework import Framework
 from repro_audit.recording.generators import unmoved_generators
 
 __all__ = ["FRAMEWORKS", "import_backend", "names"]

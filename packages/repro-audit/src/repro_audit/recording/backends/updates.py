@@ -16,7 +16,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from repro_audit.recording.backends.base import Place, Steps, TrainingWatch
+from repro_audit.recording.backends.base import Place, Steps
+from repro_audit.recording.backends.framework import TrainingWatch
 from repro_audit.recording.backends.groups import (
     built_optimizers,
     owners,
@@ -222,7 +223,8 @@ class Updates:
         """Look, after a compiled function has run, whether an optimizer has advanced."""
         outermost = getattr(self._inside, "function", None) is None
         if outermost:
-            self._look(None)  # what was updated before was not by this call
+            if not self._turn.models:
+                self._look(None)  # what was updated before was not by this call
             self._inside.function = call  # run eagerly, it updates before it returns
         try:
             yield None

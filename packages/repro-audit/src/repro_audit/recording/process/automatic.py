@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from repro_audit.errors import CaptureError, printable
 from repro_audit.manifest.writing import write
+from repro_audit.recording.backends.fit_hooks import MODEL
 from repro_audit.recording.backends.patching import Call, Watch
 from repro_audit.recording.backends.select import FRAMEWORKS
 from repro_audit.recording.process.current import process
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from repro_audit.manifest.conditions import Seeds
 
 __all__ = ["AutomaticRecording"]
-
-_KERAS = "keras.src.models.model"
 
 
 class _Run(Run):
@@ -105,7 +104,7 @@ class AutomaticRecording:
     def _read_seeds(self) -> None:
         """Keep what the generators are like now."""
         waits = self._run is None and process.automatic is self
-        if not waits or _KERAS not in sys.modules:
+        if not waits or MODEL not in sys.modules:
             return
         from repro_audit.capture.environment import environment_variables
         from repro_audit.capture.seeds import capture_seeds

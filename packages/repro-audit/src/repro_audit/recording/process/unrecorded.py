@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_audit.manifest.writing import write
+from repro_audit.recording.backends.fit_hooks import MODEL
 from repro_audit.recording.backends.patching import Call, Watch
 from repro_audit.recording.process.current import process
 from repro_audit.recording.request import Request
@@ -20,7 +21,6 @@ from repro_audit.recording.session.models import Models
 
 __all__ = ["Unrecorded"]
 
-_MODEL = "keras.src.models.model"
 _STATE = "$.outcomes.final_state"
 
 
@@ -37,7 +37,7 @@ class Unrecorded:
         """See from now on which models are trained."""
         atexit.register(self.stop)
         for name, watcher in (("fit", self._fit), ("evaluate", self._evaluate)):
-            process.patches.watch(_MODEL, f"Model.{name}", watcher, lost=_STATE)
+            process.patches.watch(MODEL, f"Model.{name}", watcher, lost=_STATE)
         process.watch_updates(process.patches)
 
     # Of a script that records itself, the part it records counts.

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from repro_audit.recording.backends.base import Reorder
+from repro_audit.recording.backends.fit_hooks import MODEL
+from repro_audit.recording.backends.framework import Reorder
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.select import FRAMEWORKS, names
 from repro_audit.recording.process.seeders import SEEDERS
@@ -48,12 +49,11 @@ class Variations:
                 framework.vary_threads(patches, request.threads)
         if request.jit is not None:
             with_jit = functools.partial(_with_jit, jit=request.jit)
-            # Private: as in `recording.backends.fit_hooks`.
-            patches.replace("keras.src.models.model", "Model.compile", with_jit, lost=_JIT)
+            patches.replace(MODEL, "Model.compile", with_jit, lost=_JIT)
         if request.reorder:
             own = [framework.vary_order(patches) for framework in frameworks]
             reordered = functools.partial(_reordered, own=own)
-            patches.replace("keras.src.models.model", "Model.fit", reordered, lost=_FITS)
+            patches.replace(MODEL, "Model.fit", reordered, lost=_FITS)
 
     def _shift(self, call: Call, *, name: str, place: int) -> Watch:
         """Give another seed; what that function seeds in turn gets the one it passes on."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.recording.backends.base import Backend, Controlled, Names, TrainingWatch
+from repro_audit.recording.backends.base import Backend, Controlled
+from repro_audit.recording.backends.framework import Names, TrainingWatch
 from repro_audit.recording.backends.observers import TrainingObserver
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 from repro_audit.recording.backends.tensorflow.varying import (

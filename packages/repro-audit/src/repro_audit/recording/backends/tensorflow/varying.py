@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from repro_audit.recording.backends.base import Reorder
+from repro_audit.recording.backends.framework import Reorder
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 
 __all__ = [
