@@ -34,16 +34,21 @@ def confirmed(
     """Confirm every case, two at a time."""
     command = *our_command(server.python), "record"
 
+    # Here: the first call of it in a process makes the folder that all others are made in.
+    folders = {case: tmp_path_factory.mktemp("confirmed") for case in CASES}
+
     def one(case: str) -> Any:
-        own = tmp_path_factory.mktemp("confirmed")
+        own = folders[case]
         for name, arguments in zip("ab", CASES[case], strict=True):
-            subprocess.run(
+            recorded = subprocess.run(
                 [*command, "--output", f"{name}.json", SCRIPT, *arguments],
                 cwd=own,
                 env=environment,
-                check=True,
+                check=False,
                 capture_output=True,
+                text=True,
             )
+            assert recorded.returncode == 0, recorded.stderr
         asked = ("--confirm", "a.json", "b.json", "--format", "json", SCRIPT, *CASES[case][1])
         done = repeat(*asked, cwd=own, python=server.python)
         return done.returncode, json.loads(done.stdout), own
