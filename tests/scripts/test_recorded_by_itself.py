@@ -45,7 +45,7 @@ def runs(
     variables = {"PYTHONHASHSEED": "0"}
 
     def one(name: str) -> tuple[Any, Path]:
-        folder = tmp_path_factory.mktemp(name)
+        folder = folders[name]
         (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
         command, *words = name.split("-")
         start = {"bare": bare, "record": record, "repeat": repeat}[command]
@@ -54,6 +54,7 @@ def runs(
         return start(*options, "script.py", *words, **how), folder
 
     names = ["repeat", "bare", "record", "bare-before", "record-before"]
+    folders = {name: tmp_path_factory.mktemp(name) for name in names}
     with ThreadPoolExecutor(2) as workers:
         return dict(zip(names, workers.map(one, names), strict=True))
 
