@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from consistent import checking
-from forking import Server, started
+from forking import KINDS, Server, started
 from processes import plain_environment
 
 import repro_audit
@@ -21,8 +21,8 @@ from repro_audit.trace import find_trace
 Row = tuple[str, ...]
 Table = Callable[..., list[Row]]
 
-SERVER = pytest.StashKey[Server]()
-STARTED = pytest.StashKey[AbstractContextManager[Server]]()
+SERVERS = pytest.StashKey[dict[str, Server]]()
+STARTED = pytest.StashKey[ExitStack]()
 TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
@@ -36,17 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what all workers have their trainers started by: it imports Keras once for all."""
+    """Start what all workers have their processes started by: it imports once what they need."""
     if not hasattr(config, "workerinput"):
-        starting = started(plain_environment() | {"PYTHONHASHSEED": "0"})
-        config.stash[STARTED] = starting
-        config.stash[SERVER] = starting.__enter__()
+        environment = plain_environment() | {"PYTHONHASHSEED": "0"}
+        starting = config.stash[STARTED] = ExitStack()
+        config.stash[SERVERS] = {
+            kind: starting.enter_context(started(environment, kind)) for kind in KINDS
+        }
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End it."""
     if STARTED in config.stash:
-        config.stash[STARTED].__exit__(None, None, None)
+        config.stash[STARTED].close()
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +60,27 @@ def _every_diagnosis_is_consistent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker where it is."""
-    node.workerinput["server"] = str(node.config.stash[SERVER].folder)
+    folders = {kind: str(server.folder) for kind, server in node.config.stash[SERVERS].items()}
+    node.workerinput["servers"] = folders
+
+
+def reached(config: pytest.Config, kind: str) -> Server:
+    """Return a server of the session that workers belong to."""
+    if SERVERS in config.stash:
+        return config.stash[SERVERS][kind]
+    return Server(Path(config.workerinput["servers"][kind]))
 
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Server:
     """Return the process that imports Keras, and starts scripts in children of its own."""
-    if SERVER in pytestconfig.stash:
-        return pytestconfig.stash[SERVER]
-    return Server(Path(pytestconfig.workerinput["server"]))
+    return reached(pytestconfig, "keras")
+
+
+@pytest.fixture(scope="session")
+def quick(pytestconfig: pytest.Config) -> str:
+    """Return what stands for Python where a process needs our commands alone."""
+    return reached(pytestconfig, "commands").python
 
 
 @pytest.fixture(scope="session")

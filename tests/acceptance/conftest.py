@@ -31,18 +31,24 @@ class Done(NamedTuple):
     err: str
 
 
+Start = Callable[..., Done]
+
 STARTS_PROCESSES = {"record", "repeat"}
 
 
 @pytest.fixture(scope="session")
-def run(start: Callable[..., Done]) -> Callable[..., Done]:
-    """Return what runs the command line on words alone; with anything more, in a process."""
+def run(start: Start, quick: str) -> Callable[..., Done]:
+    """Return what runs the command line on words alone; with anything more, in a process.
+
+    That is a fresh one where an environment is given, which may decide what is imported.
+    """
 
     def run(*words: Any, **options: Any) -> Done:
         texts = [*map(str, words)]
         alone = threading.current_thread() is threading.main_thread()
         if options or not alone or "-" in texts or STARTS_PROCESSES & set(texts[:1]):
-            return start(*texts, **options)
+            quickly = {} if "env" in options else {"python": quick}
+            return start(*texts, **quickly | options)
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = entry.run(texts)
@@ -54,10 +60,10 @@ def run(start: Callable[..., Done]) -> Callable[..., Done]:
 
 
 @pytest.fixture(scope="session")
-def start() -> Callable[..., Done]:
+def start() -> Start:
     """Return what runs the command line as a user does: in a process of its own."""
 
-    def start(*words: Any, **options: Any) -> Done:
+    def start(*words: Any, python: str = sys.executable, **options: Any) -> Done:
         environment = {**os.environ, **options.pop("env", {})}
         further = options.pop("preexec_fn", lambda: None)
 
@@ -66,7 +72,7 @@ def start() -> Callable[..., Done]:
             further()
 
         done = subprocess.run(
-            [sys.executable, "-m", "repro_audit", *map(str, words)],
+            [python, "-m", "repro_audit", *map(str, words)],
             capture_output="stdout" not in options,
             stderr=subprocess.PIPE if "stdout" in options else None,
             preexec_fn=limit,

@@ -226,7 +226,8 @@ def test_an_attachment_that_grows_is_refused(name, paper, harmless):
 
     changed(paper, build, compress_streams=False)
     assert paper.stat().st_size < 4 * 2**20
-    harmless("is too large: expected at most", READING, huge=True)
+    # Both commands that read unpack in the same way; what takes longest is given to one of them.
+    harmless("is too large: expected at most", READING[name == "a trace" :], huge=True)
 
 
 STRUCTURES = {

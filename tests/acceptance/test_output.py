@@ -250,4 +250,4 @@ def test_a_page_is_the_same_whatever_matplotlib_is_set_to(run, tmp_path, backend
 def test_settings_of_matplotlib_that_cannot_be_read_are_one_line(refused, tmp_path):
     (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe\x00")
     words = EXAMPLES / "threads-2.json", EXAMPLES / "threads-1.json", "--format", "html"
-    assert "matplotlib does not start" in refused(*words, cwd=tmp_path)
+    assert "matplotlib does not start" in refused(*words, cwd=tmp_path, python=sys.executable)

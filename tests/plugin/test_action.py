@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ pathlib.Path(sys.argv[0]).with_name("seen.json").write_text(json.dumps(sys.argv[
 """
 
 
+Run = Callable[..., "Step"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Step:
     """What a step came to: its exit code, its log, the summary and the outputs it wrote."""
@@ -61,14 +65,14 @@ def step_named(name: str) -> Any:
     return step
 
 
-def run(name: str, folder: Path, given: Mapping[str, str], path: str = "") -> Step:
+def run_step(name: str, folder: Path, given: Mapping[str, str], path: str) -> Step:
     """Run the block of a step in a folder, with the inputs that are given and the others' defaults.
 
     Args:
         name: The step.
         folder: Where it starts.
         given: Inputs.
-        path: A folder whose programs come first; else those beside this Python.
+        path: Folders whose programs come first.
     """
     step = step_named(name)
     inputs = {key: value["default"] for key, value in read()["inputs"].items()} | given
@@ -77,7 +81,7 @@ def run(name: str, folder: Path, given: Mapping[str, str], path: str = "") -> St
         for key, value in os.environ.items()
         if not key.startswith(("TF_", "KERAS_", "GITHUB_", "REPRO_AUDIT_", "PYTHONHASHSEED"))
     }
-    environment["PATH"] = f"{path or Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment["PATH"] = os.pathsep.join([path, os.environ["PATH"]])
     for key, value in step["env"].items():
         environment[key] = INPUT.sub(lambda found: inputs[found[1]], value)
     beside = folder.with_name(f"{folder.name}-github")
@@ -107,6 +111,27 @@ def run(name: str, folder: Path, given: Mapping[str, str], path: str = "") -> St
     )
 
 
+def path_with(folder: Path, python: str, by: str = sys.executable) -> str:
+    """Return folders of programs, of which one of ours starts scripts with another Python.
+
+    Args:
+        folder: Takes it.
+        python: What it starts scripts with.
+        by: What it is started with.
+    """
+    program = folder / "repro-audit"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(our_command(python, by))} "$@"\n')
+    program.chmod(0o700)
+    return os.pathsep.join([str(folder), str(Path(sys.executable).parent)])
+
+
+@pytest.fixture(scope="module")
+def run(quick: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return what runs a step where no script needs Keras."""
+    path = path_with(tmp_path_factory.mktemp("bin"), quick, quick)
+    return functools.partial(run_step, path=path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, stand_in: Path, example: Path) -> Path:
     """Return a checkout with a script that stands for a trainer, and one that trains nothing."""
@@ -119,7 +144,9 @@ def folder(tmp_path: Path, stand_in: Path, example: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def audited(stand_in: Path, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def audited(
+    run: Run, stand_in: Path, example: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Return a checkout in which a repeat has ended well."""
     made = tmp_path_factory.mktemp("audited") / "checkout"
     made.mkdir()
@@ -183,17 +210,14 @@ def test_training_that_repeats_passes_and_training_that_is_not_seeded_fails(
 ) -> None:
     """Exit codes 0 and 1, and the same verdict in the summary, the outputs and the evidence."""
     (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin/repro-audit"
-    words = shlex.join(our_command(server.python))
-    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
-    program.chmod(0o700)
+    path = path_with(tmp_path / "bin", server.python)
 
     def one(how: str) -> Step:
         made = tmp_path / how
         made.mkdir()
         shutil.copy(trained, made / "train.py")
         given = {"script": "train.py", "args": how}
-        return run("Repeat", made, given, path=f"{tmp_path}/bin:{Path(sys.executable).parent}")
+        return run_step("Repeat", made, given, path)
 
     with ThreadPoolExecutor(2) as workers:
         seeded, unseeded = workers.map(one, ("seeded", "unseeded"))
@@ -207,7 +231,7 @@ def test_training_that_repeats_passes_and_training_that_is_not_seeded_fails(
     assert (tmp_path / "unseeded/repro-audit/run-2/manifest.json").exists()
 
 
-def test_a_run_that_fails_is_inconclusive(folder: Path) -> None:
+def test_a_run_that_fails_is_inconclusive(run: Run, folder: Path) -> None:
     """Exit 2, the reason in the summary and the end of its log in the step's."""
     step = run("Repeat", folder, {"script": "train.py", "args": "example.json exit3"})
     assert step.exit_code == 2
@@ -216,7 +240,7 @@ def test_a_run_that_fails_is_inconclusive(folder: Path) -> None:
     assert "| stand-in begins as run-1" in step.log
 
 
-def test_runs_options_directory_and_module_are_handed_on(folder: Path) -> None:
+def test_runs_options_directory_and_module_are_handed_on(run: Run, folder: Path) -> None:
     """Three runs of a module, each in an empty folder; a script has neither."""
     given = {"args": "example.json", "options": "--require history", "directory": "a b/evidence"}
     step = run("Repeat", folder, {**given, "module": "train", "runs": "3"})
@@ -242,7 +266,7 @@ def test_runs_options_directory_and_module_are_handed_on(folder: Path) -> None:
     ids=str,
 )
 def test_what_cannot_be_repeated_is_inconclusive(
-    audited: Path, tmp_path: Path, inputs: dict[str, str]
+    run: Run, audited: Path, tmp_path: Path, inputs: dict[str, str]
 ) -> None:
     """Never a pass, though an earlier repeat has left a good audit where this one's would be."""
     folder = shutil.copytree(audited, tmp_path / "checkout")
@@ -254,7 +278,7 @@ def test_what_cannot_be_repeated_is_inconclusive(
     assert step.summary.startswith("## repro-audit: inconclusive\n")
 
 
-def test_options_cannot_lead_the_result_away(folder: Path) -> None:
+def test_options_cannot_lead_the_result_away(run: Run, folder: Path) -> None:
     """The summary is Markdown and the evidence where the artifact is taken from."""
     options = "--format json --output elsewhere.json --directory elsewhere"
     given = {"script": "train.py", "args": "example.json", "options": options}
@@ -282,7 +306,7 @@ def test_options_cannot_lead_the_result_away(folder: Path) -> None:
     ],
 )
 def test_args_are_split_as_a_shell_does_and_nothing_in_them_is_expanded(
-    folder: Path, args: str, words: str
+    run: Run, folder: Path, args: str, words: str
 ) -> None:
     """The script finds them word for word."""
     run("Repeat", folder, {"script": "note.py", "args": args})
@@ -291,7 +315,7 @@ def test_args_are_split_as_a_shell_does_and_nothing_in_them_is_expanded(
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_input_is_executed(folder: Path, attack: str) -> None:
+def test_no_input_is_executed(run: Run, folder: Path, attack: str) -> None:
     """A command in any input of either script makes no file."""
     inputs = {INPUT.sub(r"\1", value) for value in step_named("Repeat")["env"].values()}
     assert inputs == {"script", "module", "args", "runs", "options", "directory"}
@@ -315,7 +339,7 @@ def test_a_shell_that_executed_an_input_would_be_seen(tmp_path: Path) -> None:
 # What is installed
 
 
-def test_what_is_to_be_installed_is_split_and_installed(folder: Path) -> None:
+def test_what_is_to_be_installed_is_split_and_installed(run: Run, folder: Path) -> None:
     """Two wheels, one of them in a folder with a space; one that is missing fails the step."""
     environment = folder.parent / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)

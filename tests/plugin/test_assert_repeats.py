@@ -27,6 +27,7 @@ TEST = """
 def test_training_repeats(assert_repeats):
     assert_repeats({arguments})
 """
+RUNS_BY = "import sys\n\nsys.executable = {python!r}\n"
 LOADED = """
 import pytest
 import sys
@@ -37,10 +38,11 @@ print(*sorted(set(sys.modules) - before))
 
 
 @pytest.fixture
-def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: str) -> Session:
     """Return a function that runs a test in a session of its own, with the plugin."""
     # Where the package is installed its entry point would register the plugin a second time.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(RUNS_BY.format(python=quick))
 
     def run(code: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_inner=code)
@@ -69,9 +71,10 @@ def loaded(code: str) -> set[str]:
 
 
 @pytest.fixture
-def forking(pytester: pytest.Pytester, server: Server) -> None:
+def forking(session: Session, pytester: pytest.Pytester, server: Server) -> None:
     """Have the runs of a session start from a process that has imported Keras."""
-    pytester.makeconftest(f"import sys\n\nsys.executable = {server.python!r}\n")
+    assert session, "after it, which has them start without"
+    pytester.makeconftest(RUNS_BY.format(python=server.python))
 
 
 @pytest.mark.keras
@@ -273,9 +276,17 @@ def test_a_run_that_takes_too_long_fails(session: Session, stand_in: Path, examp
     ],
 )
 def test_an_option_that_means_nothing_is_refused_before_anything_runs(
-    stand_in: Path, example: Path, tmp_path: Path, option: str, good: object, bad: object
+    stand_in: Path,
+    example: Path,
+    tmp_path: Path,
+    quick: str,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    good: object,
+    bad: object,
 ) -> None:
     """One line says what was expected; a good value of the same option passes."""
+    monkeypatch.setattr(sys, "executable", quick)
     assert_repeats = AssertRepeats(beside=tmp_path, evidence=tmp_path)
     with pytest.raises(pytest.fail.Exception) as failure:
         assert_repeats(stand_in, example, **{option: bad})

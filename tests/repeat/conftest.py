@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +31,7 @@ class Repeat(Protocol):
         cwd: Path,
         variables: dict[str, str] | None = None,
         timeout: float = 300,
-        python: str = sys.executable,
+        python: str = "",
     ) -> subprocess.CompletedProcess[str]: ...
 
 
@@ -43,18 +42,18 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def repeat(environment: dict[str, str]) -> Repeat:
-    """Return a function that repeats a script and waits for the end."""
+def repeat(environment: dict[str, str], quick: str) -> Repeat:
+    """Return a function that repeats a script and waits for the end; without Keras if not asked."""
 
     def run(
         *arguments: str,
         cwd: Path,
         variables: dict[str, str] | None = None,
         timeout: float = 300,
-        python: str = sys.executable,
+        python: str = quick,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*our_command(python), "repeat", *arguments],
+            [*our_command(python, quick), "repeat", *arguments],
             cwd=cwd,
             env=environment | (variables or {}),
             capture_output=True,

@@ -1,20 +1,27 @@
-"""Run scripts in children of one process that has imported Keras: each then starts in a blink.
+"""Run scripts in children of one process that has imported what they need: each starts in a blink.
 
-Started by itself this is the server; imported it is the client. `Server.python` is a program to
-start in the place of Python. A child finds what a fresh process would find, but for Keras being
-imported already and the hash seed, which is the server's. Where a variable that is read on import
-is another, the server names one of its own kind that was started so. Where an option asks for more,
+There are two kinds of server: one has imported Keras, and ourselves; the other only what our
+commands import, so that its children find nothing of Keras. Started by itself this is the server;
+imported it is the client. `Server.python` is a program to start in the place of Python; what it
+does is in `asking`. A child finds what a fresh process would find, but for what is imported
+already and the hash seed, which is the server's. Where a variable that is read on import is
+another, the server names one of its own kind that was started so. Where an option asks for more,
 that program starts Python itself. What is about how a process starts or ends, or about the
 processes that it starts, needs a fresh one.
 """
 
 from __future__ import annotations
 
+import ast
+import collections
 import contextlib
 import functools
+import gc
 import hashlib
+import io
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -26,23 +33,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Forked", "Server", "started"]
+from asking import asked
 
+__all__ = ["KINDS", "Forked", "Server", "started"]
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
 _TIMEOUT_S = 3600
-_STARTS_S = 0.2
 _LOOK_S = 0.02
 _MAX_SIBLINGS = 12
-_CLIENT = '''#!{python} -IS
-"""Stands for Python: has its arguments run by a process that has imported Keras."""
+_CLIENT = """#!{python} -IS
 import sys
 sys.path.append({folder!r})
-from forking import ask
+from asking import ask
 ask({address!r})
-'''
-_DECIDING = (
-    "CUDA_", "DNNL_", "KERAS_", "MKL_", "MPL", "NPY_", "OMP_", "ONEDNN_", "PYTHON", "TF_", "XLA_",
-)  # fmt: skip
-"""How the names of variables begin that are read as Python, NumPy or TensorFlow are imported."""
+"""
+_DECIDING = {
+    "commands": ("MPL", "NPY_", "PYTHON"),
+    "keras": (
+        "CUDA_", "DNNL_", "KERAS_", "MKL_", "MPL", "NPY_", "OMP_", "ONEDNN_", "PYTHON", "TF_",
+        "XLA_",
+    ),
+}  # fmt: skip
+"""How the names of variables begin that are read as the modules of a kind are imported."""
 _UNIMPORTANT = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL"}
 
 
@@ -63,7 +75,7 @@ class Forked(NamedTuple):
 
 
 class Server:
-    """A process that imports Keras when it is first asked for a child, and forks.
+    """A process that imports what its children need when it is first asked for one, and forks.
 
     Attributes:
         folder: Where it is reached: whoever knows the folder may use the server.
@@ -103,9 +115,10 @@ class Server:
                 "words": [str(script), *arguments], "cwd": str(cwd), "weights": weights.name,
                 "environment": dict(environment), "seed": seed,
             }  # fmt: skip
-            code = _asked(self._address, request, [nothing, output, errors])
+            files = [file.fileno() for file in (nothing, output, errors)]
+            code = asked(self._address, request, files)
             if code is None:
-                message = "Keras cannot be imported in that environment"
+                message = "what is needed cannot be imported in that environment"
                 raise RuntimeError(message)
             for file in (output, errors):
                 file.seek(0)
@@ -118,12 +131,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(environment: Mapping[str, str]) -> Iterator[Server]:
+def started(environment: Mapping[str, str], kind: str = "keras") -> Iterator[Server]:
     """Start a server, and end it.
 
     Args:
         environment: Its environment; what Keras and TensorFlow read as they are imported counts
             for all children.
+        kind: What it imports: ``keras``, or ``commands``, which are ours.
 
     Yields:
         The server.
@@ -136,7 +150,7 @@ def started(environment: Mapping[str, str]) -> Iterator[Server]:
         Path(server.python).write_text(client, encoding="utf-8")
         Path(server.python).chmod(0o700)
         process = subprocess.Popen(
-            [sys.executable, __file__, f"{name}/socket", "when asked"],
+            [sys.executable, __file__, f"{name}/socket", kind, "when asked"],
             env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -149,34 +163,13 @@ def started(environment: Mapping[str, str]) -> Iterator[Server]:
         process.communicate()
 
 
-def ask(address: str) -> None:
-    """Have this process's command run by a server, and end as it ends.
-
-    Args:
-        address: The server's.
-    """
-    words = sys.argv[1:]
-    fresh = [sys.executable, *words]
-    if not words or (words[0].startswith("-") and words[0] not in {"-m", "-c"}):
-        os.execv(fresh[0], fresh)  # noqa: S606 - no shell
-    request = {"words": words, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - light
-    code = _asked(address, request, [0, 1, 2])
-    if code is None:
-        os.execv(fresh[0], fresh)  # noqa: S606 - as above
-    if code < 0:
-        if -code == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
-
-
-def deciding(variables: Mapping[str, str]) -> str:
-    """Return, as text, the variables that are read as Python, NumPy or TensorFlow is imported."""
+def deciding(variables: Mapping[str, str], kind: str) -> str:
+    """Return, as text, the variables that are read as a kind of server imports what it does."""
     paths = variables.get("PYTHONPATH", "").split(os.pathsep)
     kept = {
         name: value
         for name, value in variables.items()
-        if name.startswith(_DECIDING) and name not in _UNIMPORTANT
+        if name.startswith(_DECIDING[kind]) and name not in _UNIMPORTANT
     }
     # Without a hash seed one is drawn, and any will do.
     kept.setdefault("PYTHONHASHSEED", "0")
@@ -188,45 +181,27 @@ def _begins(path: str) -> bool:
     return not path or path.endswith(os.path.join("process", "startup"))  # noqa: PTH118 - light
 
 
-def _asked(address: str, request: Mapping[str, Any], files: list[Any]) -> int | None:
-    """Send a request, with standard input, output and error, and return the exit code.
-
-    None where no server can do what is asked.
-    """
-    request = {**request, "cores": sorted(os.sched_getaffinity(0))} if _HAS_CORES else request
-    numbers = [file if isinstance(file, int) else file.fileno() for file in files]
-    own = address
-    while True:
-        with socket.socket(socket.AF_UNIX) as connection:
-            try:
-                connection.connect(address)
-            except (FileNotFoundError, ConnectionRefusedError):
-                time.sleep(_STARTS_S)  # it is being started, or has failed, which the first knows
-                address = own
-                continue
-            socket.send_fds(connection, [b"\n"], numbers)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(connection.makefile("rb").readline())
-        if not isinstance(answer, str):
-            return answer if answer is None else int(answer)
-        address = answer
-
-
-_HAS_CORES = hasattr(os, "sched_setaffinity")
-
-
-def serve(address: str, *, when_asked: bool) -> None:
+def serve(address: str, kind: str, *, when_asked: bool) -> None:
     """Fork for each request, until the input is closed.
 
     Args:
         address: Where requests come in.
-        when_asked: Whether Keras is imported for the first request; else at once, so that nobody
+        kind: What is imported.
+        when_asked: Whether it is imported for the first request; else at once, so that nobody
             reaches a server that cannot import it.
     """
+
+    @functools.cache
+    def import_all() -> None:
+        KINDS[kind]()
+        note_copies()
+        gc.collect()
+        gc.freeze()  # what children need not look through, and so not copy
+
     if not when_asked:
         import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
-    own = deciding(os.environ)
+    own = deciding(os.environ, kind)
     siblings: dict[str, subprocess.Popen[bytes]] = {}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -237,23 +212,44 @@ def serve(address: str, *, when_asked: bool) -> None:
             import_all()
             connection, _ = listening.accept()
             _, files, _, _ = socket.recv_fds(connection, 1, 3)
-            request = json.loads(connection.makefile("rb").readline())
-            if (wanted := deciding(request["environment"])) != own:
-                connection.sendall(json.dumps(sibling(address, wanted, request, siblings)).encode())
-            elif os.fork() == 0:
-                listening.close()
-                attend(connection, files, request)
-                os._exit(0)
+            line = connection.makefile().readline()
+            if line.endswith("\n"):  # else who asks is gone already
+                request = ast.literal_eval(line)
+                wanted = deciding(request["environment"], kind)
+                if wanted != own:
+                    other = sibling(address, kind, wanted, request, siblings)
+                    with contextlib.suppress(BrokenPipeError):
+                        connection.sendall(f"{other or ''}\n".encode())
+                elif os.fork() == 0:
+                    listening.close()
+                    attend(connection, files, request)
+                    os._exit(0)
             connection.close()
             for file in files:
                 os.close(file)
     for process in siblings.values():
-        process.communicate()
+        process.kill()
 
 
-@functools.cache
-def import_all() -> None:
-    """Import what children find imported, and do what a process does once."""
+def import_commands() -> None:
+    """Import what our commands need, and do what a process does once."""
+    import numpy.random  # noqa: F401 - what children find imported
+    import wrapt  # noqa: F401 - as above
+
+    import repro_audit.repeat.repeating  # noqa: F401 - as above
+    from repro_audit.cli import entry, repeat  # noqa: F401 - as above
+    from repro_audit.manifest.records import VERSION
+    from repro_audit.manifest.validation import _deciding
+    from repro_audit.recording.process import launched  # noqa: F401 - as above
+
+    two = map(str, sorted(EXAMPLES.glob("threads-?.json")))
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+        entry.run([*two, "--format", "html"])
+    _deciding(VERSION, strict=True).is_valid({})
+
+
+def import_keras() -> None:
+    """Import what trainers need, and do what a process does once."""
     import archspec.cpu  # noqa: F401 - what children find imported
     import keras  # noqa: F401 - as above
     import tensorflow as tf  # noqa: F401 - as above
@@ -269,21 +265,26 @@ def import_all() -> None:
     _deciding(VERSION, strict=True).is_valid({})
 
 
+KINDS = {"commands": import_commands, "keras": import_keras}
+
+
 def sibling(
     address: str,
+    kind: str,
     wanted: str,
     request: Mapping[str, Any],
     siblings: dict[str, subprocess.Popen[bytes]],
 ) -> str | None:
-    """Return the address of a server that imported Keras with other variables, started if need be.
+    """Return the address of a server that was started with other variables, now if need be.
 
-    None where it has ended: Keras cannot be imported so. Of many the one that was asked for
-    longest ago is ended.
+    None where it has ended: what is needed cannot be imported so. Of many the one that was
+    asked for longest ago is ended.
     """
     own = f"{address}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     if wanted not in siblings:
         if len(siblings) >= _MAX_SIBLINGS:
-            siblings.pop(next(iter(siblings))).communicate()
+            # Its children go on. It is not told by its input, which others' children hold open.
+            siblings.pop(next(iter(siblings))).kill()
         Path(own).unlink(missing_ok=True)
         variables = {
             name: value
@@ -293,7 +294,7 @@ def sibling(
         paths = variables.get("PYTHONPATH", "").split(os.pathsep)
         variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if not _begins(path))
         siblings[wanted] = subprocess.Popen(
-            [sys.executable, __file__, own],
+            [sys.executable, __file__, own, kind],
             env={"PYTHONHASHSEED": "0"} | variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -341,8 +342,10 @@ def become(request: Mapping[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    if _HAS_CORES:
+    if "cores" in request:
         os.sched_setaffinity(0, request["cores"])
+    for number, limit in request["limits"].items():
+        resource.setrlimit(number, limit)
     random.seed()
     np.random.seed()
     sys.orig_argv = [sys.executable, *request["words"]]
@@ -418,18 +421,25 @@ def watched(environment: Mapping[str, str]) -> None:
     with contextlib.suppress(ImportError):  # by which it says that there is no other
         runpy.run_path(str(Path(launcher.__file__).with_name("startup") / "sitecustomize.py"))
     # In a fresh process functions are replaced before other modules copy their names.
-    stands = {
-        id(inner): value
-        for module in list(sys.modules.values())
-        for value in list(vars(module).values())
-        if isinstance(value, types.FunctionType)
-        and "repro_audit/recording/" in value.__code__.co_filename
-        for inner in behind(value)
-    }
+    for name in process.patches.names:
+        module, _, attribute = name.rpartition(".")
+        value = vars(sys.modules.get(module, types)).get(attribute)
+        for inner in behind(value):
+            for names, copy in COPIES[id(inner)]:
+                names[copy] = value
+
+
+COPIES: dict[int, list[tuple[dict[str, Any], str]]] = collections.defaultdict(list)
+"""Where each function stands among the names of modules, by its identity."""
+
+
+def note_copies() -> None:
+    """Note where each function stands: looked for in each child, they would take as long as it."""
     for module in list(sys.modules.values()):
-        for name, value in list(vars(module).items()):
-            if id(value) in stands:
-                setattr(module, name, stands[id(value)])
+        names = vars(module)
+        for name, value in list(names.items()):
+            if callable(value) and not isinstance(value, type):
+                COPIES[id(value)].append((names, name))
 
 
 def behind(function: Any) -> list[Any]:
@@ -463,4 +473,4 @@ def digest(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], when_asked="when asked" in sys.argv)
+    serve(sys.argv[1], sys.argv[2], when_asked="when asked" in sys.argv)

@@ -16,13 +16,14 @@ def plain_environment() -> dict[str, str]:
     return kept | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def our_command(python: str = sys.executable) -> list[str]:
+def our_command(python: str = sys.executable, by: str = sys.executable) -> list[str]:
     """Return the words that start ``repro-audit``.
 
     Args:
         python: What it starts scripts with.
+        by: What it is started with.
     """
-    if python == sys.executable:
+    if python == by == sys.executable:
         return [sys.executable, "-m", "repro_audit"]
     code = f"import sys; sys.executable = {python!r}; from repro_audit.cli import main; main()"
-    return [sys.executable, "-c", code]
+    return [by, "-c", code]
