@@ -46,9 +46,8 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: s
 
     def run(code: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_inner=code)
-        return pytester.runpytest_subprocess(
-            "-p", "repro_audit.pytest_plugin", *options, timeout=300
-        )
+        plugin = "-p", "repro_audit.pytest_plugin"
+        return pytester.run(quick, "-m", "pytest", *plugin, *options, timeout=300)
 
     return run
 
@@ -287,6 +286,7 @@ def test_an_option_that_means_nothing_is_refused_before_anything_runs(
 ) -> None:
     """One line says what was expected; a good value of the same option passes."""
     monkeypatch.setattr(sys, "executable", quick)
+    monkeypatch.chdir(tmp_path.parent)
     assert_repeats = AssertRepeats(beside=tmp_path, evidence=tmp_path)
     with pytest.raises(pytest.fail.Exception) as failure:
         assert_repeats(stand_in, example, **{option: bad})

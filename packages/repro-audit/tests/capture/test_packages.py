@@ -65,3 +65,16 @@ def test_a_file_of_requirements_is_read_for_what_it_pins(tmp_path, name, text, p
     (tmp_path / name).write_text(text)
     (found,) = capture_packages(tmp_path, lambda *_: None).requirements
     assert (found.file, found.pinned, found.loose) == (name, pinned, loose)
+
+
+def test_what_is_installed_between_two_runs_of_a_process_is_seen(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    before = capture_packages(None, print).distributions
+    about = tmp_path / "late-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: late\nVersion: 1.0\n", encoding="utf-8")
+    missing = []
+    after = capture_packages(None, lambda *what: missing.append(what)).distributions
+    assert after.keys() - before.keys() == {"late"}
+    expected = "$.conditions.packages.distributions['late'].digest"
+    assert (expected, "the distribution has no RECORD") in missing

@@ -165,7 +165,6 @@ def started(environment: Mapping[str, str], kind: str = "keras") -> Iterator[Ser
 
 def deciding(variables: Mapping[str, str], kind: str) -> str:
     """Return, as text, the variables that are read as a kind of server imports what it does."""
-    paths = variables.get("PYTHONPATH", "").split(os.pathsep)
     kept = {
         name: value
         for name, value in variables.items()
@@ -173,7 +172,15 @@ def deciding(variables: Mapping[str, str], kind: str) -> str:
     }
     # Without a hash seed one is drawn, and any will do.
     kept.setdefault("PYTHONHASHSEED", "0")
-    return json.dumps([kept, [path for path in paths if not _begins(path)]], sort_keys=True)
+    # Another release of Keras may lie in a folder of its own; nobody has another of our commands.
+    further = further_folders(variables) if kind == "keras" else []
+    return json.dumps([kept, further], sort_keys=True)
+
+
+def further_folders(variables: Mapping[str, str]) -> list[str]:
+    """Return the folders that Python is told to import from as well."""
+    paths = variables.get("PYTHONPATH", "").split(os.pathsep)
+    return [path for path in paths if not _begins(path)]
 
 
 def _begins(path: str) -> bool:
@@ -233,7 +240,8 @@ def serve(address: str, kind: str, *, when_asked: bool) -> None:
 
 def import_commands() -> None:
     """Import what our commands need, and do what a process does once."""
-    import numpy.random  # noqa: F401 - what children find imported
+    import _pytest.config  # noqa: F401 - what children find imported
+    import numpy.random  # noqa: F401 - as above
     import wrapt  # noqa: F401 - as above
 
     import repro_audit.repeat.repeating  # noqa: F401 - as above
@@ -291,8 +299,7 @@ def sibling(
             for name, value in request["environment"].items()
             if not name.startswith("REPRO_AUDIT_")
         }
-        paths = variables.get("PYTHONPATH", "").split(os.pathsep)
-        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if not _begins(path))
+        variables["PYTHONPATH"] = os.pathsep.join(further_folders(variables))
         siblings[wanted] = subprocess.Popen(
             [sys.executable, __file__, own, kind],
             env={"PYTHONHASHSEED": "0"} | variables,
@@ -348,6 +355,7 @@ def become(request: Mapping[str, Any]) -> None:
         resource.setrlimit(number, limit)
     random.seed()
     np.random.seed()
+    sys.path[1:1] = [path for path in further_folders(os.environ) if path not in sys.path]
     sys.orig_argv = [sys.executable, *request["words"]]
     multiprocessing.process.ORIGINAL_DIR = os.getcwd()  # noqa: PTH109 - as it does itself
     watched(request["environment"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import os
 import re
+import sys
 import tomllib
 from email.parser import HeaderParser
 from importlib import metadata
@@ -39,24 +41,43 @@ def capture_packages(project: Path | None, missed: Missed) -> Packages:
     Source:
         PEP 503 for the normalised names, PEP 610 for where a distribution came from.
     """
-    distributions = {}
+    distributions = _distributions(tuple(map(_state, sys.path)))
+    for name, package in distributions.items():
+        if package.digest is None:
+            path = f"$.conditions.packages.distributions['{name}'].digest"
+            missed(path, "the distribution has no RECORD")
+    return Packages(
+        distributions=dict(distributions),
+        requirements=() if project is None else tuple(_requirements(project)),
+    )
+
+
+def _state(place: str) -> tuple[str, int | None]:
+    """Return a place that distributions are looked for in, and when one last came or went."""
+    try:
+        return place, os.stat(place or os.curdir).st_mtime_ns  # noqa: PTH116 - may be no path
+    except OSError:
+        return place, None
+
+
+@functools.lru_cache(maxsize=1)
+def _distributions(_places: tuple[tuple[str, int | None], ...]) -> dict[str, Package]:
+    """Return what is installed, by normalised name, sorted.
+
+    A process may record several runs, and there are 40,000 rows to read: they are read again where
+    something has come or gone.
+    """
+    found: dict[str, Package] = {}
     for distribution in metadata.distributions():
         name, version = _identity(distribution)
         # The first one on sys.path is the one that is imported.
-        if name and name not in distributions:
-            digest = record_digest(distribution.read_text("RECORD"))
-            if digest is None:
-                missed(
-                    f"$.conditions.packages.distributions['{name}'].digest",
-                    "the distribution has no RECORD",
-                )
-            distributions[name] = Package(
-                version=version, digest=digest, source=_source(distribution)
+        if name and name not in found:
+            found[name] = Package(
+                version=version,
+                digest=record_digest(distribution.read_text("RECORD")),
+                source=_source(distribution),
             )
-    return Packages(
-        distributions=dict(sorted(distributions.items())),
-        requirements=() if project is None else tuple(_requirements(project)),
-    )
+    return dict(sorted(found.items()))
 
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
@@ -70,7 +91,6 @@ def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     return name, headers["Version"] or ""
 
 
-@functools.cache  # a process may record several runs, and there are 40,000 rows to read
 def record_digest(record: str | None) -> str | None:
     """Return the digest of a distribution's RECORD, equal whichever installer wrote it.
 
