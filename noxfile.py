@@ -77,7 +77,9 @@ def tests(session: nox.Session) -> None:
     # much of a test is waiting.
     workers = str(min((os.cpu_count() or 1) + 1, 8))
     shared = "--numprocesses", workers, "--dist=loadfile", "--no-loadscope-reorder"
-    session.run("pytest", *shared, *session.posargs)
+    # Thousands of processes would compile what they import again and again.
+    compiled = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run("pytest", *shared, *session.posargs, env=compiled)
 
 
 @nox.session

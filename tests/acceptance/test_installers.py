@@ -54,18 +54,12 @@ def digests(python):
 def test_pip_and_uv_lead_to_the_same_digests(tmp_path):
     wanted = [pinned(name) for name in PACKAGES]
     by_pip, by_uv = tmp_path / "pip", tmp_path / "uv"
-    for folder in (by_pip, by_uv):
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [by_pip / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, *wanted], check=True)
-    subprocess.run([*pip, pinned("uv")], check=True)
-    subprocess.run(
-        [
-            *(by_pip / "bin" / "python", "-m", "uv", "pip", "install", "--quiet", "--no-deps"),
-            *(f"--python={by_uv / 'bin' / 'python'}", *wanted),
-        ],
-        check=True,
-    )
+    uv, how = [sys.executable, "-m", "uv"], ["install", "--quiet", "--no-deps", *wanted]
+    for folder, seed in ((by_pip, ["--seed"]), (by_uv, [])):  # the seed is pip
+        made = [*uv, "venv", "--quiet", *seed, f"--python={sys.executable}", folder]
+        subprocess.run(made, check=True)
+    subprocess.run([by_pip / "bin" / "python", "-m", "pip", *how], check=True)
+    subprocess.run([*uv, "pip", *how, f"--python={by_uv / 'bin' / 'python'}"], check=True)
     first, second = digests(by_pip / "bin" / "python"), digests(by_uv / "bin" / "python")
     for name in PACKAGES:
         assert first[name][0] == second[name][0] is not None

@@ -342,7 +342,8 @@ def test_a_shell_that_executed_an_input_would_be_seen(tmp_path: Path) -> None:
 def test_what_is_to_be_installed_is_split_and_installed(run: Run, folder: Path) -> None:
     """Two wheels, one of them in a folder with a space; one that is missing fails the step."""
     environment = folder.parent / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    made = ["venv", "--quiet", "--seed", f"--python={sys.executable}", str(environment)]
+    subprocess.run([sys.executable, "-m", "uv", *made], check=True)  # the seed is pip
     (folder / "two words").mkdir()
     for name, place in (("one", folder), ("two", folder / "two words")):
         with zipfile.ZipFile(place / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
