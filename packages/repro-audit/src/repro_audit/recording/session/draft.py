@@ -15,7 +15,7 @@ from typing import Any
 
 from repro_audit.canonical import digest_json
 from repro_audit.capture.privacy import Cleaner
-from repro_audit.capture.state import digest_state
+from repro_audit.capture.state import StateDigests, digest_state
 from repro_audit.capture.training import with_digest
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.manifest.records import (
@@ -51,6 +51,7 @@ class DraftModel:
 
     reference: weakref.ref[Any]
     index: int
+    state: StateDigests = field(default_factory=StateDigests)
     training: TrainedModel | None = None
     initial: tuple[Tensor, ...] | None = None
     final: tuple[Tensor, ...] | None = None

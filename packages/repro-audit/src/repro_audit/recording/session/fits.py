@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.capture.state import capture_tensors, digest_state
+from repro_audit.capture.state import digest_state
 from repro_audit.manifest.records import Flip
 from repro_audit.recording.session.draft import DraftFit, DraftModel
 from repro_audit.recording.session.guarding import guarded
@@ -158,7 +158,7 @@ class FitRecorder:
         backend = self._recorder.backend
         self.draft.add_epoch(numbers, self._recorder.metric_dtypes(self._model))
         tensors = backend.state(self._model)
-        self.draft.epochs[-1] = digest_state([capture_tensors(tensors)])
+        self.draft.epochs[-1] = digest_state([self._item.state.capture(tensors)])
         self._recorder.trace.epoch_ends(self.number, tensors)
         now = time.monotonic()
         self._recorder.epoch_took(now - self._epoch_began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.capture.state import capture_tensors
+from repro_audit.capture.state import StateDigests
 from repro_audit.recording.session.draft import Draft, DraftModel
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ class Models:
     def read_initial(self, item: DraftModel, model: Any) -> None:
         """Read the weights that a model begins with."""
         tensors = self._backend.weights(model)
-        item.initial = capture_tensors(tensors)
+        item.initial = StateDigests().capture(tensors)
         item.labels = tuple(tensor.label for tensor in tensors)
         self._draft.mark_recorded(f"$.outcomes.initial_weights[{item.index}]")
 
     def read_final(self, item: DraftModel, model: Any) -> None:
         """Read the state that a model, and its optimizer, end with as far as is known now."""
         tensors = self._backend.state(model)
-        item.final = capture_tensors(tensors)
+        item.final = item.state.capture(tensors)
         item.labels = tuple(tensor.label for tensor in tensors)
         self._draft.mark_recorded(f"$.outcomes.final_state[{item.index}]")
