@@ -1,7 +1,7 @@
 """What recording every step costs, against the bare training and against MLflow and W&B.
 
     python benchmarks/recording.py
-    python benchmarks/recording.py --model mlp
+    python benchmarks/recording.py --case small
 
 Each round trains once under each tool, one after the other, each in a clean process; every round
 begins with another tool. CPU time is that of all threads and helper processes, and each ratio is
@@ -22,17 +22,41 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ratios import paired
-from recording_run import PREPARE, Request
+from recording_run import Request
 from recording_tools import NEEDS, TOOLS
 
-DEFAULTS = {
-    "cnn": (938, ("bare", "bare-again", "recorded", "mlflow", "wandb")),
-    "mlp": (200, ("bare", "bare-again", "recorded")),
+
+class Case(NamedTuple):
+    """A training that is measured.
+
+    Attributes:
+        model: Which of `PREPARE`.
+        steps: Batches of 64 an epoch: 938 are 60,000 images.
+        epochs: Epochs of each fit.
+        fits: Fits.
+        variants: Which of `TOOLS` observe it.
+    """
+
+    model: str
+    steps: int
+    epochs: int = 1
+    fits: int = 1
+    variants: tuple[str, ...] = ("bare", "bare-again", "recorded")
+
+
+CASES = {
+    "cnn": Case("cnn", 938, variants=("bare", "bare-again", "recorded", "mlflow", "wandb")),
+    "lstm": Case("lstm", 500),
+    "transformer": Case("transformer", 500),
+    "mlp": Case("mlp", 200),
+    "small": Case("small", 2000),
+    "untraced": Case("small", 2000, variants=("bare", "bare-again", "untraced")),
+    "fits": Case("small", 100, fits=20),
+    "epochs": Case("small", 5, epochs=300),
 }
-"""Of each model: steps, 938 of 64 being 60,000 images, and tools."""
 
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -62,16 +86,21 @@ Run = dict[str, Any]
 def parse() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description="Measure what recording every step costs.")
-    parser.add_argument("--model", choices=PREPARE, default="cnn")
+    parser.add_argument("--case", choices=CASES, default="cnn")
     parser.add_argument("--rounds", type=int, default=12, help="11 or more for a result (12)")
     parser.add_argument("--variants", nargs="+", choices=TOOLS, help="which runs, bare among them")
-    parser.add_argument("--steps", type=int, help="fewer for a quick try")
+    parser.add_argument("--steps", type=int, help="of an epoch; fewer for a quick try")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--fits", type=int)
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow (2)")
     parser.add_argument("--json", type=Path, help="write every single figure to this file")
     options = parser.parse_args()
-    steps, variants = DEFAULTS[options.model]
-    options.steps = options.steps or steps
-    options.variants = options.variants or list(variants)
+    case = CASES[options.case]
+    options.model = case.model
+    options.steps = options.steps or case.steps
+    options.epochs = options.epochs or case.epochs
+    options.fits = options.fits or case.fits
+    options.variants = options.variants or list(case.variants)
     if "bare" not in options.variants:
         parser.error("--variants: expected bare among them, the others are compared with it")
     return options
@@ -86,25 +115,26 @@ def missing(variants: list[str]) -> list[str]:
 def rounds(options: argparse.Namespace) -> Iterator[dict[str, Run]]:
     """Yield each round's runs by name."""
     names = options.variants
+    asked = {
+        name: getattr(options, name) for name in ("model", "steps", "epochs", "fits", "threads")
+    }
     for number in range(options.rounds):
         first = number % len(names)
-        yield {name: run(name, options) for name in names[first:] + names[:first]}
+        yield {name: run(tool=name, **asked) for name in names[first:] + names[:first]}
 
 
-def run(name: str, options: argparse.Namespace) -> Run:
+def run(tool: str, **asked: Any) -> Run:
     """Train once in a clean process, and return what it reports.
+
+    Args:
+        tool: Which of `TOOLS` observes the training.
+        asked: The rest of a `Request`.
 
     Raises:
         SystemExit: It failed; what it said is shown.
     """
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(
-            tool=name,
-            model=options.model,
-            steps=options.steps,
-            threads=options.threads,
-            folder=folder,
-        )
+        request = Request(tool=tool, folder=folder, **asked)
         script = Path(__file__).with_name("recording_run.py")
         done = subprocess.run(
             [sys.executable, str(script), json.dumps(asdict(request))],
@@ -115,7 +145,7 @@ def run(name: str, options: argparse.Namespace) -> Run:
             check=False,
         )
         if done.returncode:
-            sys.exit(f"{name} failed:\n{done.stderr[-3000:]}")
+            sys.exit(f"{tool} failed:\n{done.stderr[-3000:]}")
         result: Run = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
         return result
 
@@ -124,7 +154,7 @@ def head(options: argparse.Namespace, measured: list[dict[str, Run]]) -> Iterato
     """Yield the lines above the table."""
     bare = [runs["bare"] for runs in measured]
     yield (
-        f"{options.model}: {bare[0]['parameters']:,} parameters, {bare[0]['steps']} steps, "
+        f"{options.case}: {bare[0]['parameters']:,} parameters, {bare[0]['steps']} steps, "
         f"{len(measured)} rounds, {options.threads} threads"
     )
     packages = sorted({"keras", "tensorflow"}.union(*(NEEDS.get(name, ()) for name in measured[0])))

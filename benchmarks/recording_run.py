@@ -1,7 +1,7 @@
 """One training under one tool: the process that `recording.py` starts anew for each run.
 
 The argument is a `Request` as JSON. Whatever the tool, the same data is made, the same model is
-built by the same calls and fitted for one epoch. What that cost and what came out goes as JSON
+built by the same calls and fitted as often. What that cost and what came out goes as JSON
 into ``result.json`` in the request's folder.
 """
 
@@ -24,8 +24,11 @@ from recording_tools import TOOLS, Tool
 SEED = 812
 BATCH_SIZE = 64
 IMAGES = 60_000
-WIDTHS = (3072, 3072, 2432)
-"""Of the perceptron's hidden layers; with 1,024 inputs and 10 outputs they make 20 million."""
+WIDTHS = {"mlp": (3072, 3072, 2432), "small": (256,)}
+"""Of each perceptron's hidden layers: with 1,024 inputs and 10 outputs, 20 million weights and
+265,000, whose steps take 100 ms and 1.5 ms."""
+WORDS, LENGTH, WIDTH = 1000, 32, 64
+"""Of the sequences: different words, words in each, and numbers for each word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Request:
         tool: Which of `TOOLS` observes the training.
         model: Which of `PREPARE` is trained.
         steps: How many batches of 64 there are; the last of 938 holds 32 images.
+        epochs: Epochs of each fit.
+        fits: Fits, one after the other.
         threads: Threads within one TensorFlow op, and ops side by side.
         folder: Where the tool writes.
     """
@@ -43,6 +48,8 @@ class Request:
     tool: str
     model: str
     steps: int
+    epochs: int
+    fits: int
     threads: int
     folder: str
 
@@ -113,32 +120,87 @@ def prepare_cnn(steps: int) -> tuple[tuple[Any, ...], Build]:
     return (x, y), lambda: (app.build_model(), app.build_datasets(data)[0])
 
 
-def prepare_mlp(steps: int) -> tuple[tuple[Any, ...], Build]:
-    """Return rows and labels, and what makes of them a perceptron of 20 million weights.
+def prepare_perceptron(steps: int, widths: tuple[int, ...]) -> tuple[tuple[Any, ...], Build]:
+    """Return rows and labels, and what makes of them a perceptron and its input.
 
     The rows are noise, float32 ``(rows, 1024)``; the labels uint8 ``(rows,)``.
     """
     import keras
     import numpy as np
-    import tensorflow as tf
 
     draw = np.random.default_rng(SEED)
     x = draw.standard_normal((steps * BATCH_SIZE, 1024), np.float32)
     y = draw.integers(0, 10, len(x), np.uint8)
 
     def build() -> tuple[Any, Any]:
-        hidden = [keras.layers.Dense(width, activation="relu") for width in WIDTHS]
+        hidden = [keras.layers.Dense(width, activation="relu") for width in widths]
         output = keras.layers.Dense(10, activation="softmax")
-        model = keras.Sequential([keras.Input((1024,)), *hidden, output])
-        loss = "sparse_categorical_crossentropy"
-        model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
-        rows = tf.data.Dataset.from_tensor_slices((x, y))
-        return model, rows.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
+        return compiled(keras.Sequential([keras.Input((1024,)), *hidden, output]), x, y)
 
     return (x, y), build
 
 
-PREPARE = {"cnn": prepare_cnn, "mlp": prepare_mlp}
+def prepare_sequences(steps: int, layers: Callable[[Any], Any]) -> tuple[tuple[Any, ...], Build]:
+    """Return sequences and labels, and what makes of them a classifier of words and its input.
+
+    The words are noise, int32 ``(rows, 32)``; the labels uint8 ``(rows,)``.
+
+    Args:
+        steps: How many batches there are.
+        layers: Makes of float32 ``(batch, 32, 64)`` float32 ``(batch, ...)``.
+    """
+    import keras
+    import numpy as np
+
+    draw = np.random.default_rng(SEED)
+    x = draw.integers(0, WORDS, (steps * BATCH_SIZE, LENGTH), np.int32)
+    y = draw.integers(0, 10, len(x), np.uint8)
+
+    def build() -> tuple[Any, Any]:
+        words = keras.Input((LENGTH,), dtype="int32")
+        known = keras.layers.Embedding(WORDS, WIDTH)(words)
+        answer = keras.layers.Dense(10, activation="softmax")(layers(known))
+        return compiled(keras.Model(words, answer), x, y)
+
+    return (x, y), build
+
+
+def compiled(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return a model, compiled, and its input."""
+    import tensorflow as tf
+
+    loss = "sparse_categorical_crossentropy"
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
+    return model, tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH_SIZE).prefetch(
+        tf.data.AUTOTUNE
+    )
+
+
+def recurrent(words: Any) -> Any:
+    """Return what an LSTM makes of words."""
+    import keras
+
+    return keras.layers.LSTM(WIDTH)(words)
+
+
+def attending(words: Any) -> Any:
+    """Return what one transformer block makes of words: attention, two layers, and both added."""
+    import keras
+
+    layers = keras.layers
+    seen = layers.MultiHeadAttention(num_heads=4, key_dim=WIDTH // 4)(words, words)
+    seen = layers.LayerNormalization()(words + layers.Dropout(0.1)(seen))
+    made = layers.Dense(WIDTH)(layers.Dense(4 * WIDTH, activation="relu")(seen))
+    return layers.GlobalAveragePooling1D()(layers.LayerNormalization()(seen + made))
+
+
+PREPARE: dict[str, Callable[[int], tuple[tuple[Any, ...], Build]]] = {
+    "cnn": prepare_cnn,
+    "lstm": lambda steps: prepare_sequences(steps, recurrent),
+    "transformer": lambda steps: prepare_sequences(steps, attending),
+    "mlp": lambda steps: prepare_perceptron(steps, WIDTHS["mlp"]),
+    "small": lambda steps: prepare_perceptron(steps, WIDTHS["small"]),
+}
 
 
 def train(tool: Tool, request: Request) -> dict[str, Any]:
@@ -148,8 +210,10 @@ def train(tool: Tool, request: Request) -> dict[str, Any]:
     gc.collect()
     with whole.measured(), tool.observing(arrays):
         model, dataset = build()
+        how = {"epochs": request.epochs, "shuffle": False, "verbose": 0}
         with fit.measured():
-            model.fit(dataset, callbacks=tool.callbacks(), shuffle=False, verbose=0)
+            for _ in range(request.fits):
+                model.fit(dataset, callbacks=tool.callbacks(), **how)
     return {
         "fit": asdict(fit),
         "whole": asdict(whole),

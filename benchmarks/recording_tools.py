@@ -43,6 +43,8 @@ class Tool:
 class ReproAudit(Tool):
     """A manifest, and a trace at its default stride."""
 
+    trace: str | None = "step"
+
     def prepare(self) -> None:
         """Import it."""
         import repro_audit
@@ -52,7 +54,7 @@ class ReproAudit(Tool):
     @contextlib.contextmanager
     def observing(self, arrays: tuple[Any, ...]) -> Iterator[None]:
         """Record, and digest the data as the reference trainer does."""
-        with self.record(self.folder / "manifest.json", trace="step") as run:
+        with self.record(self.folder / "manifest.json", trace=self.trace) as run:
             run.data("train", *arrays)
             yield
 
@@ -66,6 +68,12 @@ class ReproAudit(Tool):
         if trace is None:
             return 0
         return sum(len(part.words) for part in trace.parts() if isinstance(part, Rows))
+
+
+class Untraced(ReproAudit):
+    """A manifest alone."""
+
+    trace = None
 
 
 class MLflow(Tool):
@@ -138,6 +146,7 @@ TOOLS: dict[str, type[Tool]] = {
     "bare": Tool,
     "bare-again": Tool,
     "recorded": ReproAudit,
+    "untraced": Untraced,
     "mlflow": MLflow,
     "mlflow-run-first": MLflowRunFirst,
     "wandb": WandB,

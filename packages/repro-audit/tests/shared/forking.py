@@ -260,6 +260,7 @@ def import_keras() -> None:
     """Import what trainers need, and do what a process does once."""
     import archspec.cpu  # noqa: F401 - what children find imported
     import keras  # noqa: F401 - as above
+    import numpy.random  # noqa: F401 - as above
     import tensorflow as tf  # noqa: F401 - as above
 
     from repro_audit.capture.environment import capture_environment  # noqa: F401 - as above
