@@ -226,6 +226,9 @@ class FakeBackend:
 
     # Steps.
 
+    def first_batch(self, model: Model) -> None:
+        return None
+
     def observe_steps(
         self, model: Any, observer: StepObserver, patches: Patches
     ) -> AbstractContextManager[str | None]:

@@ -72,6 +72,9 @@ class StepObserver(Protocol):
     def traced(self, model: Any, graph: Any) -> None:
         """A step was traced; `graph` holds its operations."""
 
+    def wants_steps(self) -> bool:
+        """Return whether steps are to be told of; asked as a step is compiled."""
+
     def should_trace(self) -> bool:
         """Return whether the step that has just run is to be recorded; called once a step."""
 

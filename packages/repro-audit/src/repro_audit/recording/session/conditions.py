@@ -187,11 +187,11 @@ class ConditionReader:
         self._draft.fit_arguments.append(record)
         self._draft.mark_missing(f"{path}.batch", "no step of it told of its batch")
 
-    def batch(self, fit: int, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
+    def batch(self, fit: int, columns: Sequence[Column], shapes: Sequence[tuple[int, ...]]) -> None:
         """Take note of the tensors of a fit's first batch, if its step tells of any."""
         tensors = tuple(
-            BatchTensor(column.role, column.dtype, tuple(map(int, array.shape)))
-            for column, array in zip(columns, arrays, strict=False)
+            BatchTensor(column.role, column.dtype, tuple(map(int, shape)))
+            for column, shape in zip(columns, shapes, strict=False)
             if column.kind == "batch"
         )
         if tensors:

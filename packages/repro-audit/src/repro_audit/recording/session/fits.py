@@ -67,6 +67,11 @@ class FitRecorder:
         """Count the steps, and flip the bit of a positive control after the first."""
         in_epoch = batch + 1 if steps is None else min(batch + 1, steps)
         self.draft.steps = self.draft.steps_before_epoch + in_epoch
+        if self._first_step:  # its steps tell of none
+            self._first_step = False
+            first = self._recorder.backend.first_batch(self._model)
+            if first is not None:
+                self._recorder.batch_seen(self.number, *first)
         self._recorder.read_optimizers(self._model)
         self._flip_if_requested()
 
@@ -102,6 +107,10 @@ class FitRecorder:
         """Look for racing operations in a step that was traced."""
         self._recorder.step_traced(model, graph)
 
+    def wants_steps(self) -> bool:
+        """Return whether there is a trace for steps to go into."""
+        return self._recorder.trace.going_on
+
     def should_trace(self) -> bool:
         """Count a step, and return whether it is to be traced, or tells of the first batch."""
         if not self._recorder.open:
@@ -113,7 +122,8 @@ class FitRecorder:
         """Trace a step, and read the shapes of the first batch."""
         if self._first_step:
             self._first_step = False
-            self._recorder.batch_seen(self.number, columns, arrays)
+            shapes = [array.shape for array in arrays]
+            self._recorder.batch_seen(self.number, columns, shapes)
         if not self._traced:
             return
         backend = self._recorder.backend

@@ -222,9 +222,11 @@ class Recorder:
             self.model_found(model)
 
     @guarded("$.conditions.training.fits")
-    def batch_seen(self, fit: int, columns: Sequence[Column], arrays: Sequence[Any]) -> None:
-        """Take note of a fit's first batch: its columns, and its arrays before all others."""
-        self._conditions.batch(fit, columns, arrays)
+    def batch_seen(
+        self, fit: int, columns: Sequence[Column], shapes: Sequence[tuple[int, ...]]
+    ) -> None:
+        """Take note of a fit's first batch: its columns, and their shapes before all others."""
+        self._conditions.batch(fit, columns, shapes)
 
     @guarded("$.conditions.training.models")
     def optimizer_found(self, model: Any, optimizer: Any) -> None:

@@ -32,6 +32,11 @@ class SafeTracer:
         self._draft = draft
         self._failed = failed
 
+    @property
+    def going_on(self) -> bool:
+        """Whether there is a trace, which nothing has put an end to."""
+        return self._tracer is not None
+
     def fit_begins(self, fit: int, model: int) -> None:
         """Take note of a fit, from 0, and of the model it trains."""
         if self._tracer is not None:

@@ -153,6 +153,9 @@ class TensorFlow(KerasBackend):
     def step_optimizers(self, model: Any) -> Sequence[Any]:
         return self._steps.optimizers(model)
 
+    def first_batch(self, model: Any) -> tuple[list[Column], list[tuple[int, ...]]] | None:
+        return self._steps.first_batch(model)
+
     def loop_step(
         self, model: Any, batch: Any, loss: Any
     ) -> tuple[tuple[Column, ...], list[np.ndarray[Any, Any]]]:

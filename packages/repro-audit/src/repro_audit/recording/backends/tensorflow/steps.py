@@ -2,8 +2,9 @@
 
 Keras on TensorFlow passes the function of one step, compiled or not, through the model's
 ``_autoconvert_optionals`` on its way into the loop. There it is wrapped: the step runs as it
-is, and behind it one host call hands over the batch, the logs and the variables. The step's
-own graph, and so what XLA makes of it, stays untouched; nothing is drawn and nothing is set.
+is, and behind it one host call hands over the batch, the logs and the variables. Where nobody
+wants steps there is no call, and the graph notes the shapes of the first batch. The step's own
+graph, and so what XLA makes of it, stays untouched; nothing is drawn and no state of it is set.
 
 A step once wrapped stays so until Keras makes another: tracing it anew would make stateful
 random operations in it begin again. Without a recording its host call returns at once.
@@ -25,6 +26,7 @@ from tensorflow.python.util import nest
 from repro_audit.recording.backends.keras_state import state_variables
 from repro_audit.recording.backends.observers import StepObserver
 from repro_audit.recording.backends.patching import Patches
+from repro_audit.recording.backends.tensorflow.first_batch import FirstBatch
 from repro_audit.recording.backends.tensorflow.variables import read_tensor
 from repro_audit.trace import Column
 from repro_audit.trace.fingerprint import dtype_name
@@ -45,6 +47,8 @@ class _Hook:
         self.observer: StepObserver | None = None
         self.optimizers: Callable[[Any], Sequence[Any]] = lambda _: ()
         self.training = False
+        self.hands_over = False
+        self.first_batch: FirstBatch | None = None
         self.made: weakref.ref[Any] | None = None
         self.held: list[weakref.ref[Any]] = []
 
@@ -75,7 +79,7 @@ class StepHooks:
         Yields:
             None, or why steps cannot be seen.
         """
-        obstacle = self._obstacle(model)
+        obstacle = self._obstacle(model, observer)
         if obstacle is not None:
             yield obstacle
             return
@@ -89,6 +93,10 @@ class StepHooks:
             return _wrapped(converted, weakref.ref(model), hook) if hook.training else converted
 
         def make_train_function(*args: Any, **kwargs: Any) -> Any:
+            if model.train_function is None:
+                hook.first_batch = None if observer.wants_steps() else FirstBatch()
+            elif hook.first_batch is not None:
+                hook.first_batch.clear()
             # Steps of evaluation pass through the same place.
             hook.training = True
             try:
@@ -122,7 +130,16 @@ class StepHooks:
             return []
         return [optimizer for item in hook.held if (optimizer := item()) is not None]
 
-    def _obstacle(self, model: Any) -> str | None:
+    def first_batch(self, model: Any) -> tuple[list[Column], list[tuple[int, ...]]] | None:
+        """Return columns and shapes of the first batch of a fit whose steps hand nothing over.
+
+        Args:
+            model: The model that it trains.
+        """
+        hook = self._hooks.get(model)
+        return None if hook is None or hook.first_batch is None else hook.first_batch.read()
+
+    def _obstacle(self, model: Any, observer: StepObserver) -> str | None:
         """Say why the steps of a model cannot be seen without changing the run."""
         # Private: TensorFlowTrainer._autoconvert_optionals (Keras 3.12 to 3.15). Where it goes,
         # nothing is lost but the trace of the fit, and that is said. Look in _make_function beside
@@ -134,6 +151,10 @@ class StepHooks:
                 "the model was trained before recording began, or in another way than by fit, and "
                 "its step is compiled already"
             )
+        if model.train_function is not None and observer.wants_steps():
+            hook = self._hooks.get(model)
+            if hook is not None and hook.first_batch is not None:
+                return "the model's step was compiled in a fit that was recorded without a trace"
         if model.distribute_strategy.num_replicas_in_sync > 1:
             return "steps on several replicas are not traced yet"
         if tf.config.optimizer.get_jit() or _AUTO_JIT.search(os.environ.get("TF_XLA_FLAGS", "")):
@@ -182,6 +203,11 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
         with tf.init_scope():
             hook.observer.built(model)
         hook.observer.traced(model, tf.compat.v1.get_default_graph())
+        hook.hands_over = hook.observer.wants_steps()
+    if not hook.hands_over:
+        if hook.first_batch is not None:
+            hook.first_batch.note(batch, batch_tensors)
+        return
 
     def host(*arrays: Any) -> Any:
         hook.safely(lambda: step(lambda: arrays))

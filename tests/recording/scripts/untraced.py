@@ -1,0 +1,71 @@
+"""Fit with and without a trace, and say what stands in the steps and what is known of batches."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import repro_audit
+
+
+def built():
+    """Return a model of one layer."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.1), "mse", steps_per_execution=steps)
+    return model
+
+
+def host_calls(model):
+    """Return how many operations of a model's step call Python."""
+    (function,) = [
+        cell.cell_contents
+        for cell in model.train_function.__closure__
+        if hasattr(cell.cell_contents, "get_concrete_function")
+    ]
+    (concrete,) = function._list_all_concrete_functions_for_serialization()
+    # All functions that it calls lie flat in its library.
+    functions = concrete.graph.as_graph_def().library.function
+    inner = [node.op for function in functions for node in function.node_def]
+    outer = [operation.type for operation in concrete.graph.get_operations()]
+    return (inner + outer).count("PyFunc")
+
+
+x, y = np.ones((10, 3), "float32"), np.ones((10, 2), "float32")
+data = {
+    "arrays": (x, y),
+    "pipeline": (tf.data.Dataset.from_tensor_slices((x, y)).batch(4),),
+}
+said = {}
+for steps in (1, 4):
+    for name, given in data.items():
+        for trace in ("step", None):
+            model = built()
+            how = {"batch_size": 4} if name == "arrays" else {}
+            with repro_audit.record("m.json", trace=trace):
+                model.fit(*given, epochs=2, shuffle=False, verbose=0, **how)
+            (fit,) = repro_audit.load("m.json").conditions.training.fits
+            batch = [[item.role, item.dtype, *item.shape] for item in fit.batch or ()]
+            weights = [item.numpy().tobytes().hex() for item in model.weights]
+            said[f"{name}, {steps}, {trace}"] = batch, host_calls(model), weights
+
+steps = 1
+model = built()
+how = {"batch_size": 4, "verbose": 0}
+with repro_audit.record("m.json", trace=None):
+    model.fit(x, y, **how)
+    model.fit(x[:3], y[:3], **how)
+fits = repro_audit.load("m.json").conditions.training.fits
+said["two fits"] = [fit.batch[0].shape for fit in fits]
+with repro_audit.record("m.json", trace="step"):
+    model.fit(x, y, **how)
+manifest = repro_audit.load("m.json")
+reasons = {item.path: item.reason for item in manifest.missing}
+said["traced later"] = [reasons.get("$.outcomes.fits[0].trace"), manifest.outcomes.trace.rows]
+model.compile(keras.optimizers.SGD(0.1), "mse")
+with repro_audit.record("m.json", trace="step"):
+    model.fit(x, y, **how)
+said["compiled anew"] = repro_audit.load("m.json").outcomes.trace.rows
+json.dump(said, sys.stdout)
