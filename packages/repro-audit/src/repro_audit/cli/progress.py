@@ -47,8 +47,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         """Leave no half-drawn line behind."""
-        if error is not None:
-            self._clear()
+        self._clear()
 
     def begins(self, name: str, expected_s: float | None) -> None:
         """Take note of a run."""
@@ -64,13 +63,18 @@ class Progress:
             if self._quiet or not self._terminal or now - self._drawn < _REDRAW_S:
                 return
             self._drawn = now
-            shown = ", ".join(
-                f"{running} {since:.0f} s" + (f" of about {about:.0f} s" if about else "")
-                for running, (since, about) in self._running.items()
+            self._draw(
+                ", ".join(
+                    f"{running} {since:.0f} s" + (f" of about {about:.0f} s" if about else "")
+                    for running, (since, about) in self._running.items()
+                )
             )
-            columns = shutil.get_terminal_size().columns
-            sys.stderr.write(f"\r\x1b[2K{shown[: columns - 1]}")
-            sys.stderr.flush()
+
+    def does(self, what: str) -> None:
+        """Say on a terminal what is done while no run goes on."""
+        with self._lock:
+            if self._terminal and not self._quiet:
+                self._draw(what)
 
     def ended(self, name: str, ended: Ended, manifest: Manifest | None) -> None:
         """Leave a line that stays."""
@@ -86,6 +90,11 @@ class Progress:
             head = f"{self._count:>2}  {name:<{_NAME}}"
             sys.stderr.write(f"{head}  {ended.duration_s:5.1f} s  {how}  {steps}\n")
             sys.stderr.flush()
+
+    def _draw(self, line: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        sys.stderr.write(f"\r\x1b[2K{line[: columns - 1]}")
+        sys.stderr.flush()
 
     def _clear(self) -> None:
         if self._terminal and not self._quiet:

@@ -193,13 +193,15 @@ def _leave_report(result: Repeated, place: Path, *, quiet: bool) -> None:
     from repro_audit.repeat.folders import REPORT
     from repro_audit.report.html import render_html
 
-    try:
-        text = render_html(result.audit, result.manifests)
-    except MissingExtraError as error:
-        said = f"no {REPORT}: {error}"
-    else:
-        write_output(text, str(place / REPORT))
-        said = f"report: {printable(str(place / REPORT))}"
+    with Progress(quiet=quiet) as progress:
+        progress.does(f"writing {REPORT}")
+        try:
+            text = render_html(result.audit, result.manifests)
+        except MissingExtraError as error:
+            said = f"no {REPORT}: {error}"
+        else:
+            write_output(text, str(place / REPORT))
+            said = f"report: {printable(str(place / REPORT))}"
     if not quiet:
         sys.stderr.write(f"{said}\n")
 

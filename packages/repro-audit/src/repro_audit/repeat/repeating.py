@@ -63,19 +63,20 @@ def repeat(
         )
         runner = Runner(plan, progress, local if executor is None else executor)
         try:
-            return _repeat(plan, runner)
+            return _repeat(plan, runner, progress)
         finally:
             # Not before: their lines are compared as they were printed.
             for run in runner.done:
                 clean_log(run.log)
 
 
-def _repeat(plan: Plan, runner: Runner) -> Repeated:
+def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:
     """Do it in a directory that is this repeat's."""
     clean = Cleaner(Path.cwd()).record
     settings = [Setting(name=f"run-{number}") for number in range(1, plan.runs + 1)]
     settings += [CONTROL, *([UNRECORDED] if plan.check_recording else [])]
     runner.run([_watched(plan, setting) for setting in settings])
+    progress.does("comparing the runs")
     result = clean(judge(plan, runner.done))
     # Whatever comes of the rest, this much is known.
     replace_file(plan.directory / AUDIT, serialize(result))

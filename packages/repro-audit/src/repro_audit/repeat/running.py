@@ -38,6 +38,9 @@ class ProgressReporter(Protocol):
     def ended(self, name: str, ended: Ended, manifest: Manifest | None) -> None:
         """Run `name` has ended."""
 
+    def does(self, what: str) -> None:
+        """No run goes on, and this is done meanwhile."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
