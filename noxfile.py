@@ -31,6 +31,17 @@ SITE = "build/docs"
 # What recording is measured against. MLflow's callback needs TensorBoard and does not ask for it.
 PEERS = ("mlflow==3.17.2", "tensorboard==2.21.0", "wandb==0.31.0")
 
+# What is recorded, of `benchmarks/recording.py`; and what makes each benchmark quick.
+RECORDED = ("cnn", "lstm", "transformer", "mlp", "small", "untraced", "fits", "epochs")
+QUICK = {
+    "startup.py": ("5",),
+    "traces.py": ("--rounds=1", "--steps=100000"),
+    "report.py": ("--rounds=1",),
+    "repeat.py": ("--rounds=1", "--epochs=1"),
+    "recording.py": ("--rounds=1", "--quick"),
+    "growth.py": ("--rounds=1", "--of", "rows", "manifests"),
+}
+
 # Measured on x86-64 Linux with Python 3.11: the 44 wheels that `reproduce` downloads, and its
 # environment on the disk with all bytecode. TensorFlow alone is 570 MB and 1.9 GB.
 DOWNLOAD, UNPACKED = "650 MB", "2.3 GB"
@@ -123,18 +134,23 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what benchmarks/README.md reports, in half an hour (`-- --rounds 3` for a try)."""
-    # First, and without our settings, which would leave out the pandas that MLflow imports.
-    uv_install(session, "--no-config", *PEERS)
+    """Measure what benchmarks/README.md reports (`-- --quick`: roughly, in five minutes)."""
+    quick = "--quick" in session.posargs
+    further = [word for word in session.posargs if word != "--quick"]
+    if not quick:
+        # First, and without our settings, which would leave out the pandas that MLflow imports.
+        uv_install(session, "--no-config", *PEERS)
     install(session, *APPS, "repro-audit[paper]")
-    for command in (
+    cases = [("recording.py", f"--case={case}", *further) for case in RECORDED]
+    for script, *words in (
         ("startup.py", "examples/threads-2.json"),
         ("traces.py",),
         ("report.py",),
-        ("recording.py", *session.posargs),
-        ("recording.py", "--model", "mlp", *session.posargs),
+        ("repeat.py",),
+        *cases,
+        ("growth.py",),
     ):
-        session.run("python", f"benchmarks/{command[0]}", *command[1:])
+        session.run("python", f"benchmarks/{script}", *words, *(QUICK[script] if quick else ()))
 
 
 @nox.session
@@ -171,6 +187,13 @@ def remedies(session: nox.Session) -> None:
     """Follow every remedy in the script that brought it out: what it is to mend must be gone."""
     install(session, *APPS, groups=("tests",))
     session.run("pytest", "--all-remedies", "tests/remedies", *session.posargs)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """Kill 100 fits of 300 epochs at random moments: what they leave holds, and is a second old."""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--many-kills", "tests/recording/test_killing.py", *session.posargs)
 
 
 @nox.session

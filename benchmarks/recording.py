@@ -58,6 +58,8 @@ CASES = {
     "epochs": Case("small", 5, epochs=300),
 }
 
+PEERS = ("mlflow", "wandb")
+
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "",
     "DO_NOT_TRACK": "true",
@@ -89,6 +91,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--case", choices=CASES, default="cnn")
     parser.add_argument("--rounds", type=int, default=12, help="11 or more for a result (12)")
     parser.add_argument("--variants", nargs="+", choices=TOOLS, help="which runs, bare among them")
+    parser.add_argument("--quick", action="store_true", help="a fifth of it, without the peers")
     parser.add_argument("--steps", type=int, help="of an epoch; fewer for a quick try")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--fits", type=int)
@@ -97,10 +100,12 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args()
     case = CASES[options.case]
     options.model = case.model
-    options.steps = options.steps or case.steps
-    options.epochs = options.epochs or case.epochs
+    part = 5 if options.quick else 1
+    options.steps = options.steps or (case.steps if case.epochs > 1 else case.steps // part)
+    options.epochs = options.epochs or -(-case.epochs // part)
     options.fits = options.fits or case.fits
-    options.variants = options.variants or list(case.variants)
+    variants = [name for name in case.variants if not (options.quick and name in PEERS)]
+    options.variants = options.variants or variants
     if "bare" not in options.variants:
         parser.error("--variants: expected bare among them, the others are compared with it")
     return options

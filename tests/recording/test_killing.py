@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,51 @@ def test_a_killed_run_lacks_no_more_epochs_than_fit_into_a_second(killed: Any) -
             lacking.append((number % 2, len(rows(folder / f"killed-{number}.json")) - epochs))
     assert max(count for _, count in lacking) <= 1 / 0.03 + 1
     assert max(count for always, count in lacking if always) <= 1
+
+
+@pytest.fixture(scope="module")
+def killed_fits(
+    pytestconfig: pytest.Config,
+    start: Any,
+    said: Any,
+    table: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    """Kill fits of 300 epochs at random moments.
+
+    Of each: when it was killed, when its epochs ended, and what it left.
+    """
+    count = 100 if pytestconfig.getoption("--many-kills") else 3
+    folder = tmp_path_factory.mktemp("killed-fits")
+    told = said(start("killed_fits.py", str(count), cwd=folder))
+    found = []
+    for number, (at, ends) in enumerate(told["killed"]):
+        path = folder / f"killed-{number}.json"
+        found.append((at, ends, repro_audit.load(path) if path.exists() else None))
+    lacking = [_behind_s(*one) for one in found]
+    rows = table("fits killed at random moments", "killed", "in training", "most it lacks, s")
+    in_training = sum(0 < len(ends) < 300 for _, ends, _ in found)
+    rows.append((str(count), str(in_training), f"{max(lacking):.2f}"))
+    return found
+
+
+def _behind_s(at: float, ends: list[float], read: Any) -> float:
+    """Return how long before a run was killed the first epoch ended that its manifest lacks."""
+    known = 0 if read is None or not read.outcomes.fits else len(read.outcomes.fits[0].epochs)
+    return at - ends[known] if known < len(ends) else 0.0
+
+
+def test_a_killed_fit_leaves_a_manifest_that_holds_and_is_a_second_behind(killed_fits: Any) -> None:
+    """Or an epoch: what is written at that moment is of the one that has just ended.
+
+    `load` checked digest and schema of each.
+    """
+    for at, ends, read in killed_fits:
+        longest = max((after - before for before, after in pairwise(ends)), default=0.0)
+        assert _behind_s(at, ends, read) <= 1 + 2 * longest
+        assert read is not None or not ends
+
+
+def test_a_manifest_that_was_never_written_again_would_be_found_behind(killed_fits: Any) -> None:
+    """The negative: some runs were killed more than a second after their first epoch."""
+    assert any(_behind_s(at, ends, None) > 1.5 for at, ends, _ in killed_fits)
