@@ -25,7 +25,7 @@ EPOCH_S = 0.03
 def train(name: str, *, always: bool) -> None:
     """Record a hand-written loop, which may write its manifest after every epoch."""
     if always:
-        manifest_file._APART_S = 0.0
+        manifest_file._APART_S, manifest_file._SHARE = 0.0, 1.0
     repro_audit.control(seed=1, threads=1)
     with repro_audit.record(f"{name}.json") as run:
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import types
 import warnings
 from pathlib import Path
@@ -241,6 +242,7 @@ def test_epochs_that_follow_the_first_within_a_second_are_written_when_their_fit
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manifest_file, "_APART_S", 3600.0)
+    monkeypatch.setattr(manifest_file, "_SHARE", math.inf)
     epochs = written(monkeypatch)
     with begin(path) as recorder:
         fit(recorder, Model(), epochs=9)
@@ -251,10 +253,24 @@ def test_an_epoch_that_ends_later_than_that_is_written_at_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manifest_file, "_APART_S", 0.0)
+    monkeypatch.setattr(manifest_file, "_SHARE", math.inf)
     epochs = written(monkeypatch)
     with begin(path) as recorder:
         fit(recorder, Model(), epochs=3)
     assert epochs == [0, 1, 2, 3, 3]
+
+
+def test_what_takes_long_to_write_is_not_written_after_each_of_many_short_fits(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little lies between two of them; all is written when the run ends."""
+    monkeypatch.setattr(manifest_file, "_APART_S", 0.0)
+    monkeypatch.setattr(manifest_file, "_SHARE", 1e-9)
+    epochs = written(monkeypatch)
+    with begin(path) as recorder:
+        for _ in range(20):
+            fit(recorder, Model(), epochs=1)
+    assert epochs == [0, 1, 20]
 
 
 def test_a_fit_that_was_left_is_not_said_to_have_ended(path: Path) -> None:

@@ -17,6 +17,10 @@ _APART_S = 1.0
 """Seconds between two writes, unless something ends. Each costs what the whole manifest costs, and
 that grows with every epoch: written after each of them, they would cost the square of it."""
 
+_SHARE = 0.05
+"""Of the time that writing may take: large manifests are written less often, and not after each of
+very many short fits."""
+
 
 class ManifestFile:
     """The file of one recording."""
@@ -30,7 +34,9 @@ class ManifestFile:
         """
         self._path = path
         self._manifest = manifest
+        self._began = time.monotonic()
         self._written_at = -math.inf  # the first epoch is written, however soon it ends
+        self._took_s = self._spent_s = 0.0
         self._lacks_some = False
 
     def begin(self) -> None:
@@ -44,13 +50,19 @@ class ManifestFile:
     def update(self) -> None:
         """Write it unless it has just been written."""
         self._lacks_some = True
-        if time.monotonic() - self._written_at >= _APART_S:
+        if self._is_due():
             self.write()
 
     def complete(self) -> None:
-        """Write it if it lacks what `update` was told of."""
-        if self._lacks_some:
+        """Write it if it lacks what `update` was told of; not of each of very many short fits."""
+        elapsed_s = time.monotonic() - self._began
+        if self._lacks_some and (self._spent_s <= _SHARE * elapsed_s or self._is_due()):
             self.write()
+
+    def _is_due(self) -> bool:
+        """Whether the last writing is some time ago, and took little of that time."""
+        apart_s = max(_APART_S, self._took_s / _SHARE)
+        return time.monotonic() - self._written_at >= apart_s
 
     def write(self) -> None:
         """Write it; a full disk must not stop training."""
@@ -61,3 +73,5 @@ class ManifestFile:
             warn(f"repro-audit could not write the manifest: {error}")
         else:
             self._lacks_some = False
+        self._took_s = time.monotonic() - self._written_at
+        self._spent_s += self._took_s
