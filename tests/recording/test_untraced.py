@@ -55,3 +55,23 @@ def test_a_step_that_was_compiled_without_a_trace_cannot_be_traced_later(untrace
     assert reason == "the model's step was compiled in a fit that was recorded without a trace"
     assert rows == 0
     assert untraced["compiled anew"] == 3
+
+
+def test_a_graph_that_is_used_again_tells_of_its_own_batch(untraced: Any) -> None:
+    """The second fit has weights of samples, for which the step was traced once more."""
+    assert untraced["used again"] == [["x", "y"], ["x", "y", "sample_weight"], ["x", "y"]]
+
+
+def test_a_fit_that_cannot_be_seen_is_not_told_the_batch_of_an_earlier_one(untraced: Any) -> None:
+    """Its step was compiled by a call of `train_on_batch`."""
+    assert untraced["unseen"] == [[4, 3], None]
+
+
+def test_a_step_that_was_made_with_a_trace_goes_on_telling(untraced: Any) -> None:
+    """In a fit without a trace of other batches, and in one with a trace after that."""
+    assert untraced["made with a trace"] == [[2, 3], 3]
+
+
+def test_a_fit_within_a_fit_has_its_own_first_batch_and_so_has_the_outer(untraced: Any) -> None:
+    """The outer one is the first to begin, and the second to train."""
+    assert untraced["within"] == [[4, 3], [3, 3]]

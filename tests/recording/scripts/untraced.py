@@ -68,4 +68,52 @@ model.compile(keras.optimizers.SGD(0.1), "mse")
 with repro_audit.record("m.json", trace="step"):
     model.fit(x, y, **how)
 said["compiled anew"] = repro_audit.load("m.json").outcomes.trace.rows
+
+# A graph that an earlier fit has made is used again, and tells of its own kind of batch.
+model = built()
+with repro_audit.record("m.json", trace=None):
+    model.fit(x, y, **how)
+    model.fit(x, y, sample_weight=np.ones(10), **how)
+    model.fit(x, y, **how)
+fits = repro_audit.load("m.json").conditions.training.fits
+said["used again"] = [[item.role for item in fit.batch] for fit in fits]
+
+# What cannot be seen is not what was seen before.
+model = built()
+with repro_audit.record("m.json", trace=None):
+    model.fit(x, y, **how)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.train_on_batch(x[:5], y[:5])
+    model.fit(x, y, batch_size=3, verbose=0)
+said["unseen"] = [
+    fit.batch and fit.batch[0].shape for fit in repro_audit.load("m.json").conditions.training.fits
+]
+
+# A step that was made with a trace hands over whatever batch comes later.
+model = built()
+with repro_audit.record("m.json", trace="step"):
+    model.fit(x, y, **how)
+with repro_audit.record("m.json", trace=None):
+    model.fit(x[:6], y[:6], batch_size=2, verbose=0)
+(fit,) = repro_audit.load("m.json").conditions.training.fits
+with repro_audit.record("m.json", trace="step"):
+    model.fit(x[:6], y[:6], batch_size=2, verbose=0)
+said["made with a trace"] = [fit.batch[0].shape, repro_audit.load("m.json").outcomes.trace.rows]
+
+# One fit within another.
+model = built()
+
+
+class Inner(keras.callbacks.Callback):
+    """Fits the model that is about to be fitted."""
+
+    def on_train_begin(self, logs=None):
+        model.fit(x, y, batch_size=3, verbose=0)
+
+
+with repro_audit.record("m.json", trace=None):
+    model.fit(x, y, callbacks=[Inner()], **how)
+said["within"] = [
+    fit.batch and fit.batch[0].shape for fit in repro_audit.load("m.json").conditions.training.fits
+]
 json.dump(said, sys.stdout)

@@ -226,7 +226,7 @@ class FakeBackend:
 
     # Steps.
 
-    def first_batch(self, model: Model) -> None:
+    def first_batch(self, model: Model, observer: Any) -> None:
         return None
 
     def observe_steps(

@@ -11,10 +11,13 @@ from typing import Any
 
 from repro_audit.errors import shown
 
-__all__ = ["fill_absent", "objects", "path_below", "take_unknown"]
+__all__ = ["HOLDING", "fill_absent", "objects", "path_below", "take_unknown"]
 
 _MAX_KEY_LENGTH = 100
 """Characters of a key that are shown in full."""
+
+HOLDING = frozenset({dict, list})
+"""Of the types that JSON is read as, those that hold others: most values are of none of them."""
 
 Node = dict[str, Any]
 """A schema, or a part of one."""
@@ -80,28 +83,27 @@ def objects(document: Any, schema: Node) -> Iterator[tuple[str, dict[str, Any], 
 
     An object comes before what it holds, and may be changed when it comes.
     """
-    yield from _objects(document, schema, schema, "$")
-
-
-def _objects(
-    value: Any, node: Node, root: Node, path: str
-) -> Iterator[tuple[str, dict[str, Any], Node]]:
-    node = _resolved(value, node, root)
-    inside: Iterator[tuple[Any, Node, str]] = iter(())
-    if isinstance(value, dict) and "properties" in node:
-        yield path, value, node
-        inside = (
-            (value[name], inner, f"{path}.{name}")
-            for name, inner in node["properties"].items()
-            if name in value
-        )
-    elif isinstance(value, dict) and isinstance(node.get("additionalProperties"), dict):
-        inside = ((item, node["additionalProperties"], f"{path}.*") for item in value.values())
-    elif isinstance(value, list) and "items" in node:
-        inside = ((item, node["items"], f"{path}[*]") for item in value)
-    for item, inner, where in inside:
-        if isinstance(item, dict | list):  # most are neither
-            yield from _objects(item, inner, root, where)
+    waiting = [(document, schema, "$")]
+    while waiting:
+        value, node, path = waiting.pop()
+        node = _resolved(value, node, schema)
+        if type(value) is list:
+            items = [] if "items" not in node else value
+            inner, where = node.get("items", {}), f"{path}[*]"
+            below = [(item, inner, where) for item in items if type(item) in HOLDING]
+        elif "properties" in node:
+            yield path, value, node
+            below = [
+                (value[name], inner, f"{path}.{name}")
+                for name, inner in node["properties"].items()
+                if type(value.get(name)) in HOLDING
+            ]
+        elif isinstance(inner := node.get("additionalProperties"), dict):
+            where = f"{path}.*"
+            below = [(item, inner, where) for item in value.values() if type(item) in HOLDING]
+        else:
+            continue
+        waiting += reversed(below)
 
 
 def _resolved(value: Any, node: Node, root: Node) -> Node:

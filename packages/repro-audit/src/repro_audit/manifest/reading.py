@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from repro_audit.canonical import SPECIAL, digest_bytes, digest_json, number
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
-from repro_audit.manifest.fields import fill_absent, take_unknown
+from repro_audit.manifest.fields import HOLDING, fill_absent, take_unknown
 from repro_audit.manifest.records import (
     NOT_UNDERSTOOD,
     UNRECORDED,
@@ -38,6 +38,9 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 _MAX_NUMBER_LENGTH = 400
 """Digits of a number that are accepted; the longest float64 in full has 309 before its point."""
+
+_ALWAYS_WITHIN = 300
+"""Characters of an integer that is within float64 whatever its digits are."""
 
 
 def load(path: str | os.PathLike[str]) -> Manifest:
@@ -135,7 +138,8 @@ def read_json(content: bytes, name: str) -> Any:  # noqa: C901 - the hooks of on
             refuse(
                 f"expected a number of at most {_MAX_NUMBER_LENGTH} digits, received {len(text):,}."
             )
-        real(text)
+        if len(text) > _ALWAYS_WITHIN:
+            real(text)
         return int(text)
 
     def real(text: str) -> float:
@@ -198,13 +202,13 @@ def _check_values(document: Any, refuse: Any) -> None:
 
 def _check_depth(document: Any, refuse: Any) -> None:
     """Refuse what `_check_values` refuses, where no text can hold a surrogate: most values."""
-    level = [document] if isinstance(document, dict | list) else []
+    level = [document] if type(document) in HOLDING else []
     for _ in range(_MAX_DEPTH - 1):
         level = [
             item
             for value in level
-            for item in (value.values() if isinstance(value, dict) else value)
-            if isinstance(item, dict | list)
+            for item in (value.values() if type(value) is dict else value)
+            if type(item) in HOLDING
         ]
         if not level:
             return

@@ -194,11 +194,14 @@ class Steps(Protocol):
             Those whose variables the step hands over; none where the next fit makes the step.
         """
 
-    def first_batch(self, model: Any) -> tuple[Sequence[Column], Sequence[tuple[int, ...]]] | None:
+    def first_batch(
+        self, model: Any, observer: StepObserver
+    ) -> tuple[Sequence[Column], Sequence[tuple[int, ...]]] | None:
         """Return the first batch of a fit that wants no steps, once one of them has run.
 
         Args:
             model: The model that it trains.
+            observer: Who would be told of its steps.
 
         Returns:
             Columns of the batch, and the shape of each; None where steps are told of, or where it

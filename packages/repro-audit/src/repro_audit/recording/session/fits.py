@@ -69,7 +69,7 @@ class FitRecorder:
         self.draft.steps = self.draft.steps_before_epoch + in_epoch
         if self._first_step:  # its steps tell of none
             self._first_step = False
-            first = self._recorder.backend.first_batch(self._model)
+            first = self._recorder.backend.first_batch(self._model, self)
             if first is not None:
                 self._recorder.batch_seen(self.number, *first)
         self._recorder.read_optimizers(self._model)

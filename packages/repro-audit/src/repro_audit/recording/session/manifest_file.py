@@ -21,6 +21,9 @@ _SHARE = 0.05
 """Of the time that writing may take: large manifests are written less often, and not after each of
 very many short fits."""
 
+_MOST_APART_S = 10.0
+"""Seconds between two writes however long one takes: a disk may be slow for once."""
+
 
 class ManifestFile:
     """The file of one recording."""
@@ -61,7 +64,7 @@ class ManifestFile:
 
     def _is_due(self) -> bool:
         """Whether the last writing is some time ago, and took little of that time."""
-        apart_s = max(_APART_S, self._took_s / _SHARE)
+        apart_s = max(_APART_S, min(self._took_s / _SHARE, _MOST_APART_S))
         return time.monotonic() - self._written_at >= apart_s
 
     def write(self) -> None:

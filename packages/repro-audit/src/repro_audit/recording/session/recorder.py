@@ -281,6 +281,7 @@ class Recorder:
                 dtypes={name: dtypes.get(name) for name in logs},
             )
         )
+        self.file.update()
 
     # What a fit asks for.
 

@@ -153,8 +153,10 @@ class TensorFlow(KerasBackend):
     def step_optimizers(self, model: Any) -> Sequence[Any]:
         return self._steps.optimizers(model)
 
-    def first_batch(self, model: Any) -> tuple[list[Column], list[tuple[int, ...]]] | None:
-        return self._steps.first_batch(model)
+    def first_batch(
+        self, model: Any, observer: StepObserver
+    ) -> tuple[list[Column], list[tuple[int, ...]]] | None:
+        return self._steps.first_batch(model, observer)
 
     def loop_step(
         self, model: Any, batch: Any, loss: Any

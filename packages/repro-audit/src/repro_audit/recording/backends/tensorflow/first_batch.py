@@ -18,13 +18,13 @@ _NOT_NOTED = -1
 class FirstBatch:
     """Keeps the shapes of the first batch since it was last cleared, in one small variable.
 
-    A step that called Python for them would cost ten times as much.
+    A step that called Python for them would cost ten times as much. A step is traced for each
+    structure of batch, and a fit may use any of these graphs: so each notes which it is.
     """
 
     def __init__(self) -> None:
         """Make the variable, which no step may do."""
-        self._columns: list[Column] = []
-        self._ranks: list[int] = []
+        self._layouts: list[tuple[list[Column], list[int]]] = []
         with tf.device("CPU:0"):
             self._noted = tf.Variable(self._nothing(), trainable=False)
 
@@ -37,22 +37,18 @@ class FirstBatch:
 
         Args:
             columns: Those of the batch.
-            tensors: A tensor for each; one of unknown rank is left out, and none is noted where
-                they have more sizes than there is room for.
+            tensors: A tensor for each. Nothing is noted where the rank of one is not known, or
+                where they have more sizes than there is room for.
         """
-        known = [
-            (column, tensor)
-            for column, tensor in zip(columns, tensors, strict=True)
-            if tensor.shape.rank is not None
-        ]
-        ranks = [tensor.shape.rank for _, tensor in known]
-        if not 0 < sum(ranks) <= _MOST_SIZES:
+        ranks = [tensor.shape.rank for tensor in tensors]
+        if not ranks or None in ranks or sum(ranks) > _MOST_SIZES:
             return
-        self._columns, self._ranks = [column for column, _ in known], ranks
-        sizes = tf.concat([tf.shape(tensor, out_type=tf.int64) for _, tensor in known], 0)
-        sizes = tf.pad(sizes, [[0, _MOST_SIZES - sum(ranks)]])
+        sizes = [tf.shape(tensor, out_type=tf.int64) for tensor in tensors]
+        room = tf.zeros([_MOST_SIZES - sum(ranks)], tf.int64)
+        noted = tf.concat([tf.constant([len(self._layouts)], tf.int64), *sizes, room], 0)
+        self._layouts.append((list(columns), ranks))
         before = self._noted.read_value()
-        self._noted.assign(tf.where(before == _NOT_NOTED, sizes, before))
+        self._noted.assign(tf.where(before == _NOT_NOTED, noted, before))
 
     def read(self) -> tuple[list[Column], list[tuple[int, ...]]] | None:
         """Return the columns of the batch and their shapes.
@@ -60,15 +56,16 @@ class FirstBatch:
         Returns:
             None where no batch was noted.
         """
-        sizes = self._noted.numpy().tolist()
-        if not self._ranks or sizes[0] == _NOT_NOTED:
+        layout, *sizes = self._noted.numpy().tolist()
+        if layout == _NOT_NOTED:
             return None
+        columns, ranks = self._layouts[layout]
         shapes = []
-        for rank in self._ranks:
+        for rank in ranks:
             shapes.append(tuple(sizes[:rank]))
             sizes = sizes[rank:]
-        return self._columns, shapes
+        return columns, shapes
 
     @staticmethod
     def _nothing() -> Any:
-        return tf.fill([_MOST_SIZES], tf.constant(_NOT_NOTED, tf.int64))
+        return tf.fill([1 + _MOST_SIZES], tf.constant(_NOT_NOTED, tf.int64))

@@ -93,10 +93,7 @@ class StepHooks:
             return _wrapped(converted, weakref.ref(model), hook) if hook.training else converted
 
         def make_train_function(*args: Any, **kwargs: Any) -> Any:
-            if model.train_function is None:
-                hook.first_batch = None if observer.wants_steps() else FirstBatch()
-            elif hook.first_batch is not None:
-                hook.first_batch.clear()
+            hook.safely(lambda: _begin(model, observer, hook))
             # Steps of evaluation pass through the same place.
             hook.training = True
             try:
@@ -115,6 +112,8 @@ class StepHooks:
                 yield None
         finally:
             hook.observer = outer
+            if outer is not None and hook.first_batch is not None:
+                hook.safely(hook.first_batch.clear)  # what is noted is of the inner fit
 
     def optimizers(self, model: Any) -> list[Any]:
         """Return the optimizers whose variables the step hands over that a model has now.
@@ -130,14 +129,19 @@ class StepHooks:
             return []
         return [optimizer for item in hook.held if (optimizer := item()) is not None]
 
-    def first_batch(self, model: Any) -> tuple[list[Column], list[tuple[int, ...]]] | None:
+    def first_batch(
+        self, model: Any, observer: StepObserver
+    ) -> tuple[list[Column], list[tuple[int, ...]]] | None:
         """Return columns and shapes of the first batch of a fit whose steps hand nothing over.
 
         Args:
             model: The model that it trains.
+            observer: Who is told of it; None is returned where somebody else is, or nobody.
         """
         hook = self._hooks.get(model)
-        return None if hook is None or hook.first_batch is None else hook.first_batch.read()
+        if hook is None or hook.observer is not observer or hook.first_batch is None:
+            return None
+        return hook.first_batch.read()
 
     def _obstacle(self, model: Any, observer: StepObserver) -> str | None:
         """Say why the steps of a model cannot be seen without changing the run."""
@@ -151,10 +155,9 @@ class StepHooks:
                 "the model was trained before recording began, or in another way than by fit, and "
                 "its step is compiled already"
             )
-        if model.train_function is not None and observer.wants_steps():
-            hook = self._hooks.get(model)
-            if hook is not None and hook.first_batch is not None:
-                return "the model's step was compiled in a fit that was recorded without a trace"
+        made = model.train_function is not None and not model.run_eagerly
+        if made and observer.wants_steps() and not self._hooks[model].hands_over:
+            return "the model's step was compiled in a fit that was recorded without a trace"
         if model.distribute_strategy.num_replicas_in_sync > 1:
             return "steps on several replicas are not traced yet"
         if tf.config.optimizer.get_jit() or _AUTO_JIT.search(os.environ.get("TF_XLA_FLAGS", "")):
@@ -165,6 +168,16 @@ class StepHooks:
         """Whether the step that a model has now was made while it was observed."""
         hook = self._hooks.get(model)
         return hook is not None and hook.made is not None and hook.made() is model.train_function
+
+
+def _begin(model: Any, observer: StepObserver, hook: _Hook) -> None:
+    """Decide for a step that is about to be made what all its graphs do; clear what one noted."""
+    if model.train_function is None:
+        hook.first_batch, hook.hands_over = None, observer.wants_steps()
+        if not hook.hands_over:
+            hook.first_batch = FirstBatch()
+    elif hook.first_batch is not None:
+        hook.first_batch.clear()
 
 
 def _wrapped(converted: Any, reference: weakref.ref[Any], hook: _Hook) -> Any:
@@ -203,7 +216,6 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
         with tf.init_scope():
             hook.observer.built(model)
         hook.observer.traced(model, tf.compat.v1.get_default_graph())
-        hook.hands_over = hook.observer.wants_steps()
     if not hook.hands_over:
         if hook.first_batch is not None:
             hook.first_batch.note(batch, batch_tensors)
