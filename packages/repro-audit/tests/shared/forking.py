@@ -418,7 +418,6 @@ def exit_code(error: SystemExit) -> int:
 def watched(environment: Mapping[str, str]) -> None:
     """Begin what the launcher's hook begins in a fresh process."""
     import runpy
-    import types
 
     from repro_audit.recording.process import launcher
     from repro_audit.recording.process.current import process
@@ -432,7 +431,7 @@ def watched(environment: Mapping[str, str]) -> None:
     # In a fresh process functions are replaced before other modules copy their names.
     for name in process.patches.names:
         module, _, attribute = name.rpartition(".")
-        value = vars(sys.modules.get(module, types)).get(attribute)
+        value = getattr(sys.modules.get(module), attribute, None)
         for inner in behind(value):
             for names, copy in COPIES[id(inner)]:
                 names[copy] = value

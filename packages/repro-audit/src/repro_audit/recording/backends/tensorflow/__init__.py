@@ -92,19 +92,7 @@ def watch_training(
     updates: Updates,
     called_by_framework: Callable[[], bool],
 ) -> TrainingWatch:
-    """See variables that are trained without an optimizer of Keras.
-
-    Args:
-        patches: Keeps what is put in a place of others.
-        recorder: Returns what is to be told; None where there is no recording.
-        turn: Which fit this thread is in.
-        updates: Knows what optimizers of Keras update.
-        called_by_framework: Whether the function that a watcher stands around was called by a
-            framework.
-
-    Returns:
-        What looks whether they have changed, each time it is asked.
-    """
+    """See variables that are trained without an optimizer of Keras: `Framework.watch_training`."""
     from repro_audit.recording.backends.tensorflow.other_training import OtherTraining
 
     watch = OtherTraining(recorder, turn, updates, called_by_framework)

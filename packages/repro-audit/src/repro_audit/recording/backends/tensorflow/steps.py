@@ -195,9 +195,20 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
     """Tell the observer of a step now, or let the graph that is being made tell of each."""
     model = reference()
     batch, batch_tensors = batch_columns(data)
-    loss, loss_tensors = loss_columns(result)
     # Listed only now: a step may build layers and optimizer slots while it is traced.
     optimizers = hook.optimizers(model)
+    eager = tf.executing_eagerly()
+    if not eager:
+        hook.held = [weakref.ref(item) for item in optimizers]
+        if hook.observer is not None:
+            with tf.init_scope():
+                hook.observer.built(model)
+            hook.observer.traced(model, tf.compat.v1.get_default_graph())
+        if not hook.hands_over:
+            if hook.first_batch is not None:
+                hook.first_batch.note(batch, batch_tensors)
+            return
+    loss, loss_tensors = loss_columns(result)
     state = read_state(model, optimizers)
     columns, tensors = (*batch, *loss), [*batch_tensors, *loss_tensors, *state]
 
@@ -206,20 +217,11 @@ def _hand_over(data: Any, result: Any, reference: weakref.ref[Any], hook: _Hook)
         if observer is not None and observer.should_trace():
             observer.step(reference(), columns, arrays())
 
-    if tf.executing_eagerly():
+    if eager:
         step(lambda: [np.asarray(item) for item in tensors])
         return
-    hook.held = [weakref.ref(item) for item in optimizers]
     for item in state:
         _dtype(item)  # what no trace can hold is to fail here, not in the middle of training
-    if hook.observer is not None:
-        with tf.init_scope():
-            hook.observer.built(model)
-        hook.observer.traced(model, tf.compat.v1.get_default_graph())
-    if not hook.hands_over:
-        if hook.first_batch is not None:
-            hook.first_batch.note(batch, batch_tensors)
-        return
 
     def host(*arrays: Any) -> Any:
         hook.safely(lambda: step(lambda: arrays))
