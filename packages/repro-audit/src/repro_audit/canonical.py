@@ -55,6 +55,11 @@ _MOST_EXPONENT, _LEAST_EXPONENT = 1e-4, 1e16
 
 _SURROGATES = "\ud800"
 
+_AS_THEY_ARE = frozenset({str, bool, type(None)})
+"""Types whose values Python writes as the RFC says: those of most values."""
+
+_STRINGS = frozenset({str})
+
 
 def encode(value: Any) -> Any:
     """Return `value` with every number JSON cannot hold replaced by its string.
@@ -140,17 +145,17 @@ def _with_marks(value: Any, rare: list[str]) -> Any:
         rare: Takes what is to stand in the place of each mark, in the order of the marks.
     """
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _AS_THEY_ARE:
         return value
     if kind is dict:
-        if not all(type(key) is str for key in value):
+        if not _STRINGS.issuperset(map(type, value)):
             raise _UncommonError
         return {
-            key: item if type(item) is str else _with_marks(item, rare)
+            key: item if type(item) in _AS_THEY_ARE else _with_marks(item, rare)
             for key, item in sorted(value.items())
         }
     if kind is list:
-        return [item if type(item) is str else _with_marks(item, rare) for item in value]
+        return [item if type(item) in _AS_THEY_ARE else _with_marks(item, rare) for item in value]
     if kind is float:
         size = abs(value)
         if size < _LEAST_EXPONENT and value.is_integer():

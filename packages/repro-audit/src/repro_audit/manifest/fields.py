@@ -11,7 +11,7 @@ from typing import Any
 
 from repro_audit.errors import shown
 
-__all__ = ["HOLDING", "fill_absent", "objects", "path_below", "take_unknown"]
+__all__ = ["HOLDING", "fill_absent", "make_whole", "objects", "path_below", "take_unknown"]
 
 _MAX_KEY_LENGTH = 100
 """Characters of a key that are shown in full."""
@@ -35,10 +35,7 @@ def fill_absent(document: dict[str, Any], schema: Node) -> list[str]:
     """
     absent: dict[str, None] = {}
     for path, part, node in objects(document, schema):
-        for name in node["properties"]:
-            if name not in part:
-                part[name] = None
-                absent[path_below(path, name)] = None
+        _fill(path, part, node, absent)
     return list(absent)
 
 
@@ -55,16 +52,46 @@ def take_unknown(document: dict[str, Any], schema: Node) -> list[str]:
     """
     unknown: dict[str, None] = {}
     for path, part, node in objects(document, schema):
-        for name in list(part):
-            known = node["properties"].get(name)
-            if known is None:
-                del part[name]
-            elif part[name] is not None and "then" in known and not _holds(known, part[name]):
-                part[name] = None
-            else:
-                continue
-            unknown[path_below(path, name)] = None
+        _take(path, part, node, unknown)
     return list(unknown)
+
+
+def make_whole(document: dict[str, Any], schema: Node) -> tuple[list[str], list[str]]:
+    """Do what `take_unknown` and `fill_absent` do, in one walk.
+
+    Returns:
+        What each of them returns.
+    """
+    unknown: dict[str, None] = {}
+    absent: dict[str, None] = {}
+    for path, part, node in objects(document, schema):
+        _take(path, part, node, unknown)
+        _fill(path, part, node, absent)
+    return list(unknown), list(absent)
+
+
+def _fill(path: str, part: dict[str, Any], node: Node, absent: dict[str, None]) -> None:
+    known = node["properties"]
+    if known.keys() <= part.keys():
+        return  # nearly every object
+    for name in known:
+        if name not in part:
+            part[name] = None
+            absent[path_below(path, name)] = None
+
+
+def _take(path: str, part: dict[str, Any], node: Node, unknown: dict[str, None]) -> None:
+    known = node["properties"]
+    if not part.keys() <= known.keys():
+        for name in [name for name in part if name not in known]:
+            del part[name]
+            unknown[path_below(path, name)] = None
+    for name in [
+        name for name, value in part.items() if value is not None and "then" in known[name]
+    ]:
+        if not _holds(known[name], part[name]):
+            part[name] = None
+            unknown[path_below(path, name)] = None
 
 
 def path_below(path: str, key: str) -> str:
@@ -86,11 +113,13 @@ def objects(document: Any, schema: Node) -> Iterator[tuple[str, dict[str, Any], 
     waiting = [(document, schema, "$")]
     while waiting:
         value, node, path = waiting.pop()
-        node = _resolved(value, node, schema)
+        if "$ref" in node or "then" in node:
+            node = _resolved(value, node, schema)
         if type(value) is list:
-            items = [] if "items" not in node else value
-            inner, where = node.get("items", {}), f"{path}[*]"
-            below = [(item, inner, where) for item in items if type(item) in HOLDING]
+            if (inner := node.get("items")) is None:
+                continue
+            where = f"{path}[*]"
+            below = [(item, inner, where) for item in value if type(item) in HOLDING]
         elif "properties" in node:
             yield path, value, node
             below = [

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from repro_audit.canonical import SPECIAL, digest_bytes, digest_json, number
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
-from repro_audit.manifest.fields import HOLDING, fill_absent, take_unknown
+from repro_audit.manifest.fields import HOLDING, fill_absent, make_whole, take_unknown
 from repro_audit.manifest.records import (
     NOT_UNDERSTOOD,
     UNRECORDED,
@@ -99,9 +99,12 @@ def _understood(document: dict[str, Any], version: str) -> dict[str, Any]:
     """
     from repro_audit_schemas import schema
 
-    unknown = take_unknown(document, schema(version))
-    document = upgraded(document)
-    absent = fill_absent(document, schema(VERSION))
+    if version == VERSION:
+        unknown, absent = make_whole(document, schema(VERSION))
+    else:
+        unknown = take_unknown(document, schema(version))
+        document = upgraded(document)
+        absent = fill_absent(document, schema(VERSION))
     document["missing"] += [
         {"path": path, "reason": reason}
         for paths, reason in ((absent, UNRECORDED), (unknown, NOT_UNDERSTOOD))

@@ -41,11 +41,7 @@ def structure(cls: type[T], value: Any) -> T:
 def _converter(annotation: Any) -> Callable[[Any], Any]:
     """Return the function that converts a JSON value to one annotation."""
     if hasattr(annotation, "_fields"):
-        hints = get_type_hints(annotation)
-        converters = [(name, _converter(hints[name])) for name in annotation._fields]
-        return lambda value: annotation(
-            **{name: convert(value[name]) for name, convert in converters if name in value}
-        )
+        return _record_converter(annotation)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in {Union, types.UnionType}:
         return _optional([item for item in arguments if item is not type(None)])
@@ -60,10 +56,34 @@ def _converter(annotation: Any) -> Callable[[Any], Any]:
     if annotation is int:
         # JSON Schema takes 7.0 for an integer, too.
         return lambda value: int(value, 16) if isinstance(value, str) else int(value)
-    return lambda value: value
+    return _unchanged
+
+
+def _record_converter(record: Any) -> Callable[[Any], Any]:
+    """Return the converter to one kind of record, whose absent fields take their defaults."""
+    hints, defaults = get_type_hints(record), record._field_defaults
+    fields = [(name, _converter(hints[name])) for name in record._fields]
+
+    def convert_record(value: Any) -> Any:
+        return record._make(
+            [
+                (value[name] if convert is _unchanged else convert(value[name]))
+                if name in value
+                else defaults[name]
+                for name, convert in fields
+            ]
+        )
+
+    return convert_record
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _optional(arguments: list[Any]) -> Callable[[Any], Any]:
     """Return the converter of ``X | None``; a union of plain types passes through."""
-    convert = _converter(arguments[0]) if len(arguments) == 1 else lambda value: value
+    convert = _converter(arguments[0]) if len(arguments) == 1 else _unchanged
+    if convert is _unchanged:
+        return _unchanged
     return lambda value: None if value is None else convert(value)
