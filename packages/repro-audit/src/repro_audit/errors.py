@@ -77,13 +77,14 @@ class RecordingWarning(UserWarning):
     """One thing could not be recorded. The manifest says so, and training goes on."""
 
 
-def missing_extra(what: str) -> MissingExtraError:
-    """Return the error for something that only ``repro-audit[paper]`` can do.
+def missing_extra(what: str, extra: str = "paper") -> MissingExtraError:
+    """Return the error for something that only ``repro-audit[EXTRA]`` can do.
 
     Args:
         what: What was asked for: "an HTML report".
+        extra: What brings it.
     """
-    text = f'{what} needs more than is installed. Install it: pip install "repro-audit[paper]"'
+    text = f'{what} needs more than is installed. Install it: pip install "repro-audit[{extra}]"'
     return MissingExtraError(text)
 
 

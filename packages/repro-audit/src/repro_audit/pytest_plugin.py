@@ -51,6 +51,7 @@ class AssertRepeats:
         target: str | os.PathLike[str],
         *arguments: object,
         module: bool = False,
+        kernel: str | None = None,
         runs: int = 2,
         trace: str | int | None = None,
         timeout_s: float | None = None,
@@ -67,10 +68,11 @@ class AssertRepeats:
         """Run a script again and again, and return the audit where the runs are the same.
 
         Args:
-            target: The script, looked for beside the test's own file and then in the current
-                folder; or a module's name.
+            target: The script or the notebook, looked for beside the test's own file and then in
+                the current folder; or a module's name.
             arguments: Its arguments, each as `str` gives it.
             module: Whether `target` is a module's name, as with ``python -m``.
+            kernel: Name of a notebook's kernel; None is the one that it asks for.
             runs: Ordinary runs, 2 or more.
             trace: Which steps are traced: ``step``, ``epoch``, ``none`` or every so many; None
                 is whatever the script says.
@@ -89,6 +91,7 @@ class AssertRepeats:
         """
         from repro_audit.audit import exit_code
         from repro_audit.cli.progress import Progress
+        from repro_audit.recording.process.launcher import check_target
         from repro_audit.repeat import Plan, repeat
 
         name = printable(os.fspath(target))
@@ -98,6 +101,7 @@ class AssertRepeats:
                 *map(str, arguments),
             ],
             module=module,
+            kernel=kernel,
             directory=_unused(self._evidence),
             runs=runs,
             timeout_s=timeout_s,
@@ -114,6 +118,7 @@ class AssertRepeats:
         )
         _check(plan)
         try:
+            check_target(plan.target, module=module, kernel=kernel)
             # pytest shows what stands on standard error beside a failure, and with -s at once.
             with Progress() as progress:
                 result = repeat(plan, progress)

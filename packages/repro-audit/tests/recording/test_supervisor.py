@@ -51,6 +51,7 @@ def supervised(tmp_path):
             "log_bytes": log_bytes,
             "aside": [[str(path), f"{path}.aside"] for path in aside],
             "needed": list(map(str, needed)),
+            "through": False,
         }
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
@@ -192,6 +193,7 @@ def test_a_command_that_cannot_be_started_is_said_to(tmp_path):
                 "log_bytes": 1000,
                 "aside": [],
                 "needed": [],
+                "through": False,
             }
         ).encode()
         + b"\n",

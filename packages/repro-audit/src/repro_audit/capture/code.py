@@ -13,8 +13,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro_audit.canonical import digest_bytes, digest_file
+from repro_audit.capture.kernel import kernel_shell, running_notebook
 from repro_audit.capture.privacy import mask_arguments, scrub
+from repro_audit.errors import ReproAuditError
 from repro_audit.manifest.conditions import Code, Git
+from repro_audit.notebook.cells import digest_cells
 from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
@@ -85,14 +88,18 @@ def capture_code(
     """
     project = source.project
     script = getattr(sys.modules.get("__main__"), "__file__", None)
-    if script is not None and arguments:
+    notebook = running_notebook()
+    if kernel_shell() is not None:
+        # Those of a kernel name a file of its connection, another each time.
+        arguments = [] if notebook is None else [_name(notebook.resolve(), project)]
+    elif script is not None and arguments:
         # Where a module is run, its path says where it is installed; its name is enough.
         arguments = [_name(Path(script).resolve(), project), *arguments[1:]]
     return Code(
         argv=mask_arguments(arguments, outputs, project),
-        entry_point=_entry_point(project),
+        entry_point=_entry_point(project) if notebook is None else arguments[0],
         git=_repository(source, outputs, missed),
-        files=_imported_files(project),
+        files=_imported_files(project) | _cells_of(notebook, project, missed),
     )
 
 
@@ -160,6 +167,17 @@ def _imported_files(project: Path) -> dict[str, str]:
         title = _name(path, project) if inside else f"<outside>/{_name_outside(name, path)}"
         files[title] = digest_file(path)
     return dict(sorted(files.items()))
+
+
+def _cells_of(notebook: Path | None, project: Path, missed: Missed) -> dict[str, str]:
+    """Return the digest of a notebook's code cells: running them changes the rest of the file."""
+    if notebook is None:
+        return {}
+    try:
+        return {_name(notebook.resolve(), project): digest_cells(notebook)}
+    except ReproAuditError as error:
+        missed("$.conditions.code.files", str(error))
+        return {}
 
 
 def _name_outside(module: str, path: Path) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.code import own_modules
+from repro_audit.capture.kernel import cell_of_variable, cells_run
 from repro_audit.capture.privacy import scrub
 from repro_audit.manifest.conditions import NumpyGenerator
 
@@ -86,7 +87,13 @@ def _in_modules() -> Iterator[tuple[str, Any]]:
         modules = {"__main__": main, **modules}
     for name in sorted(modules):
         for variable, value in list(vars(modules[name]).items()):
-            yield f"{name}.{variable}", value
+            yield _where(name, variable) if _is_generator(value) else name, value
+
+
+def _where(module: str, variable: str) -> str:
+    """Return where a variable is: its module, or the cell of a notebook."""
+    cell = cell_of_variable(variable) if module == "__main__" else None
+    return f"{module}.{variable}" if cell is None else f"{variable} (cell {cell})"
 
 
 def _is_generator(value: Any) -> bool:
@@ -144,14 +151,9 @@ class _Text:
         if number in self._known:
             return self._known[number]
         if self._read is None:
-            parts = [*sys.orig_argv, *self._cells(), *self._files()]
+            parts = [*sys.orig_argv, *cells_run(), *self._files()]
             self._read = "\n".join(parts).replace("_", "").lower()
         return str(number) in self._read or f"{number:x}" in self._read
-
-    def _cells(self) -> list[str]:
-        """Return the cells of a notebook that have been run."""
-        cells = vars(sys.modules["__main__"]).get("In", ())
-        return [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
 
     def _files(self) -> Iterator[str]:
         for _, _, path in own_modules():

@@ -21,6 +21,7 @@ __all__ = [
     "comparison_options",
     "deliver",
     "fits_option",
+    "kernel_option",
     "module_option",
     "output_options",
     "target_argument",
@@ -99,6 +100,9 @@ LAUNCHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 module_option = click.option(
     "-m", "module", is_flag=True, help="The target is a module, as with python -m."
+)
+kernel_option = click.option(
+    "--kernel", metavar="NAME", help="Kernel of a notebook.  [default: the one that it asks for]"
 )
 trace_option = click.option(
     "--trace",

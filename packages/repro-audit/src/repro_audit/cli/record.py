@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro_audit.cli.options import LAUNCHING, module_option, target_argument, trace_option
+from repro_audit.cli.options import (
+    LAUNCHING,
+    kernel_option,
+    module_option,
+    target_argument,
+    trace_option,
+)
 from repro_audit.errors import OutputError, printable
 from repro_audit.wording import counted
 
@@ -28,6 +34,7 @@ _WHAT_IS_SEEN = (
 
 @click.command("record", context_settings=LAUNCHING)
 @module_option
+@kernel_option
 @click.option(
     "-o",
     "--output",
@@ -41,12 +48,18 @@ _WHAT_IS_SEEN = (
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @target_argument
 def command(
-    target: tuple[str, ...], module: bool, output: Path, trace: str | int | None, quiet: bool
+    target: tuple[str, ...],
+    module: bool,
+    kernel: str | None,
+    output: Path,
+    trace: str | int | None,
+    quiet: bool,
 ) -> int:
-    """Run a script or a module as it is, and record its training into a manifest.
+    """Run a script, a module or a notebook as it is, and record its training into a manifest.
 
     No line of it changes: it has its own arguments, input, output and exit code. A script that
-    uses repro_audit.record itself is left to record itself, into the same manifest.
+    uses repro_audit.record itself is left to record itself, into the same manifest. A notebook
+    runs from the top in a fresh kernel; what its cells show goes beside the manifest.
 
     Exit codes: the script's own; 2 where it ended well and nothing was trained or evaluated, be it
     in a process that it started, or nothing but by what is not recorded, such as Keras 2; 128 and
@@ -56,27 +69,34 @@ def command(
     Examples:
       repro-audit record train.py --epochs 2
       repro-audit record -o run.json -m mypackage.train
+      repro-audit record train.ipynb
     """
+    from repro_audit.capture.privacy import clean_notebook
     from repro_audit.manifest.writing import check_replaceable
+    from repro_audit.notebook.kernels import executed_path
     from repro_audit.recording.process.launcher import (
         check_target,
         finalize_manifest,
         how_it_ended,
-        python_command,
         recording_environment,
+        run_command,
         run_in_foreground,
+        runs_notebook,
     )
     from repro_audit.recording.request import Request
 
-    check_target(target, module=module)
+    check_target(target, module=module, kernel=kernel)
     name = printable(target[0])
     check_replaceable(output)
     _check_writable(output)
     before = _identity(output)
     request = Request(manifest=str(output.resolve()), trace=trace)
     environment = recording_environment(os.environ, request)
-    command = python_command(target, module=module)
-    code, family = run_in_foreground(command, environment)
+    command = run_command(target, module=module, manifest=output, kernel=kernel)
+    through = runs_notebook(target, module=module)
+    code, family = run_in_foreground(command, environment, through=through)
+    if through:
+        clean_notebook(executed_path(output), Path.cwd())
     manifest = (
         finalize_manifest(output, code, family.computing) if _identity(output) != before else None
     )

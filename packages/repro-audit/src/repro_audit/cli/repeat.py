@@ -16,6 +16,7 @@ from repro_audit.cli.options import (
     LAUNCHING,
     comparison_options,
     deliver,
+    kernel_option,
     module_option,
     output_options,
     target_argument,
@@ -35,6 +36,7 @@ __all__ = ["command"]
 
 @click.command("repeat", context_settings=LAUNCHING)
 @module_option
+@kernel_option
 @click.option(
     "--runs", type=click.IntRange(min=2), default=2, show_default=True, help="Ordinary runs."
 )
@@ -122,10 +124,11 @@ def command(
 ) -> int:
     """Run a script twice or more in clean processes, and once with a bit flipped.
 
-    Any script will do: it is recorded as by repro-audit record. One more run is the control
-    run: a bit of its weights is flipped after the first step, and the evidence must show it.
-    Each run's manifest, trace and log, audit.json and report.html go to the directory; the report
-    needs repro-audit[paper].
+    Any script will do, or a notebook, each run of which has a fresh kernel: it is recorded as by
+    repro-audit record. One more run is the positive control: a bit of its weights is flipped after
+    the first step, and the evidence must show it. Each run's manifest, trace and log (and notebook,
+    with what its cells show), audit.json and report.html go to the directory; the report needs
+    repro-audit[paper].
 
     --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided. What cannot
     be varied, such as a learning rate, is not: the remedy says what to change.
@@ -133,6 +136,7 @@ def command(
     \b
     Examples:
       repro-audit repeat train.py --epochs 2
+      repro-audit repeat train.ipynb
       repro-audit repeat --vary all --jobs 2 train.py
       repro-audit repeat --confirm theirs.json mine.json train.py
       repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
@@ -143,7 +147,7 @@ def command(
     from repro_audit.repeat import Plan, repeat, suspicion
     from repro_audit.repeat import confirm as confirmed
 
-    check_target(target, module=module)
+    check_target(target, module=module, kernel=options["kernel"])
     check_output(output, [*(confirm or ()), *([] if module else target[:1])])
     name = target[0] if module else Path(target[0]).stem
     place = Path("repeat") / name if directory is None else directory

@@ -87,6 +87,7 @@ def compare(
         # What a killed run left can still tell where it diverged.
         ((field, first),) = compare_steps(expected, actual, trace, ignored)
         fields = (field,)
+    first = _with_cell(first, mine, theirs)
     enough = EVIDENCE.index(evidence) >= EVIDENCE.index(require)
     below = f"the evidence is {evidence}, and {require} is required"
     tolerant = rtol is not None or atol is not None
@@ -236,6 +237,24 @@ def _of_the_whole(
     if accept_partial:
         return verdict, f"{reason}; {said}"
     return "inconclusive", f"nothing that was recorded differs, but {said}"
+
+
+def _with_cell(
+    first: FirstDifference | None, expected: Manifest, actual: Manifest
+) -> FirstDifference | None:
+    """Return where runs diverge with the cell of the notebook in whose fit that is."""
+    if first is None or first.fit is None:
+        return first
+    cells = {_cell_of(manifest, first.fit) for manifest in (expected, actual)} - {None}
+    if len(cells) != 1:
+        return first
+    place, colon, rest = first.text.partition(":")
+    return first._replace(text=f"{place}, in cell {cells.pop()}{colon}{rest}")
+
+
+def _cell_of(manifest: Manifest, fit: int) -> int | None:
+    cells = manifest.information.fit_cells or ()
+    return cells[fit] if fit < len(cells) else None
 
 
 def _obstacle(expected: Manifest, actual: Manifest) -> str | None:

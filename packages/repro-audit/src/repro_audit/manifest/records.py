@@ -158,6 +158,7 @@ class Information(NamedTuple):
     epoch_durations_s: tuple[float, ...] = ()
     peak_memory_bytes: int | None = None
     labels: tuple[tuple[str, ...], ...] = ()
+    fit_cells: tuple[int | None, ...] | None = None
     failure: Failure | None = None
 
 

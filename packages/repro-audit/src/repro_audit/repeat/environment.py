@@ -17,6 +17,7 @@ _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _PASSED = {
     "CONDA_PREFIX",
     "HOME",
+    "IPYTHONDIR",
     "LANG",
     "LANGUAGE",
     "LD_LIBRARY_PATH",
@@ -37,6 +38,7 @@ _PASSED_PREFIXES = (
     "CUBLAS_",
     "CUDA_",
     "DNNL_",
+    "JUPYTER_",
     "KERAS_",
     "LC_",
     "MKL_",

@@ -155,7 +155,8 @@ def _with_output(plan: Plan, result: Audit, ordinary: Sequence[Done]) -> Audit:
     first = ordinary[0]
     for run in ordinary[1:]:
         folders = str(first.folder), str(run.folder)
-        found = compare_output(first.log, run.log, folders)
+        shown = first.notebook or first.log, run.notebook or run.log
+        found = compare_output(*shown, folders)
         if found is not None:
             said = f"the output of {first.name} and {run.name} differs, {found.text}"
             if found.in_numbers and not plan.accept_partial:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from repro_audit.notebook.cells import code_cells, is_notebook, printed
+
 __all__ = ["OutputDifference", "compare_output"]
 
 _MAX_BYTES = 16 * 2**20
@@ -64,18 +66,22 @@ _CHANGING = (
 """What differs from run to run and says nothing of it."""
 
 
+_Line = tuple[str, str, str]
+"""A line that a run has printed: its place, what is compared of it, and itself."""
+
+
 class OutputDifference(NamedTuple):
     """The first line that one run printed and the other did not.
 
     Attributes:
-        line: Its number in the log of the expected run, from 1; of the other one where only
-            that has it.
+        place: Where it stands in what the expected run printed, ``line 7`` or ``cell 7``; in that
+            of the other one where only that has it.
         expected: What the expected run says there; empty where it says nothing.
         actual: What the other run says instead; empty where it says nothing.
         in_numbers: Whether the runs print other numbers, and not only other words.
     """
 
-    line: int
+    place: str
     expected: str
     actual: str
     in_numbers: bool
@@ -84,19 +90,19 @@ class OutputDifference(NamedTuple):
     def text(self) -> str:
         """The same in a sentence."""
         shown = [_shown(item) for item in (self.expected, self.actual)]
-        return f"line {self.line:,}: {shown[0]} → {shown[1]}"
+        return f"{self.place}: {shown[0]} → {shown[1]}"
 
 
 def compare_output(
     expected: Path, actual: Path, folders: tuple[str, str]
 ) -> OutputDifference | None:
-    """Return the first line in which two logs differ by more than times, progress and addresses.
+    """Return the first line in which two runs' output differs by more than times and progress.
 
     The order of lines counts for nothing: threads print when they come to it.
 
     Args:
-        expected: Log of the run compared with.
-        actual: Log of the run compared.
+        expected: Log of the run compared with, or its notebook with what the cells have shown.
+        actual: The same of the run compared.
         folders: What each run's own folder is called, which it may print.
 
     Returns:
@@ -111,16 +117,16 @@ def compare_output(
     only_theirs = [item for item in theirs if not _taken(lacking, item[1])]
     if not only_mine and not only_theirs:
         return None
-    number = (only_mine or only_theirs)[0][0]
+    place = (only_mine or only_theirs)[0][0]
     return OutputDifference(
-        line=number,
+        place=place,
         expected=only_mine[0][2] if only_mine else "",
         actual=only_theirs[0][2] if only_theirs else "",
         in_numbers=_results(only_mine) != _results(only_theirs),
     )
 
 
-def _results(lines: list[tuple[int, str, str]]) -> Counter[str]:
+def _results(lines: list[_Line]) -> Counter[str]:
     """Return the numbers in lines that may be results."""
     return Counter(found for _, plain, _ in lines for found in _RESULT.findall(plain))
 
@@ -133,14 +139,9 @@ def _taken(lines: Counter[str], line: str) -> bool:
     return True
 
 
-def _lines(path: Path, folder: str) -> Iterator[tuple[int, str, str]]:
-    """Yield each line that says something: its number, what is compared of it, and itself."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES).decode(errors="replace")
-    except OSError:
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
+def _lines(path: Path, folder: str) -> Iterator[_Line]:
+    """Yield each line that says something: its place, what is compared of it, and itself."""
+    for place, line in _printed(path):
         # A progress bar rewrites its line by carriage returns or backspaces: the last state counts.
         last = re.split(r"[\r\b]+", line.rstrip())[-1]
         if not last or _FRAMEWORK.search(last) or _PROGRESS.search(last):
@@ -148,7 +149,23 @@ def _lines(path: Path, folder: str) -> Iterator[tuple[int, str, str]]:
         plain = last.replace(folder, "<run>").replace(Path(folder).name, "<run>")
         for pattern in _CHANGING:
             plain = pattern.sub("<…>", plain)
-        yield number, " ".join(plain.split()), last
+        yield place, " ".join(plain.split()), last
+
+
+def _printed(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each line that a run has printed, behind its place."""
+    if is_notebook(path.name):
+        for cell in code_cells(path):
+            for line in printed(cell):
+                yield f"cell {cell.number}", line
+        return
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_BYTES).decode(errors="replace")
+    except OSError:
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        yield f"line {number:,}", line
 
 
 def _shown(line: str) -> str:

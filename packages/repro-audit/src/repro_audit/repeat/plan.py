@@ -19,6 +19,7 @@ class Plan:
     Attributes:
         target: The script, or the module's name, and its arguments.
         module: Whether `target` begins with a module's name.
+        kernel: Name of the kernel that runs a notebook; None is the one that it asks for.
         directory: Where the evidence goes.
         runs: Ordinary runs, 2 or more.
         timeout_s: Seconds after which a run is ended; None waits for ever.
@@ -43,6 +44,7 @@ class Plan:
     target: Sequence[str]
     module: bool
     directory: Path
+    kernel: str | None = None
     runs: int = 2
     timeout_s: float | None = None
     working_directory: str = "here"

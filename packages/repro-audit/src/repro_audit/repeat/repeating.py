@@ -8,7 +8,7 @@ from typing import Any
 
 from repro_audit.audit import Audit
 from repro_audit.audit.serializing import serialize
-from repro_audit.capture.privacy import Cleaner
+from repro_audit.capture.privacy import Cleaner, clean_notebook
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
 from repro_audit.repeat.confirming import confirm
@@ -68,6 +68,8 @@ def repeat(
             # Not before: their lines are compared as they were printed.
             for run in runner.done:
                 clean_log(run.log)
+                if run.notebook is not None:
+                    clean_notebook(run.notebook, Path.cwd())
 
 
 def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:

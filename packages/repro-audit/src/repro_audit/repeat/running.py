@@ -13,7 +13,14 @@ from typing import Any, Protocol
 from repro_audit.audit import RunSummary
 from repro_audit.errors import ManifestError, ReproAuditError
 from repro_audit.manifest import Manifest
-from repro_audit.recording.process.launcher import finalize_manifest, how_it_ended, python_command
+from repro_audit.notebook.cells import failed_cell
+from repro_audit.notebook.kernels import executed_path
+from repro_audit.recording.process.launcher import (
+    finalize_manifest,
+    how_it_ended,
+    run_command,
+    runs_notebook,
+)
 from repro_audit.recording.request import Request
 from repro_audit.repeat.environment import clean_environment, variables_set
 from repro_audit.repeat.executors import Ended, Executor, PreparedRun
@@ -78,6 +85,12 @@ class Done:
     def log(self) -> Path:
         """Its output and errors."""
         return self.folder / LOG
+
+    @property
+    def notebook(self) -> Path | None:
+        """The notebook with what its cells have shown; None of a run that is no notebook."""
+        path = executed_path(self.folder / MANIFEST)
+        return path if path.is_file() else None
 
     def trace(self) -> Trace | None:
         """Return the trace it left.
@@ -200,18 +213,22 @@ class Runner:
             manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
         )
         target = list(plan.target)
+        notebook = runs_notebook(target, module=plan.module)
         if not plan.module and (setting.elsewhere or plan.folder_kind != "here"):
             target[0] = str(Path(target[0]).resolve())
         changes = {**variables_set(plan), **setting.environment}
         return PreparedRun(
             name=setting.name,
-            command=python_command(target, module=plan.module),
+            command=run_command(
+                target, module=plan.module, manifest=own / MANIFEST, kernel=plan.kernel
+            ),
             environment=clean_environment(request, plan.pass_environment, changes),
             evidence=own,
             elsewhere=setting.elsewhere,
             load=setting.load,
             aside=setting.aside,
             needed=() if plan.module else target[:1],
+            through=notebook,
             timeout_s=plan.timeout_s,
         )
 
@@ -241,7 +258,9 @@ def _read(
     if ended.timed_out:
         return manifest, f"{name} was ended after {timeout_s:g} seconds"
     if ended.exit_code != 0:
-        return manifest, f"{name} {how_it_ended(ended.exit_code)}"
+        failed = failed_cell(executed_path(path))
+        how = f" {how_it_ended(ended.exit_code)}" if failed is None else f": {failed}"
+        return manifest, name + how
     if unreadable is not None:
         return None, unreadable
     trained = manifest is not None and (manifest.has_outcomes or setting.request.get("unrecorded"))

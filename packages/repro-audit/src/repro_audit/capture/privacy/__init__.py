@@ -22,11 +22,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from repro_audit.capture.privacy.arguments import mask_words
 from repro_audit.capture.privacy.files import distinct_names, short_paths
+from repro_audit.capture.privacy.notebooks import clean_notebook
 from repro_audit.capture.privacy.places import temporary_folders
 from repro_audit.capture.privacy.records import Cleaner
 
 __all__ = [
     "Cleaner",
+    "clean_notebook",
     "distinct_names",
     "mask_arguments",
     "mask_setting",

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repro_audit.capture.kernel import kernel_shell, uncaught
 from repro_audit.errors import CaptureError, printable
 from repro_audit.manifest.writing import write
 from repro_audit.recording.backends.fit_hooks import MODEL
@@ -80,6 +81,9 @@ class AutomaticRecording:
                 self._run = process.automatic = None
                 say(f"not recorded: {error}")
                 return
+            if kernel_shell() is not None:
+                # Before IPython's own, which empties the namespace of the notebook.
+                atexit.register(self._end)
             self._script = getattr(sys.modules["__main__"], "__file__", None)
 
     def give_way(self) -> None:
@@ -121,7 +125,7 @@ class AutomaticRecording:
         """End the recording with the process."""
         if process.is_child or (self._run is None and self._refused is None):
             return
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+        error = uncaught()
         if self._script is not None:
             # Python takes it away when a script has ended.
             sys.modules["__main__"].__file__ = self._script

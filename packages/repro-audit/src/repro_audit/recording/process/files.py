@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from repro_audit.files import changed_at
+from repro_audit.notebook.kernels import CONNECTION
 from repro_audit.recording.backends.patching import Call, Patches, Watch
 
 if TYPE_CHECKING:
@@ -283,7 +284,7 @@ def _is_no_evidence(path: str) -> bool:
     name = path.rpartition(os.sep)[2]
     system = path.startswith(_NO_FILES) and not path.startswith(_SHARED_MEMORY)
     cache = name.startswith(_CACHES_OF_TOOLS) or name in _FOLDERS_OF_TOOLS
-    return system or cache or name.endswith(".pyc")
+    return system or cache or name.endswith(".pyc") or path.endswith(f"/{CONNECTION}")
 
 
 def _reversed_names(listdir: Callable[..., Any]) -> Callable[..., Any]:

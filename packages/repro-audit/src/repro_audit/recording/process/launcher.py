@@ -15,6 +15,8 @@ from repro_audit.files import PathLock
 from repro_audit.manifest import Manifest, load
 from repro_audit.manifest.records import UNFOLLOWED, Failure, Missing
 from repro_audit.manifest.writing import write
+from repro_audit.notebook.cells import is_notebook
+from repro_audit.notebook.kernels import check_notebook, notebook_command
 from repro_audit.recording.process.supervisor.descendants import COMPUTING, Descendants
 from repro_audit.recording.request import VARIABLE, Request
 from repro_audit.wording import counted
@@ -23,9 +25,10 @@ __all__ = [
     "check_target",
     "finalize_manifest",
     "how_it_ended",
-    "python_command",
     "recording_environment",
+    "run_command",
     "run_in_foreground",
+    "runs_notebook",
 ]
 
 _SIGKILL = 9
@@ -50,8 +53,19 @@ def recording_environment(environment: Mapping[str, str], request: Request) -> d
     }
 
 
-def python_command(target: Sequence[str], *, module: bool) -> list[str]:
-    """Return the command that runs a script or a module in a fresh interpreter."""
+def run_command(
+    target: Sequence[str], *, module: bool, manifest: Path, kernel: str | None = None
+) -> list[str]:
+    """Return the command that runs a script, a module or a notebook in a fresh process.
+
+    Args:
+        target: What is run, and its arguments.
+        module: Whether `target` begins with a module's name.
+        manifest: Where the manifest goes; of a notebook also what its cells show, beside it.
+        kernel: Name of a notebook's kernel; None is the one that it asks for.
+    """
+    if runs_notebook(target, module=module):
+        return notebook_command(target[0], manifest, kernel)
     if module:
         return [sys.executable, "-m", *target]
     # Python would take a name that begins with a dash for an option.
@@ -59,16 +73,23 @@ def python_command(target: Sequence[str], *, module: bool) -> list[str]:
     return [sys.executable, dash + target[0], *target[1:]]
 
 
-def check_target(target: Sequence[str], *, module: bool) -> None:
+def runs_notebook(target: Sequence[str], *, module: bool) -> bool:
+    """Whether what is run is a notebook, which a kernel runs and not the process itself."""
+    return not module and is_notebook(target[0])
+
+
+def check_target(target: Sequence[str], *, module: bool, kernel: str | None = None) -> None:
     """Check that there is something to run.
 
     Args:
-        target: The script, or the module's name, and its arguments.
+        target: The script or the notebook, or the module's name, and its arguments.
         module: Whether `target` begins with a module's name.
+        kernel: Name of a notebook's kernel; None is the one that it asks for.
 
     Raises:
-        RunError: There is no such script, or no current folder; whether there is a module only
-            Python can say.
+        MissingExtraError: What runs notebooks is not installed.
+        RunError: There is no such script, or no current folder, or the notebook cannot be run;
+            whether there is a module only Python can say.
     """
     if not target:
         message = "There is nothing to run: give a script, or a module after -m."
@@ -82,16 +103,22 @@ def check_target(target: Sequence[str], *, module: bool) -> None:
     if not module and not path.is_file() and not (path / "__main__.py").is_file():
         message = f"{printable(target[0])}: there is no such script."
         raise RunError(message)
+    if runs_notebook(target, module=module):
+        check_notebook(target, kernel)
+    elif kernel is not None:
+        message = f"{printable(target[0])}: only a notebook has a kernel, and this is none."
+        raise RunError(message)
 
 
 def run_in_foreground(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], *, through: bool = False
 ) -> tuple[int, Descendants]:
     """Run a command with our own input, output and terminal, and pass signals on to it.
 
     Args:
         command: Arguments of the process.
         environment: Its whole environment.
+        through: Whether what it starts itself is the run, as a notebook's kernel is.
 
     Returns:
         Its exit code, negative for the signal that ended it; and the processes it started.
@@ -117,7 +144,7 @@ def run_in_foreground(
         started.append(process := subprocess.Popen(command, env=dict(environment)))
         for sent in early:
             process.send_signal(sent)
-        family = Descendants(process.pid)
+        family = Descendants(process.pid, through=through)
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_LOOK_S), family

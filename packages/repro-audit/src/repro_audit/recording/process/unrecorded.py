@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from repro_audit.capture.kernel import kernel_shell
 from repro_audit.manifest.writing import write
 from repro_audit.recording.backends.fit_hooks import MODEL
 from repro_audit.recording.backends.patching import Call, Watch
@@ -100,6 +101,9 @@ class Unrecorded:
         self.watch(model)
 
     def _models(self) -> Models:
+        if not self._draft.models and kernel_shell() is not None:
+            # Before IPython's own, which empties the namespace of the notebook.
+            atexit.register(self.stop)
         # Not before there is a model: the script has the first word.
         return Models(self._draft, process.backend())
 

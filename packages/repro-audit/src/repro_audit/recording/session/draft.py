@@ -135,6 +135,7 @@ class Draft:
         self.trace_outcome: TraceOutcome | None = None
         self.trace_digest: str | None = None
         self.epoch_durations_s: list[float] = []
+        self.fit_cells: list[int | None] = []
         self.rank: Rank | None = None
         self.cleaner = Cleaner()
         self._missing: dict[str, str] = {}
@@ -250,5 +251,6 @@ class Draft:
             epoch_durations_s=tuple(self.epoch_durations_s),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
             labels=tuple(item.labels for item in self.models),
+            fit_cells=tuple(self.fit_cells) if any(self.fit_cells) else None,
             failure=self.failure,
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repro_audit.capture.kernel import running_cell
 from repro_audit.capture.rank import capture_rank
 from repro_audit.manifest.records import Evaluation, Flip, Manifest
 from repro_audit.recording.request import Request
@@ -366,6 +367,7 @@ class Recorder:
         """Begin a fit, or a loop."""
         number = len(self._draft.fits)
         self._draft.fits.append(draft)
+        self._draft.fit_cells.append(running_cell())
         self._conditions.fit(item.index, arguments)
         return FitRecorder(self, draft, number, item)
 

@@ -82,6 +82,7 @@ class LocalExecutor:
                     cores=self._cores_of(slot),
                     aside=[str(folder / path) for path in run.aside],
                     needed=run.needed,
+                    through=run.through,
                 )
             )
             return _LocalRun(

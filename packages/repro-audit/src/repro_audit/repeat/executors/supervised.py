@@ -46,6 +46,7 @@ class SupervisedProcess:
         cores: Collection[int] | None = None,
         aside: Collection[str] = (),
         needed: Collection[str] = (),
+        through: bool = False,
     ) -> None:
         """Start it.
 
@@ -57,6 +58,7 @@ class SupervisedProcess:
             cores: The cores it may use; None is all.
             aside: Files and folders that are not there as long as it runs.
             needed: Its program's files, which may not be among them.
+            through: Whether what it starts itself is the run, as a notebook's kernel is.
         """
         self._command = command
         self._started = time.monotonic()
@@ -67,6 +69,7 @@ class SupervisedProcess:
             "log": str(log.resolve()),
             "log_bytes": _LOG_BYTES,
             "aside": self._aside,
+            "through": through,
             "needed": [sys.prefix, sys.executable, *needed],
         }
         self._supervisor = subprocess.Popen(

@@ -69,7 +69,7 @@ def _run(request: dict[str, Any], signals: list[int]) -> dict[str, Any]:
             )
         except OSError as error:
             return {"error": error.strerror, "exit_code": None, "computing": 0}
-        family = Descendants(process.pid)
+        family = Descendants(process.pid, through=request["through"])
         try:
             _follow(process, family, _Log(log, request["log_bytes"]))
         finally:  # a full disk included

@@ -26,13 +26,16 @@ class Descendants:
 
     said = COMPUTING
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, *, through: bool = False) -> None:
         """Take note of a process.
 
         Args:
             root: Its number. It is none of its descendants.
+            through: Whether what it starts itself is the run, and what that starts the run's
+                descendants: so a notebook's kernel.
         """
         self._root = root
+        self._through = through
         self._computing: set[tuple[int, str]] = set()
 
     @property
@@ -45,8 +48,11 @@ class Descendants:
 
         A thread does not outlive a fork: one that a child has, it has started itself.
         """
+        run = set(_children(self._root)) if self._through else set()
         for number in self.alive():
-            if any(name.startswith(_THREADS_OF_TENSORFLOW) for name in _threads(number)):
+            if number not in run and any(
+                name.startswith(_THREADS_OF_TENSORFLOW) for name in _threads(number)
+            ):
                 self._computing.add((number, _started(number)))
 
     def alive(self) -> list[int]:

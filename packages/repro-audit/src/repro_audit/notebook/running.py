@@ -1,0 +1,174 @@
+"""Run one notebook in a fresh kernel, hand on what it prints, and end as it did.
+
+A process of its own does this, started by `notebook_command`. The request to record reaches the
+kernel through the environment, and not this process, which ignores it (``-E``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from repro_audit.notebook.cells import text_of
+from repro_audit.notebook.kernels import CONNECTION, SESSION
+
+__all__ = ["main"]
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_SOURCE_LINES = 5
+_AS_LONG_AS_IT_TAKES_S = 30 * 24 * 3600.0
+"""A recording reads the state of large models when its kernel ends."""
+
+_TAIL_LINES = 10
+_NO_INPUT = "StdinNotImplementedError"
+
+
+class _Client(NotebookClient):
+    """Hands on what cells print when they print it, and keeps the kernel's process.
+
+    A kernel sends all that it prints. What comes to its own output and errors as well is kept
+    for the case that it dies.
+    """
+
+    kernel: Any = None
+    cell: NotebookNode | None = None
+    connection: Path
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        output = super().process_message(msg, cell, cell_index)
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream":
+            stream = sys.stderr if content["name"] == "stderr" else sys.stdout
+            _write(content["text"], stream)
+        elif kind in {"display_data", "execute_result"}:
+            _write(text_of(content["data"].get("text/plain", "")) + "\n", sys.stdout)
+        return output
+
+    async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kw: Any) -> NotebookNode:
+        self.cell = cell
+        return await super().async_execute_cell(cell, *args, **kw)
+
+    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+        assert self.km is not None  # noqa: S101 - as in what this extends
+        self.km.connection_file = str(self.connection)
+        self.raw = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with this process
+        both = {"stdout": self.raw, "stderr": self.raw}
+        await super().async_start_new_kernel(**kwargs, **both)
+        self.km.shutdown_wait_time = _AS_LONG_AS_IT_TAKES_S
+        provisioner: Any = self.km.provisioner
+        self.kernel = provisioner.process
+
+
+def main() -> int:
+    """Run the notebook that the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(description="Run a notebook in a fresh kernel.")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("executed", type=Path, help="where the notebook with its output goes")
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="where the kernel starts")
+    arguments = parser.parse_args()
+    notebook = nbformat.read(arguments.notebook, as_version=4)  # type: ignore[no-untyped-call]
+    folder = arguments.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)  # where runs start in an empty folder
+    copied = folder / arguments.notebook.name
+    os.environ[SESSION] = str(copied if copied.is_file() else arguments.notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = _Client(
+        notebook,
+        timeout=None,
+        kernel_name=arguments.kernel,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        skip_cells_with_tag="",  # Jupyter runs them all
+    )
+    with tempfile.TemporaryDirectory() as made:
+        client.connection = Path(made, CONNECTION)
+        client.connection.parent.mkdir()
+        try:
+            return _run(client)
+        finally:
+            nbformat.write(notebook, arguments.executed)  # type: ignore[no-untyped-call]
+
+
+def _run(client: _Client) -> int:
+    """Run all cells; return the exit code that a script would end with."""
+    try:
+        asyncio.run(client.async_execute())
+    except CellExecutionError as error:
+        return _failed(client, error)
+    except RuntimeError:  # that the kernel has died, or that it never answered
+        if client.kernel is None or client.kernel.poll() is None:
+            raise
+        return _died(client)
+    return 0
+
+
+def _failed(client: _Client, error: CellExecutionError) -> int:
+    """Say which cell failed, and how."""
+    cell = client.cell
+    assert cell is not None  # noqa: S101 - one was run
+    if error.ename == "SystemExit":
+        return _exit_code(error.evalue)
+    lines = cell.source.strip().splitlines()
+    more = [f"   … {len(lines) - _SOURCE_LINES} more"] if len(lines) > _SOURCE_LINES else []
+    trace = next(item.traceback for item in cell.outputs if item.output_type == "error")
+    _write(_COLOURS.sub("", "\n".join(trace)) + "\n\n", sys.stderr)
+    said = f"cell {client.code_cells_executed} failed: {error.ename}: {error.evalue}"
+    if error.ename == _NO_INPUT:
+        said += "\nNobody answers input() in a notebook that is run as a whole: write the answer "
+        said += "into the cell."
+    source = "\n".join([*(f"   | {line}" for line in lines[:_SOURCE_LINES]), *more])
+    _write(f"{said}\n{source}\n", sys.stderr)
+    return 1
+
+
+def _exit_code(value: str) -> int:
+    """Return the exit code of a `SystemExit`, as Python does: text means 1."""
+    if value in {"", "None", "False"}:
+        return 0
+    try:
+        return int(value) & 0xFF
+    except ValueError:
+        _write(value + "\n", sys.stderr)
+        return 1
+
+
+def _died(client: _Client) -> int:
+    """End as the kernel did: a cell has called `exit`, or something has killed it."""
+    code: int = client.kernel.wait()
+    _write(f"the kernel ended in cell {client.code_cells_executed}\n", sys.stderr)
+    if code and code != -signal.SIGKILL:  # of which it knew nothing
+        client.raw.seek(0)
+        for line in deque(client.raw, _TAIL_LINES):
+            _write(line.decode(errors="replace"), sys.stderr)
+        if code < 0:
+            signal.signal(-code, signal.SIG_DFL)
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    return code
+
+
+def _write(text: str, stream: Any) -> None:
+    stream.write(text)
+    stream.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
