@@ -124,6 +124,15 @@ WRITING = {
     "a file without a name": ("tempfile.TemporaryFile(dir=place).write(b'x')", []),
     "a folder that goes again": ("tempfile.TemporaryDirectory(dir=place).cleanup()", []),
     "a folder of tools": ("os.mkdir(place + '/.cache')", []),
+    "what imports leave": (
+        "open(place + '/once.py', 'w').close(); sys.path.insert(0, place); import once",
+        ["once.py"],
+    ),
+    "a kernel's connection": (
+        "os.mkdir(place + '/.cache'); os.mkdir(place + '/.cache/.jupyter');"
+        "open(place + '/.cache/.jupyter/kernel.json', 'w')",
+        [".cache/.jupyter"],
+    ),
     "a file in one": ("os.mkdir(place + '/.cache'); open(place + '/.cache/x', 'w')", [".cache/x"]),
     "read": ("open(place + '/old').read()", []),
     "list": ("os.listdir(place)", []),

@@ -66,7 +66,7 @@ _SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - files of others are looked at, none
 _CACHES_OF_TOOLS = ("keras.json", "fontlist-")
 """Names of files that Keras and Matplotlib leave once, and that decide no bit."""
 
-_FOLDERS_OF_TOOLS = frozenset({".cache", ".config", ".keras", "matplotlib"})
+_FOLDERS_OF_TOOLS = frozenset({".cache", ".config", ".keras", "__pycache__", "matplotlib"})
 """Names of the folders that they make for those; what else lies there counts by itself."""
 
 
