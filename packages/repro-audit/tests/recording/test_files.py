@@ -129,9 +129,8 @@ WRITING = {
         ["once.py"],
     ),
     "a kernel's connection": (
-        "os.mkdir(place + '/.cache'); os.mkdir(place + '/.cache/.jupyter');"
-        "open(place + '/.cache/.jupyter/kernel.json', 'w')",
-        [".cache/.jupyter"],
+        "os.makedirs(place + '/.jupyter'); open(place + '/.jupyter/kernel.json', 'w')",
+        [".jupyter"],
     ),
     "a file in one": ("os.mkdir(place + '/.cache'); open(place + '/.cache/x', 'w')", [".cache/x"]),
     "read": ("open(place + '/old').read()", []),
