@@ -136,8 +136,9 @@ def workplace(tmp_path: Path) -> Path:
         (tmp_path / name / "manifest.json").write_bytes(sealed(value))
         shutil.copy(EXAMPLES / "threads-2.trace", tmp_path / name / "manifest.trace")
     (tmp_path / "run.json").write_bytes(sealed(two_models(seeded_again=False)))
-    shutil.copy(EXAMPLES / "threads-1.json", tmp_path / "mine.json")
-    shutil.copy(EXAMPLES / "threads-1.trace", tmp_path / "mine.trace")
+    for name, threads in {"theirs": 2, "mine": 1, "before": 2, "after": 1}.items():
+        for suffix in (".json", ".trace"):
+            shutil.copy(EXAMPLES / f"threads-{threads}{suffix}", tmp_path / f"{name}{suffix}")
     drawn(tmp_path / "paper.pdf")
     return tmp_path
 
@@ -434,7 +435,7 @@ def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     pages -= {"index.html", "genindex.html", "search.html"}
-    assert len(pages) == 13
+    assert len(pages) == 17
     assert all(f'href="{page}"' in index for page in pages)
     assert 'href="nonsense.html"' not in index
 
