@@ -122,7 +122,7 @@ def parsed(words: list[str]) -> click.Context:
     context = command.make_context(name, rest, parent=parent)
     # A word before the script that is no option of ours would pass for the script.
     target = context.params.get("target", ("script",))
-    assert target or context.params["vary"] == "list", words
+    assert target or context.params.get("vary") == "list", words
     assert not target or not target[0].startswith("-"), words
     return context
 

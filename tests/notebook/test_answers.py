@@ -40,7 +40,7 @@ def test_a_notebook_is_valid_and_holds_what_its_author_saw(name):
     text = (NOTEBOOKS / name).read_text(encoding="utf-8")
     nbformat.validate(json.loads(text))
     assert not without_outputs(text)
-    assert [cell.execution_count for cell in cells(name)].count(None) <= 1
+    assert any(cell.execution_count for cell in cells(name))
     assert not PLACES.search(text)
 
 
