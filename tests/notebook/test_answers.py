@@ -90,6 +90,10 @@ def test_saved_counts_are_out_of_order_in_the_one_that_is_about_them():
         return counts == sorted(counts)
 
     assert [name for name in ANSWERS if not ordered(name)] == ["cells_out_of_order.ipynb"]
+    from_the_top = [cell for cell in cells("cells_out_of_order.ipynb") if "history" in cell.source]
+    as_counted = sorted(from_the_top, key=lambda cell: cell.execution_count)
+    assert "history = " in from_the_top[0].source
+    assert "history = " not in as_counted[0].source, "in that order the name is not yet there"
 
 
 def test_the_recipe_ends_by_putting_itself_to_the_test():
