@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
 
 
 def console(command: str) -> str:
@@ -55,8 +56,8 @@ def test_the_call_of_the_fixture_is_one_it_takes() -> None:
 
     from repro_audit.pytest_plugin import AssertRepeats
 
-    (call,) = re.findall(r"^    assert_repeats\((.*)\)$", README, re.MULTILINE)
-    options = set(re.findall(r"(\w+)=", call))
+    calls = re.findall(r"^    assert_repeats\((.*)\)$", README + CI, re.MULTILINE)
+    options = set(re.findall(r"(\w+)=", " ".join(calls)))
     taken = inspect.signature(AssertRepeats.__call__).parameters
     assert options
     assert options <= set(taken)
@@ -66,8 +67,9 @@ def test_the_call_of_the_fixture_is_one_it_takes() -> None:
 def test_the_step_of_a_workflow_gives_inputs_that_the_action_has() -> None:
     """Each of them by its name, and another action's are not among them."""
     yaml = YAML(typ="safe", pure=True)
-    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    python, ours = yaml.load(shown)
+    steps = re.findall(r"```yaml\n(.*?)```", README + CI, re.DOTALL)
     inputs = yaml.load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
-    assert set(ours["with"]) <= set(inputs)
-    assert not set(python["with"]) <= set(inputs)
+    assert steps
+    for python, ours in map(yaml.load, steps):
+        assert set(ours["with"]) <= set(inputs)
+        assert not set(python["with"]) <= set(inputs)
