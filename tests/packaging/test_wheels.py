@@ -26,6 +26,9 @@ def test_wheels_from_sdists_audit_a_manifest_outside_the_tree(
     done = run(manifest.name)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("controlled")
+    shown = run("demo")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Two real runs of one script")
     broken = tmp_path / "broken.json"
     broken.write_bytes(manifest.read_bytes().replace(b'"complete"', b'"over"', 1))
     assert run(broken.name).returncode == 2

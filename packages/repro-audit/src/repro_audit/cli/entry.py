@@ -18,7 +18,9 @@ from repro_audit.errors import ReproAuditError, printable
 
 __all__ = ["InterruptedRunsError", "group", "run"]
 
-COMMANDS = ("audit", "record", "repeat", "attach", "extract", "checklist", "explain", "schema")
+COMMANDS = (
+    "audit", "record", "repeat", "attach", "extract", "checklist", "demo", "explain", "schema",
+)  # fmt: skip
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
     "--claims", "--fits", "--for", "-d", "--directory",

@@ -18,6 +18,7 @@ from repro_audit.report.formats import RENDERERS, Style
 
 __all__ = [
     "LAUNCHING",
+    "color_option",
     "comparison_options",
     "deliver",
     "fits_option",
@@ -101,6 +102,13 @@ LAUNCHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 module_option = click.option(
     "-m", "module", is_flag=True, help="The target is a module, as with python -m."
 )
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours in text; auto: on a terminal, unless NO_COLOR is set.",
+)
 kernel_option = click.option(
     "--kernel", metavar="NAME", help="Kernel of a notebook.  [default: the one that it asks for]"
 )
@@ -165,13 +173,7 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
     def add(command: F) -> F:
         for option in (
-            click.option(
-                "--color",
-                type=click.Choice(["auto", "always", "never"]),
-                default="auto",
-                show_default=True,
-                help="Colours in text; auto: on a terminal, unless NO_COLOR is set.",
-            ),
+            color_option,
             click.option(
                 "-o",
                 "--output",

@@ -51,8 +51,9 @@ def code_cells(path: Path) -> list[Cell]:
         RunError: It is no notebook.
     """
     name = printable(str(path))
+    content = read_bounded(path)
     try:
-        document = json.loads(read_bounded(path))
+        document = json.loads(content)
         found = [cell for cell in _cells(document) if cell["cell_type"] == "code"]
         cells = [
             (text_of(cell[_source(cell)]), cell.get("execution_count"), cell.get("outputs", ()))
