@@ -27,11 +27,12 @@ TABLES = pytest.StashKey[dict[str, list[Row]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `tests/golden`, `tests/faults`, `tests/remedies` and the matrix can be asked for."""
+    """Add what `tests/golden`, `tests/faults`, `tests/notebook` and others can be asked for."""
     parser.addoption("--update-goldens", action="store_true", help="renew tests/golden")
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
     parser.addoption("--whole-corpus", action="store_true", help="run all 44 pairs of trainings")
     parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
+    parser.addoption("--all-notebooks", action="store_true", help="repeat all 19 notebooks")
     parser.addoption("--many-kills", action="store_true", help="kill 100 fits, not 3")
     parser.addoption("--many-documents", action="store_true", help="let validators judge 100,000")
 

@@ -133,6 +133,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def notebooks(session: nox.Session) -> None:
+    """Repeat all notebooks of the tests, and compare what is said with what was answered."""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--all-notebooks", "tests/notebook/test_repeating.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what benchmarks/README.md reports (`-- --quick`: roughly, in five minutes)."""
     quick = "--quick" in session.posargs
