@@ -1,0 +1,56 @@
+"""What a `repeat` writes for CI and editors: SARIF, a badge and a plan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message", "code"),
+    [([], "identical (trace)", 0), (["other"], "divergent (trace)", 1)],
+)
+def test_a_repeat_whose_control_is_caught_gets_the_badge_of_its_verdict(
+    repeat: Any,
+    stand_in: str,
+    example: str,
+    tmp_path: Path,
+    wishes: list[str],
+    message: str,
+    code: int,
+) -> None:
+    """The exit code is that of every format."""
+    words = ["--format", "badge", "-o", "badge.json", "-d", "out", stand_in, example, *wishes]
+    done = repeat(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    badge = json.loads((tmp_path / "badge.json").read_text(encoding="utf-8"))
+    assert (badge["schemaVersion"], badge["message"]) == (1, message)
+
+
+def test_a_badge_that_is_refused_leaves_the_evidence_and_the_report(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """Exit 2 and no file; what hours of training came to is there."""
+    words = ["-q", "--format", "badge", "-o", "badge.json", "-d", "out", stand_in, example, "exit3"]
+    done = repeat(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    *log, refusal = done.stderr.splitlines()
+    assert refusal.startswith("repro-audit: No badge: ")
+    assert all(line.startswith("  | ") for line in log)
+    assert not (tmp_path / "badge.json").exists()
+    assert (tmp_path / "out/audit.json").exists()
+    assert (tmp_path / "out/report.html").exists()
+
+
+def test_a_repeat_that_diverges_names_the_difference_to_code_scanning(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """One that fails says there that nothing is decided."""
+    for wish, rule in (("other", "difference"), ("exit3", "inconclusive")):
+        words = ["--format", "sarif", "-d", wish, stand_in, example, wish]
+        results = json.loads(repeat(*words, cwd=tmp_path).stdout)["runs"][0]["results"]
+        assert results[0]["ruleId"] == rule
+        assert results[0]["level"] == "error"
