@@ -151,13 +151,22 @@ def test_what_belongs_into_no_file_of_the_project_lies_in_the_manifest():
     run = record(changed(document(), {"conditions/seeds/hash_seed": hash_seed}))
     for name, files in (
         ("runs/a b.json", ["runs/a%20b.json"]),
-        ("paper.pdf: a.json", []),
+        ("paper.pdf: a.json", ["paper.pdf"]),
+        ("a.json: fit 1", ["a.json"]),
         ("/home/ada/a.json", []),
         ("-", []),
     ):
         (item,) = results(audit(run, names=(name,)), [run], "RA105")
         assert uris(item) == files
         assert fields(item) == ["$.conditions.seeds.hash_seed.requested"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_scanning_finds_a_file_and_a_line_for_every_result(page):
+    for item in results(*PAGES[page]()):
+        assert uris(item)
+        for place in item["locations"]:
+            assert place["physicalLocation"]["region"] == {"startLine": 1}
 
 
 def test_a_result_keeps_its_fingerprint_whatever_the_runs_are_called():

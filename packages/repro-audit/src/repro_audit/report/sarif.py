@@ -39,7 +39,7 @@ _OWN = {
 }
 """Results that no rule finds: title and meaning, by id."""
 
-_SCRIPT_FOLDER = "%SRCROOT%"
+_PROJECT = "%SRCROOT%"
 
 
 class _Result(NamedTuple):
@@ -173,17 +173,20 @@ def _fingerprint(found: _Result) -> str:
 
 
 def _locations(found: _Result, name: str) -> list[dict[str, Any]]:
-    """Return the files that a result lies in; where it lies in none, the manifest.
+    """Return the files that a result lies in; where it lies in none, that of the manifest.
 
-    A manifest from a PDF, or one that lies elsewhere, is no file that a reader could open: then
-    only the field is named.
+    Code scanning refuses a whole log for one result that lies in no file, and asks for a line:
+    what is about a file as a whole is put at its first one.
     """
     fields = [{"fullyQualifiedName": printable(path), "kind": "property"} for path in found.paths]
     logical = {"logicalLocations": fields} if fields else {}
-    files = [{"uri": quote(file), "uriBaseId": _SCRIPT_FOLDER} for file in found.files]
-    if not files and name != "-" and is_below_project(name):
-        files = [{"uri": quote(name)}]
-    located = [{"physicalLocation": {"artifactLocation": file}} | logical for file in files]
+    files = [{"uri": quote(file), "uriBaseId": _PROJECT} for file in found.files]
+    # A manifest in a PDF and a fit of a run lie in the file that is named first.
+    holder = name.partition(": ")[0]
+    if not files and holder != "-" and is_below_project(holder):
+        files = [{"uri": quote(holder)}]
+    physical = [{"artifactLocation": file, "region": {"startLine": 1}} for file in files]
+    located = [{"physicalLocation": place} | logical for place in physical]
     return located or ([logical] if logical else [])
 
 
