@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from manifests import ROOT, changed, document, record
+from manifests import ROOT
 from ruamel.yaml import YAML
 
 from repro_audit.audit import all_rules
-from repro_audit.compare.comparison import ConditionDifference
-from repro_audit.compare.remedies import REMEDIES
 from repro_audit.errors import how_to_install, missing_extra
-from repro_audit.installing import NAMES, RELEASED, install_command
+from repro_audit.installing import RELEASED, install_command
 
 PAGES = [
     *ROOT.glob("*.md"),
@@ -138,17 +136,3 @@ def test_every_page_that_installs_us_has_the_command_that_the_constant_decides()
     commands = {install_command(extra) for extra in extras}
     assert {command for _, command in shown} <= commands
     assert not commands & {install_command(extra, released=not RELEASED) for extra in extras}
-
-
-@pytest.mark.parametrize("name", [*NAMES, "a-package-of-theirs"])
-def test_a_remedy_pins_no_package_that_the_run_had_from_elsewhere(name: str) -> None:
-    """On an index another's may bear the name; one that came from there is pinned."""
-    path = ("conditions", "packages", "distributions", name)
-    elsewhere = {"editable": True, "url": None, "commit": None}
-    for source, pinned in ((elsewhere, False), (None, name not in NAMES or RELEASED)):
-        package = {"version": "1.0", "digest": None, "source": source}
-        run = record(changed(document(), {path: package}))
-        differs = ConditionDifference(f"$.conditions.packages.distributions['{name}']", 1, 2)
-        remedy = REMEDIES["packages"](run, [differs])
-        assert (remedy == f"pip install {name}==1.0") is pinned
-        assert pinned or remedy.startswith("# ")

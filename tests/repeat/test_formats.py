@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +61,35 @@ def test_a_repeat_that_diverges_names_the_difference_to_code_scanning(
         results = json.loads(repeat(*words, cwd=tmp_path).stdout)["runs"][0]["results"]
         assert results[0]["ruleId"] == rule
         assert results[0]["level"] == "error"
+
+
+def test_the_command_that_verifies_a_step_ends_with_0_once_it_is_mended(
+    environment: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """As a shell runs it, with the script in its place; what is still wrong ends with 1."""
+    for path in EXAMPLES.glob("threads-?.json"):
+        shutil.copy(path, tmp_path)
+    here = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def shell(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=environment | {"PATH": here},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def verified(step: Any, *wishes: str) -> int:
+        words = shlex.join([stand_in, example, *wishes])
+        return shell(step["verify"].replace("SCRIPT ARGS", words)).returncode
+
+    assert Path(example).name == "threads-1.json"
+    planned = shell("repro-audit threads-1.json threads-2.json --format plan")
+    first, *others = json.loads(planned.stdout)["steps"]
+    assert first["cause"] == "threads"
+    assert verified(first) == 0
+    assert verified(first, "other") == 1
+    assert {step["rule"] for step in others} >= {"RA205"}
+    assert verified(others[0]) == 1, "what is recorded again has the warning still"

@@ -34,7 +34,10 @@ _OF_CLAIM = {"differ": "error", "missing": "warning"}
 _OWN = {
     "cause": ("a cause of a difference", "The runs differ in this, and it can have acted there."),
     "claim": ("a published number does not hold", "The run has another value, or none."),
-    "difference": ("two runs differ", "They have been the same up to here, bit for bit."),
+    "difference": (
+        "two runs differ",
+        "This is where they differ first, as far as the evidence goes.",
+    ),
     "inconclusive": ("nothing is decided", "What is missing is evidence of nothing."),
 }
 """Results that no rule finds: title and meaning, by id."""
@@ -119,7 +122,8 @@ def _results(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[_Re
     """Yield each result, and what the run is called that it is about."""
     first = result.manifests[0].name if result.manifests else ""
     if result.verdict == "inconclusive":
-        yield _Result("inconclusive", "error", "", (f"{result.reason}.",)), first
+        files = scripts_of(manifests[0]) if manifests else ()
+        yield _Result("inconclusive", "error", "", (f"{result.reason}.",), files), first
     for comparison in result.comparisons:
         name = result.manifests[comparison.actual].name
         for found in _of_comparison(result, comparison, manifests[comparison.actual]):
