@@ -12,10 +12,12 @@ from pages import PAGES, divergent, identical, inconclusive, single
 from rule_cases import TABLE, found
 
 from repro_audit.audit import all_rules, audit
+from repro_audit.canonical import digest_bytes
 from repro_audit.report.explanation import explanation
 from repro_audit.report.sarif import render_sarif
 
 PUBLISHED = Path(__file__).parent / "sarif-2.1.0" / "sarif-schema-2.1.0.json"
+SHA256 = "sha256:c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
 VALIDATOR = jsonschema.Draft4Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
 
 
@@ -55,6 +57,11 @@ def test_an_audit_of_any_kind_is_valid_by_the_published_schema(page):
     assert {item["ruleId"] for item in run["results"]} <= {
         rule["id"] for rule in run["tool"]["driver"]["rules"]
     }
+
+
+def test_the_published_schema_is_here_as_it_was_taken():
+    assert digest_bytes(PUBLISHED.read_bytes()) == SHA256
+    assert digest_bytes(PUBLISHED.read_bytes() + b" ") != SHA256
 
 
 def test_what_the_published_schema_does_not_allow_is_seen():
