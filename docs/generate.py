@@ -16,6 +16,7 @@ from drawing import draw
 
 from repro_audit.audit import Rule, all_rules
 from repro_audit.cli.entry import group
+from repro_audit.report.places import language_of
 from repro_audit_schemas import NAMES, schema
 
 __all__ = ["command_page", "fields", "help_text", "rules_page", "schema_page", "write_pages"]
@@ -60,6 +61,9 @@ releases are read as well: [the format](../format.md) says how.""",
     "audit": """\
 `repro-audit FILE… --format json` writes an audit, and `repro-audit repeat` leaves one as
 `audit.json`. It holds all that the other formats show. Every field is in every file.""",
+    "plan": """\
+`repro-audit FILE… --format plan` writes the remedies of an audit as steps, for tools that edit
+code: what to write, where, and the command that shows that it helped.""",
     "texts": """\
 `repro-audit FILE --show-all --format json` writes every text in a manifest, grouped by what it
 could tell of somebody.""",
@@ -123,8 +127,7 @@ def _rule(rule: Rule) -> str:
 
 def _language(code: str) -> str:
     """Tell a line of a shell from one of Python."""
-    shell = code.split(maxsplit=1)[0] in {"export", "git", "pip", "repro-audit"}
-    return "shell" if shell else "python"
+    return "shell" if language_of(code) == "shell" else "python"
 
 
 # Schemas

@@ -121,7 +121,7 @@ def files(request, tmp_path):
 def test_hostile_text_comes_out_harmless_in_every_format(files, run):
     _, first, second = files
     for paths in ((first,), (first, second)):
-        for form in ("text", "json", "markdown", "html", "latex"):
+        for form in ("text", "json", "markdown", "html", "latex", "sarif", "plan"):
             done = run(*paths, "--format", form)
             # Half of what was put in contradicts the other half: also that is a verdict.
             assert (done.code in {1, 2}, done.err) == (True, "")
@@ -131,7 +131,7 @@ def test_hostile_text_comes_out_harmless_in_every_format(files, run):
             # skips leading space.
             lines = [line.lstrip() for line in done.out.splitlines()]
             assert not [line for line in lines if line.startswith(("::", "second", "# x"))]
-            if form == "json":
+            if form in {"json", "sarif", "plan"}:
                 json.loads(done.out)
 
 

@@ -55,6 +55,16 @@ def test_a_bad_input_leaves_the_old_output(tmp_path, refused):
     assert (tmp_path / "out.json").read_text() == "old"
 
 
+def test_a_badge_that_the_evidence_does_not_bear_is_refused_and_writes_nothing(tmp_path, refused):
+    old = tmp_path / "badge.json"
+    old.write_text("old")
+    assert "No badge: without a positive control" in refused(TWO, ONE, "--format", "badge")
+    refused(TWO, ONE, "--format", "badge", "-o", old)
+    refused(TWO, ONE, "--format", "badge", "-o", tmp_path / "new.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["badge.json"]
+    assert old.read_text() == "old"
+
+
 WRITTEN_FROM = ("a.json", "a.json b.json", "b.json a.json", "checklist a.json --for acm")
 
 

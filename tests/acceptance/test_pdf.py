@@ -14,6 +14,8 @@ from manifests import EXAMPLES, NAMES, changed, document, rerun, sealed
 from papers import add, drawn, pictures
 from papers import changed as change
 
+from repro_audit.errors import how_to_install
+
 MANIFESTS = [EXAMPLES / f"{name}.json" for name in NAMES]
 TRACES = [EXAMPLES / f"{name}.trace" for name in NAMES]
 MARKS = {"repro-audit manifest", "repro-audit trace"}
@@ -388,7 +390,7 @@ def test_without_pikepdf_one_line_says_how_to_install_it(command, attach, refuse
     before = listing(tmp_path)
     blocked = {"PYTHONPATH": str(tmp_path / "blocked"), "PYTHONDONTWRITEBYTECODE": "1"}
     message = refused(*words, env=blocked)
-    assert 'Install it: pip install "repro-audit[paper]"' in message
+    assert how_to_install("paper") in message
     assert listing(tmp_path) == before
     # Nothing else needs it.
     assert run(MANIFESTS[0], env=blocked).code == run(MANIFESTS[0]).code

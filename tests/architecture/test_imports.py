@@ -45,6 +45,8 @@ TWO, ONE = (str(EXAMPLES / f"{name}.json") for name in ("threads-2", "threads-1"
         ["TWO", "ONE", "--format", "json"],
         ["TWO", "ONE", "--format", "markdown"],
         ["TWO", "ONE", "--format", "latex"],
+        ["TWO", "ONE", "--format", "sarif"],
+        ["TWO", "ONE", "--format", "plan"],
         ["checklist", "--for", "neurips", TWO],
         ["explain", "RA201"],
         ["schema", "manifest-2"],

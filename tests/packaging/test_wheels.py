@@ -11,6 +11,8 @@ from pathlib import Path
 
 from manifests import ROOT
 
+from repro_audit.errors import how_to_install
+
 
 def test_wheels_from_sdists_audit_a_manifest_outside_the_tree(
     installed: Callable[..., Path], tmp_path: Path
@@ -37,7 +39,7 @@ def test_wheels_from_sdists_audit_a_manifest_outside_the_tree(
     for words in ((manifest.name, "--format", "html"), ("paper.pdf",)):
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.endswith('Install it: pip install "repro-audit[paper]"\n')
+        assert done.stderr.endswith(f"{how_to_install('paper')}\n")
         assert done.stderr.count("\n") == 1
 
 

@@ -28,6 +28,8 @@ ACTION = Path(__file__).parents[2] / "action.yml"
 # As GitHub's runner starts a step whose shell is bash.
 BASH = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"]
 INPUT = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
+OWN_FOLDER = "${{ github.action_path }}"
+PINNED = re.compile(r"uses: [\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 ATTACKS = [
     "$(touch pwned)",
     "; touch pwned",
@@ -65,7 +67,9 @@ def step_named(name: str) -> Any:
     return step
 
 
-def run_step(name: str, folder: Path, given: Mapping[str, str], path: str) -> Step:
+def run_step(
+    name: str, folder: Path, given: Mapping[str, str], path: str, action: Path = ACTION.parent
+) -> Step:
     """Run the block of a step in a folder, with the inputs that are given and the others' defaults.
 
     Args:
@@ -73,6 +77,7 @@ def run_step(name: str, folder: Path, given: Mapping[str, str], path: str) -> St
         folder: Where it starts.
         given: Inputs.
         path: Folders whose programs come first.
+        action: The checkout of the action.
     """
     step = step_named(name)
     inputs = {key: value["default"] for key, value in read()["inputs"].items()} | given
@@ -83,7 +88,8 @@ def run_step(name: str, folder: Path, given: Mapping[str, str], path: str) -> St
     }
     environment["PATH"] = os.pathsep.join([path, os.environ["PATH"]])
     for key, value in step["env"].items():
-        environment[key] = INPUT.sub(lambda found: inputs[found[1]], value)
+        own = value.replace(OWN_FOLDER, str(action))
+        environment[key] = INPUT.sub(lambda found: inputs[found[1]], own)
     beside = folder.with_name(f"{folder.name}-github")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
@@ -112,15 +118,21 @@ def run_step(name: str, folder: Path, given: Mapping[str, str], path: str) -> St
 
 
 def path_with(folder: Path, python: str, by: str = sys.executable) -> str:
-    """Return folders of programs, of which one of ours starts scripts with another Python.
+    """Return folders of programs, of which Python starts our command with another one for scripts.
 
     Args:
         folder: Takes it.
         python: What it starts scripts with.
         by: What it is started with.
     """
-    program = folder / "repro-audit"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(our_command(python, by))} "$@"\n')
+    program = folder / "python"
+    program.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1 $2 $3" = "-I -m repro_audit" ]; then\n'
+        f'  shift 3\n  exec {shlex.join(our_command(python, by))} "$@"\n'
+        "fi\n"
+        f'exec {shlex.quote(sys.executable)} "$@"\n'
+    )
     program.chmod(0o700)
     return os.pathsep.join([str(folder), str(Path(sys.executable).parent)])
 
@@ -180,7 +192,7 @@ def test_no_expression_stands_in_a_script() -> None:
     for step in steps:
         assert "${{" not in step["run"]
         assert step["shell"] == "bash"
-        assert all(INPUT.fullmatch(value) for value in step["env"].values())
+        assert all(INPUT.fullmatch(value) or value == OWN_FOLDER for value in step["env"].values())
     assert "${{" in str(steps[0]["env"])
 
 
@@ -196,9 +208,24 @@ def test_the_evidence_is_kept_however_the_repeat_ends() -> None:
     """The folder that `repeat` writes; installing depends on its input."""
     step = step_named("Keep the evidence")
     assert step["if"] == "always()"
-    assert step["uses"] == "actions/upload-artifact@v4"
+    assert step["uses"].startswith("actions/upload-artifact@")
     assert step["with"]["path"] == "${{ inputs.working-directory }}/${{ inputs.directory }}"
     assert step_named("Install")["if"] == "inputs.install != ''"
+
+
+def unpinned(text: str) -> list[str]:
+    """Return the lines that use an action and do not name its commit."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if "uses:" in line and not PINNED.fullmatch(line)]
+
+
+def test_what_it_uses_is_pinned_by_commit_with_the_version_beside_it() -> None:
+    """A tag can be moved to other code; one would be seen."""
+    text = ACTION.read_text(encoding="utf-8")
+    assert text.count("uses:") == 1
+    assert unpinned(text) == []
+    assert unpinned(re.sub(r"@[0-9a-f]{40}", "@v4", text)) != []
+    assert unpinned(re.sub(r" # v[\d.]+", "", text)) != []
 
 
 # What it does
@@ -356,10 +383,46 @@ def test_what_is_to_be_installed_is_split_and_installed(run: Run, folder: Path) 
                 f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
             )
             wheel.writestr(f"{about}/RECORD", "")
-    wanted = "--no-index ./one-1.0-py3-none-any.whl\n'./two words/two-1.0-py3-none-any.whl'"
+    wanted = (
+        "--no-index {here}/one-1.0-py3-none-any.whl\n'{here}/two words/two-1.0-py3-none-any.whl'"
+    )
     step = run("Install", folder, {"install": wanted}, path=str(environment / "bin"))
     assert step.exit_code == 0, step.log
     python = str(environment / "bin/python")
     subprocess.run([python, "-c", "import one, two"], check=True)
     step = run("Install", folder, {"install": "--no-index three"}, path=str(environment / "bin"))
     assert step.exit_code != 0
+
+
+def test_what_the_action_runs_imports_nothing_of_the_project(folder: Path, tmp_path: Path) -> None:
+    """Neither splitting, nor pip, nor our command; Python that is not isolated would."""
+    for name in ("pip", "repro_audit", "shlex", "click"):
+        spoils = f"open({str(tmp_path / 'pwned')!r}, 'w').close()"
+        (folder / f"{name}.py").write_text(spoils, encoding="utf-8")
+    bin_ = str(Path(sys.executable).parent)
+    install = {"install": "--no-index absent"}
+    assert run_step("Install", folder, install, bin_).exit_code != 0
+    assert run_step("Repeat", folder, {"script": "absent.py"}, bin_).exit_code == 2
+    assert not (tmp_path / "pwned").exists()
+    subprocess.run([sys.executable, "-m", "pip", "--version"], cwd=folder, check=False)
+    assert (tmp_path / "pwned").exists()
+
+
+def test_by_default_the_checkout_of_the_action_is_installed_and_pip_starts_elsewhere(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Its two packages by their folders, whatever is called so below the project."""
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n"
+        'if [ "$2" = -c ]; then exec ' + shlex.quote(sys.executable) + ' "$@"; fi\n'
+        'pwd; for word in "$@"; do echo "word: $word"; done\n'
+    )
+    program.chmod(0o700)
+    own = tmp_path / "the action"
+    step = run_step("Install", folder, {}, str(program.parent), own)
+    started, *words = step.log.splitlines()
+    assert not Path(started).is_relative_to(folder)
+    packages = [f"word: {own}/schemas", f"word: {own}/packages/repro-audit[keras]"]
+    assert words == ["word: -I", "word: -m", "word: pip", "word: install", *packages]

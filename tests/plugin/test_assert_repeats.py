@@ -208,7 +208,7 @@ def test_a_call_takes_the_defaults_of_a_plan() -> None:
     options = {
         names.get(name, name): parameter.default
         for name, parameter in inspect.signature(AssertRepeats.__call__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name != "module"
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in {"module", "reports"}
     }
     fields = dataclasses.fields(Plan)
     defaults = {field.name: field.default for field in fields}
@@ -243,6 +243,34 @@ def test_options_reach_the_runs(
     done.assert_outcomes(passed=1)
 
 
+def test_an_audit_is_written_in_any_format_however_the_test_ends(
+    session: Session, pytester: pytest.Pytester, stand_in: Path, example: Path
+) -> None:
+    """A badge that is refused fails a test that would pass; one that fails says why itself."""
+    files = {"sarif": "repeat.sarif", "plan": "plan.json", "badge": "badge.json"}
+    session(call(stand_in, example, reports=files)).assert_outcomes(passed=1)
+    badge = json.loads((pytester.path / "badge.json").read_text(encoding="utf-8"))
+    assert badge["message"] == "identical (trace)"
+    for name in files.values():
+        (pytester.path / name).unlink()
+    done = session(call(stand_in, example, "exit3", reports=files))
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*inconclusive: run-1 ended with exit code 3"])
+    assert "No badge" not in done.stdout.str()
+    assert {name for name in files.values() if (pytester.path / name).exists()} == {
+        "repeat.sarif", "plan.json",
+    }  # fmt: skip
+
+
+def test_a_report_that_cannot_be_written_fails_a_test_that_would_pass(
+    session: Session, stand_in: Path, example: Path
+) -> None:
+    """In the words of the command."""
+    done = session(call(stand_in, example, reports={"sarif": "absent/repeat.sarif"}))
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["absent/repeat.sarif: cannot be written: *"])
+
+
 def test_a_module_is_run_as_python_runs_one(
     session: Session, pytester: pytest.Pytester, stand_in: Path, example: Path
 ) -> None:
@@ -272,6 +300,7 @@ def test_a_run_that_takes_too_long_fails(session: Session, stand_in: Path, examp
         ("trace", "none", "every"),
         ("cwd", "copy", "elsewhere"),
         ("require", "history", "proof"),
+        ("reports", {"plan": "plan.json"}, {"plans": "plan.json"}),
     ],
 )
 def test_an_option_that_means_nothing_is_refused_before_anything_runs(

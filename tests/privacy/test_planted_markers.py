@@ -25,7 +25,7 @@ from repro_audit.publish.attachments import extract
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(1)]
 
 SCRIPT = Path(__file__).parent / "scripts" / "planted.py"
-FORMATS = ("text", "json", "markdown", "latex", "html")
+FORMATS = ("text", "json", "markdown", "latex", "html", "sarif", "plan")
 
 USER, HOST, DOMAIN = "zq7ada", "zq7node17", "hpc.zq7uni.example"
 PLACES = {

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import repro_audit
+from repro_audit.errors import how_to_install
 
 pytestmark = pytest.mark.keras
 
@@ -182,4 +183,4 @@ def test_keras_that_is_absent_is_refused_with_how_to_install_it(
     code = "import sys\nsys.modules['keras'] = None\n" + REFUSALS
     for kind, message in said(start("-c", code, cwd=tmp_path, fresh=True)):
         assert kind == "CaptureError"
-        assert 'pip install "repro-audit[keras]"' in message
+        assert how_to_install("keras") in message

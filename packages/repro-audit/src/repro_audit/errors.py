@@ -6,6 +6,7 @@ The tree::
     ├── SchemaError        a schema was asked for that does not exist
     ├── ManifestError      a manifest cannot be read or is not valid (also a ValueError)
     ├── TraceError         a trace cannot be read or is not its manifest's (also a ValueError)
+    ├── EvidenceError      a claim was asked for that the evidence does not bear
     ├── CaptureError       a run cannot be recorded or controlled (also a RuntimeError)
     ├── RunError           a process that the tool starts cannot be started or followed
     ├── OutputError        a result cannot be written
@@ -19,8 +20,11 @@ A difference between runs is a result, never an exception.
 
 from __future__ import annotations
 
+from repro_audit.installing import RELEASED, install_command
+
 __all__ = [
     "CaptureError",
+    "EvidenceError",
     "ManifestError",
     "MissingExtraError",
     "OutputError",
@@ -30,6 +34,7 @@ __all__ = [
     "RunError",
     "SchemaError",
     "TraceError",
+    "how_to_install",
     "missing_extra",
     "printable",
     "quoted",
@@ -51,6 +56,10 @@ class ManifestError(ReproAuditError, ValueError):
 
 class TraceError(ReproAuditError, ValueError):
     """A trace cannot be read, is not valid, or is not the one its manifest tells of."""
+
+
+class EvidenceError(ReproAuditError):
+    """A claim was asked for that the evidence does not bear."""
 
 
 class CaptureError(ReproAuditError, RuntimeError):
@@ -84,8 +93,21 @@ def missing_extra(what: str, extra: str = "paper") -> MissingExtraError:
         what: What was asked for: "an HTML report".
         extra: What brings it.
     """
-    text = f'{what} needs more than is installed. Install it: pip install "repro-audit[{extra}]"'
-    return MissingExtraError(text)
+    return MissingExtraError(f"{what} needs more than is installed. {how_to_install(extra)}")
+
+
+def how_to_install(extra: str, *, released: bool = RELEASED) -> str:
+    """Return the sentence that tells how to install this package with an extra.
+
+    Args:
+        extra: The extra.
+        released: Whether it can be had by name.
+
+    >>> how_to_install("keras")
+    'Install it in a checkout: pip install ./schemas "./packages/repro-audit[keras]"'
+    """
+    where = "" if released else " in a checkout"
+    return f"Install it{where}: {install_command(extra, released=released)}"
 
 
 def printable(text: str) -> str:

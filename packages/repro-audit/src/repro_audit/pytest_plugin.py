@@ -7,7 +7,7 @@ loads nothing at its top but what ``import repro_audit`` loads; the rest waits f
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -64,6 +64,7 @@ class AssertRepeats:
         accept_partial: bool = False,
         check_recording: bool = False,
         jobs: int = 1,
+        reports: Mapping[str, str | os.PathLike[str]] | None = None,
     ) -> Audit:
         """Run a script again and again, and return the audit where the runs are the same.
 
@@ -88,6 +89,8 @@ class AssertRepeats:
                 followed, where something was trained that was not.
             check_recording: Whether to make one more run without any recording.
             jobs: Runs at a time, each on cores of its own.
+            reports: Files to write the audit to, by format: ``{"sarif": "repeat.sarif"}``. They
+                are written however the test ends; a badge that is refused fails it.
         """
         from repro_audit.audit import exit_code
         from repro_audit.cli.progress import Progress
@@ -117,6 +120,7 @@ class AssertRepeats:
             accept_partial=accept_partial,
         )
         _check(plan)
+        _check_reports(reports or {})
         try:
             check_target(plan.target, module=module, kernel=kernel)
             # pytest shows what stands on standard error beside a failure, and with -s at once.
@@ -124,8 +128,11 @@ class AssertRepeats:
                 result = repeat(plan, progress)
         except ReproAuditError as error:
             _fail(f"{name} was not shown to repeat: {error}")
+        refused = list(_write(result, reports or {}))
         if exit_code(result.audit) != 0:
             _fail(_report(name, plan, result))
+        if refused:
+            _fail("\n".join(refused))
         return result.audit
 
     def _script(self, target: str | os.PathLike[str]) -> str:
@@ -175,6 +182,28 @@ def _check(plan: Plan) -> None:
     ):
         if not good:
             _fail(f"assert_repeats: {option}: expected {expected}, received {value!r}.")
+
+
+def _check_reports(reports: Mapping[str, str | os.PathLike[str]]) -> None:
+    """Fail on a format that there is not, before anything is run."""
+    from repro_audit.report.formats import RENDERERS
+
+    if not reports.keys() <= RENDERERS.keys():
+        expected = f"files by format, which are {', '.join(RENDERERS)}"
+        _fail(f"assert_repeats: reports: expected {expected}, received {reports!r}.")
+
+
+def _write(result: Repeated, reports: Mapping[str, str | os.PathLike[str]]) -> Iterator[str]:
+    """Write an audit in each format, and yield why one could not be."""
+    from repro_audit.cli.output import write_output
+    from repro_audit.report.formats import RENDERERS, Style
+
+    for form, path in reports.items():
+        try:
+            text = RENDERERS[form](result.audit, result.manifests, Style())
+            write_output(text, os.fspath(path))
+        except ReproAuditError as error:
+            yield printable(str(error))
 
 
 def _report(name: str, plan: Plan, result: Repeated) -> str:

@@ -8,6 +8,7 @@ from manifests import changed, document, record
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.remedies import REMEDIES
 from repro_audit.compare.remedies.expected_code import constructor, literal, stage_call
+from repro_audit.installing import NAMES, RELEASED
 
 FIT = "$.conditions.training.fits[0]"
 MODEL = "$.conditions.training.models[0]"
@@ -280,3 +281,17 @@ def test_a_remedy_is_one_line_of_code_or_a_comment_whatever_is_known(kind):
         line = REMEDIES[kind](record(document()), differences)
         assert line.isprintable()
         assert line
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a-package-of-theirs"])
+def test_no_package_is_pinned_that_the_run_had_from_elsewhere_than_an_index(name):
+    path = ("conditions", "packages", "distributions", name)
+    elsewhere = {"editable": False, "url": "file:", "commit": None}
+    for source, pinned in ((elsewhere, False), (None, name not in NAMES or RELEASED)):
+        run = record(
+            changed(document(), {path: {"version": "1", "digest": None, "source": source}})
+        )
+        differs = ConditionDifference(f"$.conditions.packages.distributions['{name}']", 1, 2)
+        remedy = REMEDIES["packages"](run, [differs])
+        assert (remedy == f"pip install {name}==1") is pinned
+        assert pinned or remedy.startswith("# ")

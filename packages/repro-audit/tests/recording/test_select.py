@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import types
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from fake_backend import FakeBackend
 
-from repro_audit.errors import CaptureError
+from repro_audit.errors import CaptureError, how_to_install
 from repro_audit.recording.backends import select
 from repro_audit.recording.backends.framework import Names
 
@@ -63,7 +64,7 @@ def test_keras_that_is_absent_is_refused_with_how_to_install_it(
 ) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(CaptureError, match=r'pip install "repro-audit\[keras\]"'):
+    with pytest.raises(CaptureError, match=re.escape(how_to_install("keras"))):
         select.import_backend(lambda _: ())
 
 

@@ -18,6 +18,8 @@ RAW = {
     "html": ("\x1b", "\u202e", "\nnext", "<script>"),
     "latex": ("\x1b", "\u202e", "\nnext", "\\input{/etc"),
 }
+DATA = ("sarif", "plan")
+"""Formats that are JSON, and that their readers print."""
 
 
 def compared():
@@ -71,6 +73,40 @@ def test_no_other_format_has_it_raw(page, form):
     assert [part for part in RAW[form] if part in out] == []
 
 
+def texts(value):
+    """Yield every text in a JSON value, keys as well."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("form", DATA)
+def test_text_that_a_reader_of_data_prints_is_printable(form):
+    told = list(texts(json.loads(RENDERERS[form](*compared(), Style()))))
+    assert any("etc/passwd" in text for text in told), "it was there"
+    assert [text for text in told if not text.replace("\n", "").isprintable()] == []
+    assert not any("\nnext" in text for text in told)
+
+
+def test_a_text_that_is_not_printable_would_be_seen_in_data():
+    result, runs = compared()
+    told = list(texts(json.loads(RENDERERS["json"](result, runs, Style()))))
+    assert any("\nnext" in text for text in told)
+    assert any("\x1b" in text for text in told)
+
+
+def test_a_badge_holds_words_of_ours_alone():
+    assert RENDERERS["badge"](*everything(HOSTILE), Style()) == RENDERERS["badge"](
+        *everything("other"), Style()
+    )
+
+
 def test_every_format_but_json_is_looked_at():
-    assert set(RENDERERS) == {*RAW, "json"}
+    assert set(RENDERERS) == {*RAW, *DATA, "json", "badge"}
     assert all(part in HOSTILE for part in RAW["html"])

@@ -52,7 +52,7 @@ def test_steps_bars_and_distances_name_their_fit(form):
     if form == "html":
         assert "step 1 of epoch 1 of fit 2" in said.partition("Step by step")[2]
     else:
-        assert "fit 2 epoch 1 step 63 1.3e-07" in said
+        assert "fit 2 epoch 1 step 63 6.5e-08" in said
 
 
 def test_of_a_run_of_one_fit_no_fit_is_named():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Hit, rule
+from repro_audit.installing import install_command
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.wording import counted, listed
@@ -135,7 +136,7 @@ def unrecorded_fields(manifest: Manifest) -> Iterator[Hit]:
     "warning",
     "the manifest holds fields that are not understood",
     why="They are kept, and nothing follows from them: what they say can change no verdict.",
-    remedy="pip install --upgrade repro-audit",
+    remedy=f"{install_command()}  # of the release that wrote it, or a later one",
     source="docs/format.md",
 )
 def unknown_fields(manifest: Manifest) -> Iterator[Hit]:

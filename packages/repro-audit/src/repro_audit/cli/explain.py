@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import textwrap
 
 import click
 
-from repro_audit.audit import Rule, all_rules
+from repro_audit.audit import all_rules
 from repro_audit.cli.output import write_output
+from repro_audit.report.explanation import explanation
 
 __all__ = ["command"]
 
@@ -39,14 +39,6 @@ def command(code: str | None, form: str) -> int:
     elif code is None:
         text = "\n".join(f"{rule.code}  {rule.severity:<7}  {rule.title}" for rule in wanted)
     else:
-        text = _explain(wanted[0])
+        text = explanation(wanted[0])
     write_output(text + "\n", "-")
     return 0
-
-
-def _explain(rule: Rule) -> str:
-    why = textwrap.fill(rule.why, 88, initial_indent="  ", subsequent_indent="  ")
-    return (
-        f"{rule.code} {rule.severity}: {rule.title}\n\n{why}\n\n"
-        f"Remedy:\n    {rule.remedy}\n\nSource: {rule.source}"
-    )

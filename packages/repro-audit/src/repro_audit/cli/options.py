@@ -219,6 +219,7 @@ def deliver(
     """Render an audit and write it.
 
     Raises:
+        EvidenceError: The format claims more than the evidence shows; nothing is written.
         OutputError: The file cannot be written; an old one stays.
     """
     style = Style(*text_style(output, color))

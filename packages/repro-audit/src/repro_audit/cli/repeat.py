@@ -184,8 +184,10 @@ def command(
             ) from interrupt
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
-    deliver(result.audit, result.manifests, form=form, output=output, color=color)
-    _leave_report(result, place, quiet=quiet)
+    try:
+        deliver(result.audit, result.manifests, form=form, output=output, color=color)
+    finally:  # a badge may be refused
+        _leave_report(result, place, quiet=quiet)
     code = exit_code(result.audit, strict=strict)
     if result.audit.confirmation is not None:
         code = max(code, {True: 0, False: 1, None: 2}[result.audit.confirmation.confirmed])

@@ -59,11 +59,32 @@ def _latex(result: Audit, manifests: Sequence[Manifest], _: Style) -> str:
     return render_latex(result, manifests)
 
 
+def _sarif(result: Audit, manifests: Sequence[Manifest], _: Style) -> str:
+    from repro_audit.report.sarif import render_sarif
+
+    return render_sarif(result, manifests)
+
+
+def _badge(result: Audit, manifests: Sequence[Manifest], _: Style) -> str:
+    from repro_audit.report.badge import render_badge
+
+    return render_badge(result, manifests)
+
+
+def _plan(result: Audit, manifests: Sequence[Manifest], _: Style) -> str:
+    from repro_audit.report.plan import render_plan
+
+    return render_plan(result, manifests)
+
+
 RENDERERS: dict[str, Renderer] = {
     "text": _text,
     "json": _json,
     "markdown": _markdown,
     "html": _html,
     "latex": _latex,
+    "sarif": _sarif,
+    "badge": _badge,
+    "plan": _plan,
 }
 """Renderers by the name of their format, the default first."""

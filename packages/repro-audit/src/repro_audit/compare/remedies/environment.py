@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.remedies.remedy import Remedy, fixed, names_below
 from repro_audit.errors import printable
+from repro_audit.installing import NAMES, RELEASED
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.conditions import Package
 
 __all__ = ["REMEDIES", "restored"]
 
@@ -23,17 +25,20 @@ def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
         )[0]
         for item in differences
     )
-    pins = [
-        f"{name}=={packages.distributions[name].version}"
-        for name in names
-        if packages is not None and name in packages.distributions
-    ]
+    known = {} if packages is None else packages.distributions
+    pins = [f"{name}=={known[name].version}" for name in names if _on_an_index(name, known)]
     # A name or version that no package can have might be an option of pip.
     pins = [pin for pin in pins if re.fullmatch(r"\w[\w.-]*==\w[\w.+!-]*", pin, re.ASCII)]
     shown = pins[:8] + (["…"] if len(pins) > 8 else [])
     return (
         "pip install " + " ".join(shown) if pins else "# install the packages of the expected run"
     )
+
+
+def _on_an_index(name: str, known: Mapping[str, Package]) -> bool:
+    """Whether the expected run had a package from an index: another's may bear that name there."""
+    ours = name in NAMES and not RELEASED
+    return name in known and known[name].source is None and not ours
 
 
 def _keras(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:

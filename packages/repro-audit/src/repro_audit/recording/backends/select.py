@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from repro_audit.errors import CaptureError, printable
+from repro_audit.errors import CaptureError, how_to_install, printable
 from repro_audit.recording.backends import tensorflow
 from repro_audit.recording.backends.base import Backend
 from repro_audit.recording.backends.framework import Framework
@@ -54,10 +54,7 @@ def _imported() -> str:
     except ImportError as error:
         if wanted != _USUAL:
             raise CaptureError(_other_backend(wanted)) from error
-        message = (
-            f"Recording needs Keras 3 and TensorFlow ({error}). "
-            'Install them with: pip install "repro-audit[keras]"'
-        )
+        message = f"Recording needs Keras 3 and TensorFlow ({error}). {how_to_install('keras')}"
         raise CaptureError(message) from error
     name = str(keras.backend.backend())
     if name not in FRAMEWORKS:
