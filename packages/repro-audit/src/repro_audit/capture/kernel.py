@@ -40,15 +40,19 @@ def running_cell() -> int | None:
     Returns:
         The number; None where this process is no kernel.
     """
-    shell = kernel_shell()
-    return None if shell is None else int(shell.execution_count)
+    # The shell's own count is already the next one's (IPython 9), and was not (IPython 8).
+    number = len(cells_run()) - 1
+    return number if number > 0 else None
 
 
 def cells_run() -> list[str]:
-    """Return the text of each cell that was run; empty where this process is no kernel."""
+    """Return the Python that each cell became, by its number: that of 0 is empty.
+
+    Returns:
+        The one that runs is the last; none where this process is no kernel.
+    """
     shell = kernel_shell()
-    cells = [] if shell is None else shell.user_ns.get("In", ())
-    return [cell for cell in cells if isinstance(cell, str)]
+    return [] if shell is None else list(shell.history_manager.input_hist_parsed)
 
 
 def cell_of_variable(name: str) -> int | None:
