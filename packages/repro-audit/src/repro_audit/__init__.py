@@ -5,8 +5,9 @@
 >>> repro_audit.audit(manifest).verdict  # doctest: +SKIP
 'controlled'
 
-`control` and `record` are for training code and load Keras when they are called; `load`,
-`audit` and `compare` read manifests and need neither Keras nor NumPy.
+`control` and `record` are for training code and load Keras when they are called; `repeat` runs a
+script or a notebook again in clean processes; `load`, `audit` and `compare` read manifests and need
+neither Keras nor NumPy.
 
 PYTEST_DONT_REWRITE: a recorded session of pytest loads this package before pytest can.
 """
@@ -17,14 +18,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 # First, so that the names below are the functions and not the packages of the same name.
+from repro_audit import repeat as _  # noqa: F401 - as above
 from repro_audit.audit import Audit, audit
 from repro_audit.compare import Comparison, compare
+from repro_audit.interactive import load_magics as load_ipython_extension
+from repro_audit.interactive import repeat
 from repro_audit.manifest import load
 
 if TYPE_CHECKING:
     from repro_audit.recording import control, record
 
-__all__ = ["audit", "compare", "control", "load", "record"]
+__all__ = ["audit", "compare", "control", "load", "load_ipython_extension", "record", "repeat"]
 
 
 def _draw(kind: Any, cell: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from repro_audit.errors import ReproAuditError, printable
+from repro_audit.errors import ReproAuditError, RunError, printable
 
 if TYPE_CHECKING:
     from repro_audit.audit import Audit
@@ -95,7 +95,7 @@ class AssertRepeats:
         from repro_audit.audit import exit_code
         from repro_audit.cli.progress import Progress
         from repro_audit.recording.process.launcher import check_target
-        from repro_audit.repeat import Plan, repeat
+        from repro_audit.repeat import Plan, check_plan, repeat_plan
 
         name = printable(os.fspath(target))
         plan = Plan(
@@ -119,13 +119,16 @@ class AssertRepeats:
             require=require,
             accept_partial=accept_partial,
         )
-        _check(plan)
         _check_reports(reports or {})
+        try:
+            check_plan(plan)
+        except RunError as error:
+            _fail(f"assert_repeats: {error}")
         try:
             check_target(plan.target, module=module, kernel=kernel)
             # pytest shows what stands on standard error beside a failure, and with -s at once.
             with Progress() as progress:
-                result = repeat(plan, progress)
+                result = repeat_plan(plan, progress)
         except ReproAuditError as error:
             _fail(f"{name} was not shown to repeat: {error}")
         refused = list(_write(result, reports or {}))
@@ -156,32 +159,6 @@ def _unused(folder: Path) -> Path:
 def _several(names: Sequence[str]) -> tuple[str, ...]:
     """Return names as a tuple; one text is one name, and not as many as it has letters."""
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _check(plan: Plan) -> None:
-    """Fail on what the command line would refuse, too."""
-    from repro_audit.repeat import WORKING_DIRECTORIES
-
-    count_of_steps = type(plan.trace) is int and plan.trace > 0
-    traces, evidence = (None, "step", "epoch", "none"), ("history", "weights", "trace")
-    # Asked as "is it good?", which NaN never is.
-    for option, value, good, expected in (
-        ("runs", plan.runs, plan.runs >= 2, "2 or more"),
-        ("jobs", plan.jobs, plan.jobs >= 1, "1 or more"),
-        ("timeout_s", plan.timeout_s, plan.timeout_s is None or plan.timeout_s > 0, "above 0"),
-        ("rtol", plan.rtol, plan.rtol is None or plan.rtol >= 0, "0 or more"),
-        ("atol", plan.atol, plan.atol is None or plan.atol >= 0, "0 or more"),
-        ("trace", plan.trace, count_of_steps or plan.trace in traces, f"a count or {traces}"),
-        (
-            "cwd",
-            plan.working_directory,
-            plan.working_directory in WORKING_DIRECTORIES,
-            f"one of {WORKING_DIRECTORIES}",
-        ),
-        ("require", plan.require, plan.require in evidence, f"one of {evidence}"),
-    ):
-        if not good:
-            _fail(f"assert_repeats: {option}: expected {expected}, received {value!r}.")
 
 
 def _check_reports(reports: Mapping[str, str | os.PathLike[str]]) -> None:

@@ -11,7 +11,7 @@ from executing import InThisProcess
 from manifests import EXAMPLES, ROOT
 
 from repro_audit.audit import exit_code
-from repro_audit.repeat import FACTORS, Plan, repeat
+from repro_audit.repeat import FACTORS, Plan, repeat_plan
 from repro_audit.report.text import render_text
 
 ALL = [factor.name for factor in FACTORS]
@@ -40,7 +40,7 @@ def vary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(sensitivities: str, *, factors: Any = ALL, **options: Any) -> Any:
         target = [SENSITIVE, EXAMPLE, sensitivities]
         plan = Plan(target=target, module=False, directory=Path("out"), vary=factors, **options)
-        result = repeat(plan, Nobody(), InThisProcess(plan.directory))
+        result = repeat_plan(plan, Nobody(), InThisProcess(plan.directory))
         said = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
         return exit_code(result.audit), said, render_text(result.audit, result.manifests)
 

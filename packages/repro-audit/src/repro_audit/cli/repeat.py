@@ -6,11 +6,11 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro_audit.audit import Audit, audit, exit_code
+from repro_audit.audit import exit_code
 from repro_audit.cli.entry import InterruptedRunsError
 from repro_audit.cli.options import (
     LAUNCHING,
@@ -25,7 +25,6 @@ from repro_audit.cli.options import (
 from repro_audit.cli.output import check_output, write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import MissingExtraError, RunError, printable
-from repro_audit.manifest import Manifest, load
 from repro_audit.report.formats import RENDERERS
 
 if TYPE_CHECKING:
@@ -144,13 +143,12 @@ def command(
     if vary == "list":
         return _list_factors()
     from repro_audit.recording.process.launcher import check_target
-    from repro_audit.repeat import Plan, repeat, suspicion
+    from repro_audit.repeat import Plan, compared_files, default_directory, repeat_plan, suspicion
     from repro_audit.repeat import confirm as confirmed
 
     check_target(target, module=module, kernel=options["kernel"])
     check_output(output, [*(confirm or ()), *([] if module else target[:1])])
-    name = target[0] if module else Path(target[0]).stem
-    place = Path("repeat") / name if directory is None else directory
+    place = default_directory(target[0], module=module) if directory is None else directory
     if output != "-" and Path(output).resolve().is_relative_to(place.resolve()):
         message = (
             f"{printable(output)} lies in {printable(str(place))}, which holds the evidence and "
@@ -160,7 +158,7 @@ def command(
     if vary is not None and confirm is not None:
         message = "--confirm varies one factor by itself: give it or --vary."
         raise click.UsageError(message)
-    compared = None if confirm is None else _compared(confirm, place)
+    compared = None if confirm is None else compared_files(confirm, place)
     suspected = None if compared is None else suspicion(*compared.manifests, compared.audit)
     if compared is not None and suspected is not None and not suspected.factor:
         # No experiment can show it, but what would can be said.
@@ -174,7 +172,7 @@ def command(
     )
     with Progress(quiet=quiet) as progress:
         try:
-            result = repeat(plan, progress)
+            result = repeat_plan(plan, progress)
         except KeyboardInterrupt as interrupt:
             kept = ", ".join(progress.finished)
             raise InterruptedRunsError(
@@ -212,33 +210,6 @@ def _leave_report(result: Repeated, place: Path, *, quiet: bool) -> None:
         sys.stderr.write(f"{said}\n")
 
 
-class _Compared(NamedTuple):
-    """Two manifests, and what an audit says of them."""
-
-    manifests: tuple[Manifest, Manifest]
-    audit: Audit
-
-
-def _compared(files: tuple[str, str], place: Path) -> _Compared:
-    """Compare two manifests.
-
-    Raises:
-        RunError: The repeat would clear one of the files.
-    """
-    for file in files:
-        if Path(file).resolve().is_relative_to(place.resolve()):
-            message = (
-                f"{printable(file)} lies in {printable(str(place))}, which this repeat would "
-                "clear. Name another folder with --directory."
-            )
-            raise RunError(message)
-    from repro_audit.trace import find_trace
-
-    expected, actual = map(load, files)
-    traces = [find_trace(files[0], expected), find_trace(files[1], actual)]
-    return _Compared((expected, actual), audit(expected, actual, names=files, traces=traces))
-
-
 def _list_factors() -> int:
     """Print what each factor is."""
     from repro_audit.repeat import FACTORS
@@ -267,15 +238,9 @@ def _factors(value: str | None) -> list[str]:
     """
     if value is None:
         return []
-    from repro_audit.repeat import FACTORS
+    from repro_audit.repeat import named_factors
 
-    names = [factor.name for factor in FACTORS]
-    asked = names if value == "all" else [name.strip() for name in value.split(",")]
-    unknown = [name for name in asked if name not in names]
-    if unknown:
-        message = (
-            f"Unknown factor {printable(unknown[0])!r}. "
-            f"Expected list, all, or some of {', '.join(names)}."
-        )
-        raise click.BadParameter(message, param_hint="--vary")
-    return [name for name in names if name in asked]
+    try:
+        return named_factors(value)
+    except RunError as error:
+        raise click.BadParameter(str(error), param_hint="--vary") from None

@@ -1,11 +1,23 @@
-"""Run a script again and again in clean processes, and once with a bit flipped."""
+"""Run a script again and again in clean processes, and once with a bit flipped.
 
-from repro_audit.repeat.confirming import confirm, suspicion
-from repro_audit.repeat.factors import FACTORS
-from repro_audit.repeat.folders import WORKING_DIRECTORIES
-from repro_audit.repeat.plan import Plan
-from repro_audit.repeat.repeating import Repeated, repeat
-from repro_audit.repeat.running import ProgressReporter
+``import repro_audit`` imports this package, so that `repro_audit.repeat` is the function and not
+the package; what is in it is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repro_audit.repeat.asked import compared_files, default_directory, named_factors
+    from repro_audit.repeat.checking import check_plan
+    from repro_audit.repeat.confirming import confirm, suspicion
+    from repro_audit.repeat.factors import FACTORS
+    from repro_audit.repeat.folders import WORKING_DIRECTORIES
+    from repro_audit.repeat.plan import Plan
+    from repro_audit.repeat.repeating import Repeated, repeat_plan
+    from repro_audit.repeat.running import ProgressReporter
 
 __all__ = [
     "FACTORS",
@@ -13,7 +25,34 @@ __all__ = [
     "Plan",
     "ProgressReporter",
     "Repeated",
+    "check_plan",
+    "compared_files",
     "confirm",
-    "repeat",
+    "default_directory",
+    "named_factors",
+    "repeat_plan",
     "suspicion",
 ]
+
+_MODULES = {
+    "FACTORS": "factors",
+    "WORKING_DIRECTORIES": "folders",
+    "Plan": "plan",
+    "ProgressReporter": "running",
+    "Repeated": "repeating",
+    "check_plan": "checking",
+    "compared_files": "asked",
+    "confirm": "confirming",
+    "default_directory": "asked",
+    "named_factors": "asked",
+    "repeat_plan": "repeating",
+    "suspicion": "confirming",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -22,7 +22,7 @@ from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.spreading import spread
 from repro_audit.repeat.varying import vary
 
-__all__ = ["Repeated", "repeat"]
+__all__ = ["Repeated", "repeat_plan"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Repeated:
     log_tail: tuple[str, ...] = ()
 
 
-def repeat(
+def repeat_plan(
     plan: Plan, progress: ProgressReporter, executor: Executor[Any] | None = None
 ) -> Repeated:
     """Run a script in clean processes, then once with a flipped bit, and audit it all.

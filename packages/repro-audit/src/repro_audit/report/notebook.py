@@ -5,9 +5,10 @@ Without ``repro-audit[paper]`` there is no HTML, and a notebook shows the plain 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro_audit.audit import Audit, audit
+from repro_audit.audit import Audit, Finding, audit
 from repro_audit.compare import Comparison
 from repro_audit.errors import MissingExtraError
 from repro_audit.report.figure import short_names
@@ -30,15 +31,22 @@ def audit_cell(result: Audit) -> str | None:
         An HTML fragment; None where ``repro-audit[paper]`` is not installed.
     """
     names = short_names([judged.name for judged in result.manifests])
-    several = len(names) > 1
-    findings = [
-        (name if several else "", finding)
-        for name, judged in zip(names, result.manifests, strict=True)
-        for finding in judged.findings
-    ]
+    findings = list(_findings(result, names))
     word, style, text = headline(result)
     said = {"word": word, "style": style, "reason": text}
-    return _cell(result, names=names, findings=findings, claims=result.claims, **said)
+    return _cell(
+        result, names=names, findings=findings, claims=result.claims, control=result.control, **said
+    )
+
+
+def _findings(result: Audit, names: Sequence[str]) -> Iterator[tuple[str, Finding]]:
+    """Yield each finding once, behind the names of the runs that have it: none where all have."""
+    having: dict[Finding, list[str]] = {}
+    for name, judged in zip(names, result.manifests, strict=True):
+        for finding in judged.findings:
+            having.setdefault(finding, []).append(name)
+    for finding, runs in having.items():
+        yield "" if len(runs) == len(names) else ", ".join(runs), finding
 
 
 def comparison_cell(comparison: Comparison) -> str | None:
@@ -76,7 +84,13 @@ def _cell(said: Audit | Comparison, **more: Any) -> str | None:
         cell = template("notebook.html.jinja")
     except MissingExtraError:
         return None
-    values: dict[str, Any] = {"names": (), "findings": (), "claims": (), "summary": ()}
+    values: dict[str, Any] = {
+        "names": (),
+        "findings": (),
+        "claims": (),
+        "summary": (),
+        "control": None,
+    }
     values["comparisons"] = said.comparisons if isinstance(said, Audit) else ()
     values |= {"word": said.verdict, "style": said.verdict}
     known = evidence_of(said) if isinstance(said, Audit) else said.evidence
