@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_audit.audit.rules import Hit, rule
-from repro_audit.manifest import Manifest
+from repro_audit.manifest import Manifest, about_log
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.wording import counted, listed
 
@@ -148,6 +148,20 @@ def unknown_fields(manifest: Manifest) -> Iterator[Hit]:
             f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MAX_NAMED)}.",
             "$.missing",
         )
+
+
+@rule(
+    "RA508",
+    "info",
+    "a log stands for a manifest",
+    why="A log tells of no settings: where it differs, nothing can be said of causes.",
+    remedy=_RECORD,
+    source=_LAW,
+)
+def log_alone(manifest: Manifest) -> Iterator[Hit]:
+    """The file is a log that another tool wrote."""
+    if manifest.is_log:
+        yield Hit(f"Read from a log: {about_log(manifest)}.", "$")
 
 
 def _missing_because(manifest: Manifest, reason: str) -> list[str]:

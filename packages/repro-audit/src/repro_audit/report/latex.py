@@ -181,6 +181,8 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     conditions = manifest.conditions
     summary = dict(summarize(manifest))
     yield "Run", f"{escape(summary['run'])}."
+    if "log" in summary:
+        yield "Log", f"{escape(summary['log'])}."
     metrics = final_metrics(manifest)
     if metrics:
         values = [f"{escape(name)} {escape(number(value))}" for name, value in metrics.items()]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from repro_audit.audit import Audit, claims_verdict
-from repro_audit.manifest import Manifest
+from repro_audit.manifest import Manifest, about_log
 from repro_audit.manifest.conditions import Determinism, Seeds
 from repro_audit.wording import counted, listed
 
@@ -15,6 +15,8 @@ __all__ = [
     "MOST_ULPS",
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
+    "NO_SETTINGS",
+    "NO_SETTINGS_MEANS",
     "Headline",
     "although",
     "beside_the_verdict",
@@ -44,6 +46,12 @@ NO_CAUSE_MEANS = (
     "pipeline, or a source of random numbers that nobody seeded."
 )
 """The same at more length."""
+
+NO_SETTINGS = "no settings were recorded, so nothing can be said of causes"
+"""The same where one of the two is a log."""
+
+NO_SETTINGS_MEANS = "To find the cause, record both runs: repro-audit record SCRIPT"
+"""What to do about it."""
 
 
 MOST_ULPS = 1_000
@@ -208,6 +216,8 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if final:
         yield "result", final
     conditions = manifest.conditions
+    if manifest.is_log:
+        yield "log", about_log(manifest)
     if manifest.digest:
         yield "digest", manifest.digest
     if conditions.seeds is not None:
