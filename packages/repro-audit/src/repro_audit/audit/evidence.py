@@ -67,7 +67,9 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Hit]:
 )
 def history_only(manifest: Manifest) -> Iterator[Hit]:
     """The evidence is the history alone, or nothing."""
-    if manifest.complete and manifest.evidence not in {"weights", "trace"}:
+    if manifest.is_log:
+        yield Hit(f"A log holds no weights and no settings: {about_log(manifest)}.", "$.outcomes")
+    elif manifest.complete and manifest.evidence not in {"weights", "trace"}:
         held = "a history and no weights" if manifest.evidence == "history" else "no training"
         yield Hit(f"The manifest holds {held}.", "$.outcomes")
 
@@ -148,20 +150,6 @@ def unknown_fields(manifest: Manifest) -> Iterator[Hit]:
             f"{counted(len(paths), 'field')} {are} not understood: {listed(paths, _MAX_NAMED)}.",
             "$.missing",
         )
-
-
-@rule(
-    "RA508",
-    "info",
-    "a log stands for a manifest",
-    why="A log tells of no settings: where it differs, nothing can be said of causes.",
-    remedy=_RECORD,
-    source=_LAW,
-)
-def log_alone(manifest: Manifest) -> Iterator[Hit]:
-    """The file is a log that another tool wrote."""
-    if manifest.is_log:
-        yield Hit(f"Read from a log: {about_log(manifest)}.", "$")
 
 
 def _missing_because(manifest: Manifest, reason: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from repro_audit.compare.history import same_value
 from repro_audit.logs.numbers import to_float32
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import FitOutcome
@@ -46,24 +47,26 @@ def at_one_precision(expected: Manifest, actual: Manifest) -> AtOnePrecision:
             singles = [_is_float32(fit, metric) for fit in (mine, theirs)]
             if singles[0] == singles[1]:
                 continue
-            for side, single in enumerate(singles):
-                if not single:
-                    fits[side][number] = _rounded(fits[side][number], metric)
-            rounded[metric] = None
-    if not rounded:
-        return AtOnePrecision(expected, actual, ())
+            side = singles.index(False)
+            if not _holds_float32(fits[side][number], metric):
+                rounded[metric] = None
+            fits[side][number] = _rounded(fits[side][number], metric)
+    names = listed(sorted(rounded))
+    said = f"digits beyond float32, which is all that one side holds, of {names}"
     return AtOnePrecision(
-        _with_fits(expected, fits[0]),
-        _with_fits(actual, fits[1]),
-        (f"digits beyond float32, which is all that one side holds, of {listed(sorted(rounded))}",),
+        _with_fits(expected, fits[0]), _with_fits(actual, fits[1]), (said,) if rounded else ()
     )
 
 
 def _is_float32(fit: FitOutcome, metric: str) -> bool:
     """Whether a metric was float32 where it was noted, and all its values still are."""
-    return fit.dtypes.get(metric) == "float32" and all(
-        value is None or value != value or to_float32(value) == value  # noqa: PLR0124 - NaN
-        for value in fit.history[metric]
+    return fit.dtypes.get(metric) == "float32" and _holds_float32(fit, metric)
+
+
+def _holds_float32(fit: FitOutcome, metric: str) -> bool:
+    """Whether rounding changes no value of a metric."""
+    return all(
+        value is None or same_value(value, to_float32(value)) for value in fit.history[metric]
     )
 
 

@@ -4,8 +4,9 @@
 ``{"loss": [0.69, …]}``                            `history.history`, numbers or their texts
 ``{"loss": {"0": 0.69, …}}``                       pandas: ``DataFrame(history).to_json()``
 ``[{"loss": 0.69, …}, …]``                         pandas: ``orient="records"``
-``{"history": {…}}``, ``{"fold 0": {…}, …}``       one or several of these by their names
-``[{"loss": […]}, …]``                             several of the first
+``{"history": {"loss": […]}, …}``                  one of these beside something else
+``{"fold 0": {"loss": […]}, …}``                   several of them by their names
+``[{"loss": […]}, …]``                             several of them in a list
 ``{"log_history": [{…}, …]}``                      ``trainer_state.json`` of Hugging Face
 =================================================  =============================================
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from repro_audit.errors import shown
-from repro_audit.logs.kinds import LOGS
+from repro_audit.logs.kinds import LOGS, OBJECTS
 from repro_audit.logs.log import Curves, Fit, Log, refuse, shared_log
 from repro_audit.logs.numbers import NO_NUMBER, number_of
 from repro_audit.strict_json import read_json
@@ -25,9 +26,6 @@ __all__ = ["read_shapes"]
 _LIMIT_CHARACTERS = 16 * 2**20
 _MAX_VALUES = 500_000
 """Values of a JSON file, each of which takes a hundred times its bytes in memory."""
-
-_TUNER = frozenset({"trial_id", "hyperparameters"})
-_NOTEBOOK = frozenset({"cells", "nbformat"})
 
 
 def read_shapes(text: str, name: str) -> Log:
@@ -43,37 +41,31 @@ def read_shapes(text: str, name: str) -> Log:
     if len(text) > _LIMIT_CHARACTERS or sum(map(text.count, ",[{")) > _MAX_VALUES:
         refuse(name, f"is a JSON file of more than {_MAX_VALUES:,} values, which no history is.")
     document = read_json(text, name, with_nan=True)
+    if isinstance(document, dict) and str(document.get("schema")).startswith("repro-audit/"):
+        refuse(name, "is ours in another encoding. Expected UTF-8 without a byte order mark.")
     log = _of(document, name)
-    return log if log is not None else refuse(name, _no_history(document))
+    return log if log is not None else refuse(name, _no_history(document, name))
 
 
-def _no_history(document: Any) -> str:
+def _no_history(document: Any, name: str) -> str:
     """Say what JSON is that holds no history."""
     expected = f"Expected a manifest, or a log: {LOGS}."
     if not isinstance(document, dict):
-        return f"$: holds no curve: it is {shown(document)}. {expected}"
-    if document.keys() >= _TUNER:
-        return (
-            "is a tuner's trial: the best values of a search and no history. "
-            "Give the log of one run."
-        )
-    if document.keys() >= _NOTEBOOK:
-        return "is a notebook. To run and record it: repro-audit repeat NOTEBOOK"
-    schema = document.get("schema")
-    if isinstance(schema, str) and schema.startswith("repro-audit/"):
-        return (
-            f"$.schema: {shown(schema)} in an encoding that no manifest has. Expected UTF-8, the "
-            "file as it was written."
-        )
-    return f"holds no curve: no list of numbers by the name of a metric. {expected}"
+        return f"$: expected an object of curves, received {shown(document)}. {expected}"
+    for keys, what in OBJECTS:
+        if document.keys() >= keys:
+            return what.replace("FILE", name) + "."
+    if "schema" in document:
+        return f"$.schema: expected one of ours, received {shown(document['schema'])}. {expected}"
+    return f"$: holds no curve, a list of numbers by the name of a metric. {expected}"
 
 
 def _of(document: Any, name: str) -> Log | None:
     """Return what a JSON value holds; None where that is no history."""
     if isinstance(document, list) and document and all(type(item) is dict for item in document):
-        several = [_columns(item, name) for item in document]
-        if all(several):
-            return _several({f"{at}": fit for at, fit in enumerate(several) if fit})
+        inner = [found for item in document if (found := _columns(item, name))]
+        if len(inner) == len(document):
+            return _several(inner)
         return _records("JSON records", document, name)
     if not isinstance(document, dict) or not document:
         return None
@@ -84,14 +76,15 @@ def _of(document: Any, name: str) -> Log | None:
     if columns is not None:
         curves, fits = columns
         return shared_log("history.json", fits, curves.ignored)
-    inner = {key: found for key, value in document.items() if (found := _columns(value, name))}
-    if not inner:
+    inner = [found for value in document.values() if (found := _columns(value, name))]
+    if len(inner) == len(document):
+        return _several(inner)
+    columns = _columns(document.get("history"), name)
+    if columns is None:
         return None
-    others = {key: "" for key in document if key not in inner}
-    if len(inner) == 1:
-        ((_, (curves, fits)),) = inner.items()
-        return shared_log("history.json", fits, others | curves.ignored)
-    return _several(inner, others)
+    curves, fits = columns
+    others = dict.fromkeys(document.keys() - {"history"}, "")
+    return shared_log("history.json", fits, others | curves.ignored)
 
 
 def _columns(value: Any, name: str) -> tuple[Curves, tuple[Fit, ...]] | None:
@@ -132,12 +125,10 @@ def _records(kind: str, rows: list[dict[str, Any]], name: str) -> Log | None:
     return shared_log(kind, fits, curves.ignored) if fits else None
 
 
-def _several(
-    found: dict[str, tuple[Curves, tuple[Fit, ...]]], others: dict[str, str] | None = None
-) -> Log:
+def _several(found: list[tuple[Curves, tuple[Fit, ...]]]) -> Log:
     """Return a log of several histories, each of a model of its own."""
-    fits = tuple(fit for _, (fit,) in found.values())
-    ignored = {key: "" for curves, _ in found.values() for key in curves.ignored}
-    log = shared_log("JSON histories", fits[:1], ignored | (others or {}))
+    fits = tuple(fit for _, (fit,) in found)
+    ignored = {key: "" for curves, _ in found for key in curves.ignored}
+    log = shared_log("JSON histories", fits[:1], ignored)
     note = f"it holds {len(fits):,} histories, each a fit of its own: FILE#0 is the first alone"
     return log._replace(fits=fits, notes=(("$", note), *log.notes))

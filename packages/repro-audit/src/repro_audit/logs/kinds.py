@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-__all__ = ["HEAD_BYTES", "LOGS", "what_else"]
+__all__ = ["HEAD_BYTES", "LOGS", "OBJECTS", "what_else"]
 
 HEAD_BYTES = 4096
 """The first bytes of a file, by which it is told."""
@@ -22,6 +22,9 @@ LOGS = (
 
 _MODEL = "Record the run that makes it: repro-audit record SCRIPT"
 _HISTORY = "Write the history itself: json.dump(history.history, file)"
+_WEIGHTS = f"is a model or its weights. {_MODEL}"
+_NOTEBOOK = "is a notebook. To run and record it: repro-audit repeat FILE"
+_TRIAL = "is a tuner's trial: the best values of a search and no history. Give the log of one run"
 _PICTURE = "is a picture. Give the numbers it was drawn from"
 
 
@@ -63,9 +66,9 @@ _BEGINS: tuple[tuple[bytes, str | Callable[[bytes], str]], ...] = (
     (b"\xfd7zXZ\0", "is packed with xz. Unpack it first: unxz FILE"),
     (b"\x28\xb5\x2f\xfd", "is packed with zstd. Unpack it first: unzstd FILE"),
     (b"SQLite format 3\0", "is a database. Export one run's curves as CSV or JSON"),
-    (b"PAR1", "is a Parquet file. Write it as CSV: frame.to_csv(FILE)"),
-    (b"ARROW1", "is an Arrow file. Write it as CSV: frame.to_csv(FILE)"),
-    (b":W&B", "is a log of Weights & Biases. Export its history: run.history().to_csv(FILE)"),
+    (b"PAR1", "is a Parquet file. Write it as CSV: frame.to_csv(path)"),
+    (b"ARROW1", "is an Arrow file. Write it as CSV: frame.to_csv(path)"),
+    (b":W&B", "is a log of Weights & Biases. Export its history: run.history().to_csv(path)"),
     (b"\x7fELF", "is a program"),
     (b"<!DOCTYPE", "is a page of HTML. Give the file that it was made from"),
     (b"<html", "is a page of HTML. Give the file that it was made from"),
@@ -80,22 +83,24 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str], ...] = (
         re.compile(rb"""\s*"?\{\s*'"""),
         f"is the text of a Python dict, as str(history.history) makes it. {_HISTORY}",
     ),
-    (
-        re.compile(rb"""\s*\{\s*"(?:cells|nbformat)"\s*:"""),
-        "is a notebook. To run and record it: repro-audit repeat FILE",
-    ),
-    (
-        re.compile(rb"""\s*\{\s*"(?:trial_id)"\s*:"""),
-        "is a tuner's trial: the best values of a search and no history. Give the log of one run",
-    ),
+    (re.compile(rb"""\s*\{\s*"(?:cells|nbformat)"\s*:"""), _NOTEBOOK),
     (re.compile(rb".{7}\0\{\"", re.DOTALL), f"is a file of weights (safetensors). {_MODEL}"),
     (re.compile(rb".{4}TFL3", re.DOTALL), f"is a TensorFlow Lite model. {_MODEL}"),
 )
-_ENDS = dict.fromkeys((".pb", ".index", ".ckpt", ".pt", ".pth", ".onnx", ".keras", ".h5", ".hdf5"), f"is a model or its weights. {_MODEL}") | {
-    ".pkl": _PICKLED,
-    ".pickle": _PICKLED,
-    ".ipynb": "is a notebook. To run and record it: repro-audit repeat FILE",
-}  # fmt: skip
+_ENDS = {
+    **dict.fromkeys((".pb", ".index", ".ckpt", ".onnx", ".pt", ".pth"), _WEIGHTS),
+    **dict.fromkeys((".keras", ".h5", ".hdf5"), _WEIGHTS),
+    **dict.fromkeys((".pkl", ".pickle"), _PICKLED),
+    ".ipynb": _NOTEBOOK,
+}
+"""What no bytes tell: the parts of a checkpoint have none in common, nor have old pickles."""
+
+OBJECTS = (
+    (frozenset({"cells", "nbformat"}), _NOTEBOOK),
+    (frozenset({"trial_id", "hyperparameters"}), _TRIAL),
+)
+"""What an object in JSON is that has these keys. ``FILE`` stands for the file's name."""
+
 _SHARD = re.compile(r"\.data-[0-9]{5}-of-[0-9]{5}")
 
 

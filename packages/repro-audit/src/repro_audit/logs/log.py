@@ -196,5 +196,5 @@ def shared_log(
     left = sorted(set(ignored) - {name for fit in fits for name in fit.history})
     if left:
         names = listed(map(shown, left), _MAX_NAMED)
-        said.append(("$", f"{counted(len(left), 'name')} ignored, no curve: {names}"))
+        said.append(("$", f"{counted(len(left), 'name')} left out: {names}"))
     return Log(kind, fits, notes=tuple(said))

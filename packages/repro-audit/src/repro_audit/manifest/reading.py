@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 from repro_audit.canonical import digest_json
@@ -24,7 +23,8 @@ from repro_audit.strict_json import read_json
 
 __all__ = ["load", "parse"]
 
-_OURS = re.compile(rb"repro-audit\\?/")
+_OBJECT = re.compile(rb"\s*\{")
+_OURS = re.compile(rb'"repro-audit\\?/(?!trace-)')
 """Stands in every manifest, in its schema; some tools write a slash with a backslash before it."""
 
 
@@ -43,7 +43,7 @@ def load(path: str | os.PathLike[str]) -> Manifest:
         ManifestError: The file cannot be read, is not valid, has another digest than it
             says, is of a version this release does not know, or is no log that is read.
     """
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path raises for a name that no file may have
         from repro_audit.logs import read_folder
 
         name = printable(os.fspath(path))
@@ -67,7 +67,7 @@ def parse(content: bytes, name: str) -> Manifest:
     Raises:
         ManifestError: As `load`.
     """
-    if _OURS.search(content):
+    if _OBJECT.match(content) and _OURS.search(content):
         document = read_json(content, name)
         if isinstance(document, dict) and _is_ours(document.get("schema")):
             if document["schema"] not in READABLE:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from repro_audit.audit import Audit, claims_verdict
-from repro_audit.manifest import Manifest, about_log
+from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Determinism, Seeds
 from repro_audit.wording import counted, listed
 
@@ -216,8 +216,6 @@ def summarize(manifest: Manifest) -> Iterator[tuple[str, str]]:
     if final:
         yield "result", final
     conditions = manifest.conditions
-    if manifest.is_log:
-        yield "log", about_log(manifest)
     if manifest.digest:
         yield "digest", manifest.digest
     if conditions.seeds is not None:
