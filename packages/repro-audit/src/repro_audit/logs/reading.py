@@ -21,7 +21,7 @@ _MARKS = (
 )
 """Byte order marks, as some editors and shells put them before a text."""
 
-_JSON_BEGINS = '{["'
+_JSON_BEGINS = "{["
 _MAX_JSON_BYTES = 32 * 2**20
 
 

@@ -43,13 +43,14 @@ def load(path: str | os.PathLike[str]) -> Manifest:
         ManifestError: The file cannot be read, is not valid, has another digest than it
             says, is of a version this release does not know, or is no log that is read.
     """
-    if os.path.isdir(path):  # noqa: PTH112 - Path raises for a name that no file may have
+    name = printable(os.fspath(path))
+    file, part = _part(os.fspath(path))
+    if os.path.isdir(file):  # noqa: PTH112 - Path raises for a name that no file may have
         from repro_audit.logs import read_folder
 
-        name = printable(os.fspath(path))
-        return from_log(*read_folder(path), name)
-    file, part = _part(os.fspath(path))
-    manifest = parse(read_bounded(file), printable(os.fspath(path)))
+        manifest = from_log(*read_folder(file), name)
+    else:
+        manifest = parse(read_bounded(file), name)
     return manifest if part is None else one_of_log(manifest, part, printable(file))
 
 
