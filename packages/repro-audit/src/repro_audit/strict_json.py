@@ -118,7 +118,8 @@ def _is_cut_off(text: str, error: json.JSONDecodeError) -> bool:
     if error.msg.startswith("Unterminated string"):
         return True
     rest = text[error.pos :].strip()
-    return bool(text.strip()) and any(word.startswith(rest) for word in _LITERALS)
+    begun = not rest.strip(".eE+-") or any(word.startswith(rest) for word in _LITERALS)
+    return begun and bool(text.strip())
 
 
 def _check_values(document: Any, refuse: Any) -> None:

@@ -54,8 +54,8 @@ def are_json_lines(content: bytes, encoding: str) -> bool:
     """
     text = io.TextIOWrapper(io.BytesIO(content), encoding)
     try:
-        first, second = text.readline(_MAX_LINE), text.readline(_MAX_LINE)
-        return isinstance(json.loads(first), dict) and second.lstrip().startswith("{")
+        lines = (line for line in iter(lambda: text.readline(_MAX_LINE), "") if line.strip())
+        return isinstance(json.loads(next(lines, "")), dict) and next(lines, "") != ""
     except (ValueError, RecursionError):
         return False
 
