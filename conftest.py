@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole-corpus", action="store_true", help="run all 44 pairs of trainings")
     parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
     parser.addoption("--many-kills", action="store_true", help="kill 100 fits, not 3")
+    parser.addoption("--many-logs", action="store_true", help="read 10,000 damaged logs")
     parser.addoption("--many-documents", action="store_true", help="let validators judge 100,000")
 
 
