@@ -101,11 +101,7 @@ def read_json(  # noqa: C901 - the hooks of one parser
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, column {error.colno:,}"
         reason = error.msg.removesuffix(" at")
-        hint = ""
-        if name.endswith(".py"):
-            hint = f" To record a script: repro-audit record {name}"
-        elif _is_cut_off(text, error):
-            hint = " It may have been cut off."
+        hint = " It may have been cut off." if _is_cut_off(text, error) else ""
         refuse(f"is not JSON: {reason} at {place}.{hint}")
     except RecursionError:
         refuse(f"is nested too deeply. Expected at most {_MAX_DEPTH} levels.")

@@ -106,7 +106,9 @@ def test_every_single_damaged_bit_is_refused():
 def test_the_message_names_the_place_and_both_checksums():
     content = bytearray(event_file([event(0, simple("loss", 0.5))]))
     content[-6] ^= 1
-    with pytest.raises(ManifestError, match=r"record at offset 43 is damaged: expected the chec"):
+    with pytest.raises(
+        ManifestError, match=r"record at offset 43 is damaged: expected the checksum"
+    ):
         read_log(bytes(content), "m")
 
 

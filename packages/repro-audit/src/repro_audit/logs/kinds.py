@@ -92,6 +92,7 @@ _ENDS = {
     **dict.fromkeys((".keras", ".h5", ".hdf5"), _WEIGHTS),
     **dict.fromkeys((".pkl", ".pickle"), _PICKLED),
     ".ipynb": _NOTEBOOK,
+    ".py": "is a script. To record it: repro-audit record FILE",
 }
 """What no bytes tell: the parts of a checkpoint have none in common, nor have old pickles."""
 
