@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from manifests import EXAMPLES
 
+import repro_audit
+
 CASES = Path(__file__).parents[1] / "cases" / "logs"
 LOSS = "loss 0.4100"
 READ = {
@@ -81,6 +83,12 @@ def test_logs_that_differ_say_in_every_format_that_nothing_is_known_of_causes(ru
         ("$.conditions", "not recorded in actual"),
     ]
     assert "Not recorded" in run(*pair, "--format", "latex").out
+
+
+def test_a_notebook_says_it_of_an_audit_and_of_a_comparison_alone(tmp_path):
+    one, other = (repro_audit.load(CASES / name) for name in ("training.log", "log.jsonl"))
+    for result in (repro_audit.audit(one, other), repro_audit.compare(one, other)):
+        assert "nothing can be said of causes" in result._repr_html_()
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html", "latex"])

@@ -205,6 +205,7 @@ def test_other_releases_are_named_only_for_a_schema_of_ours():
         ("loss,acc\n" + "1" * 2**20 + "\n", "a line of more than 1,048,576 characters"),
         ("[" + "[]," * 300_000 + "[]]", "more than 500,000 values"),
         (json.dumps([{f"c{at}": 1} for at in range(10_001)]), "more than 10,000 names"),
+        ("[" + '{"a":[1]},' * 1_000 + '{"a":[1]}]', "more than 1,000 histories"),
         ('{"loss": [' + " " * 2**25 + "]}", "less than 32 MiB"),
     ],
     ids=lambda item: str(item)[-30:],

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from repro_audit.logs.log import Curves, Fit, Log, refuse, shared_log
+from repro_audit.logs.log import Curves, Fit, Log, log_of, refuse
 from repro_audit.logs.records import DamagedError, fields, records, varints
 
 __all__ = ["EventCurves", "Scalar", "joined", "read_scalars"]
@@ -197,4 +197,4 @@ def joined(parts: Iterable[EventCurves]) -> Log | None:
     ignored = {name: "" for _, names in results for name in names}
     notes = ("a file breaks off within its last record, which is left out",)
     broken = any(part.broken for part in parts)
-    return shared_log("TensorBoard", tuple(together), ignored, notes=notes if broken else ())
+    return log_of("TensorBoard", tuple(together), ignored, notes=notes if broken else ())

@@ -17,7 +17,7 @@ from typing import Any
 
 from repro_audit.errors import shown
 from repro_audit.logs.kinds import LOGS, OBJECTS
-from repro_audit.logs.log import Curves, Fit, Log, refuse, shared_log
+from repro_audit.logs.log import MAX_FITS, Curves, Log, log_of, refuse
 from repro_audit.logs.numbers import NO_NUMBER, number_of
 from repro_audit.strict_json import read_json
 
@@ -26,6 +26,9 @@ __all__ = ["read_shapes"]
 _LIMIT_CHARACTERS = 16 * 2**20
 _MAX_VALUES = 500_000
 """Values of a JSON file, each of which takes a hundred times its bytes in memory."""
+
+_COUNTING = frozenset({"epoch", "step"})
+"""Names beside curves that count their values."""
 
 
 def read_shapes(text: str, name: str) -> Log:
@@ -62,52 +65,43 @@ def _no_history(document: Any, name: str) -> str:
 
 def _of(document: Any, name: str) -> Log | None:
     """Return what a JSON value holds; None where that is no history."""
-    if isinstance(document, list) and document and all(type(item) is dict for item in document):
-        inner = [found for item in document if (found := _columns(item, name))]
-        if len(inner) == len(document):
-            return _several(inner)
-        return _records("JSON records", document, name)
-    if not isinstance(document, dict) or not document:
+    if isinstance(document, list) and _are_rows(document):
+        several = _several(document, name)
+        return several or _of_rows("JSON records", document, name)
+    if not isinstance(document, dict):
         return None
-    steps = document.get("log_history")
-    if isinstance(steps, list) and steps and all(type(item) is dict for item in steps):
-        return _records("trainer_state.json", steps, name)
-    columns = _columns(document, name)
-    if columns is not None:
-        curves, fits = columns
-        return shared_log("history.json", fits, curves.ignored)
-    inner = [found for value in document.values() if (found := _columns(value, name))]
-    if len(inner) == len(document):
-        return _several(inner)
-    columns = _columns(document.get("history"), name)
-    if columns is None:
-        return None
-    curves, fits = columns
-    others = dict.fromkeys(document.keys() - {"history"}, "")
-    return shared_log("history.json", fits, others | curves.ignored)
+    if _are_rows(document.get("log_history")):
+        return _of_rows("trainer_state.json", document["log_history"], name)
+    curves = _columns(document, name)
+    if curves is not None:
+        return log_of("history.json", curves.fits(), curves.ignored)
+    curves = _columns(document.get("history"), name)
+    if curves is not None:
+        beside = dict.fromkeys(document.keys() - {"history"}, "")
+        return log_of("history.json", curves.fits(), beside | curves.ignored)
+    return _several(list(document.values()), name)
 
 
-def _columns(value: Any, name: str) -> tuple[Curves, tuple[Fit, ...]] | None:
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(row) is dict for row in value)
+
+
+def _columns(value: Any, name: str) -> Curves | None:
     """Return the curves of an object that holds one by each name; None where there is none."""
     if not isinstance(value, dict):
         return None
     curves = Curves(name)
     for key, column in value.items():
-        items = _column(column)
-        if items is None or key in {"epoch", "step"}:
+        numbers = _numbers(column)
+        if numbers is None:
             curves.ignore(key)
-        else:
-            for item in items:
-                curves.add(key, item)
-    fits = curves.fits()
-    if not fits:
-        return None
-    for counting in ("epoch", "step"):
-        curves.ignored.pop(counting, None)
-    return curves, fits
+        elif key not in _COUNTING:
+            for number in numbers:
+                curves.add(key, number)
+    return curves if curves.fits() else None
 
 
-def _column(column: Any) -> list[Any] | None:
+def _numbers(column: Any) -> list[Any] | None:
     """Return the numbers of one curve, in order; None where it is none."""
     if isinstance(column, dict) and all(key.isascii() and key.isdigit() for key in column):
         column = [column[key] for key in sorted(column, key=lambda key: (len(key), key))]
@@ -116,19 +110,28 @@ def _column(column: Any) -> list[Any] | None:
     return column or None
 
 
-def _records(kind: str, rows: list[dict[str, Any]], name: str) -> Log | None:
+def _of_rows(kind: str, rows: list[dict[str, Any]], name: str) -> Log | None:
     """Return the log of rows that each name their values."""
     curves = Curves(name)
     for row in rows:
         curves.add_row(row)
     fits = curves.fits()
-    return shared_log(kind, fits, curves.ignored) if fits else None
+    return log_of(kind, fits, curves.ignored) if fits else None
 
 
-def _several(found: list[tuple[Curves, tuple[Fit, ...]]]) -> Log:
-    """Return a log of several histories, each of a model of its own."""
-    fits = tuple(fit for _, (fit,) in found)
-    ignored = {key: "" for curves, _ in found for key in curves.ignored}
-    log = shared_log("JSON histories", fits[:1], ignored)
+def _several(values: list[Any], name: str) -> Log | None:
+    """Return the log of several histories, each a fit; None where one of them is none."""
+    found: list[Curves] = []
+    for value in values:
+        curves = _columns(value, name)
+        if curves is None:
+            return None
+        found.append(curves)
+        if len(found) > MAX_FITS:
+            refuse(name, f"holds more than {MAX_FITS:,} histories.")
+    fits = tuple(fit for curves in found for fit in curves.fits())
+    if not fits:
+        return None
+    log = log_of("JSON histories", fits[:1], {key: "" for item in found for key in item.ignored})
     note = f"it holds {len(fits):,} histories, each a fit of its own: FILE#0 is the first alone"
     return log._replace(fits=fits, notes=(("$", note), *log.notes))

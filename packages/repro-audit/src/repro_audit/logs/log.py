@@ -9,11 +9,11 @@ from repro_audit.errors import ManifestError, shown
 from repro_audit.logs.numbers import NoNumber, number_of, precision_of
 from repro_audit.wording import counted, listed
 
-__all__ = ["Curves", "Fit", "Log", "refuse", "shared_log"]
+__all__ = ["MAX_FITS", "Curves", "Fit", "Log", "log_of", "refuse"]
 
 _MAX_VALUES = 1_000_000
 _MAX_NAMES = 10_000
-_MAX_FITS = 1_000
+MAX_FITS = 1_000
 _MAX_NAMED = 8
 _STEPS = ("step", "epoch", "", "Unnamed: 0", "index")
 """Names that count rows and measure nothing: of several, the first one tells their order."""
@@ -135,8 +135,8 @@ class Curves:
         self.ignored.setdefault(name, value)
 
     def _begin(self, epoch: float | None) -> None:
-        if len(self._fits) >= _MAX_FITS:
-            refuse(self._name, f"begins anew more than {_MAX_FITS:,} times.")
+        if len(self._fits) >= MAX_FITS:
+            refuse(self._name, f"begins anew more than {MAX_FITS:,} times.")
         self._fits.append({})
         # Some count epochs from 0, others from 1: what begins with either begins at the beginning.
         known = epoch is not None and epoch >= 0 and epoch.is_integer() and epoch < 2**31
@@ -173,7 +173,7 @@ class Curves:
         return tuple(whole)
 
 
-def shared_log(
+def log_of(
     kind: str, fits: tuple[Fit, ...], ignored: Mapping[str, object], *, notes: tuple[str, ...] = ()
 ) -> Log:
     """Return a log with the notes that every kind of log may need.

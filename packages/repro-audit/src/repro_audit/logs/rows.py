@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from repro_audit.errors import ManifestError
 from repro_audit.logs.kinds import LOGS
-from repro_audit.logs.log import Curves, Log, refuse, shared_log
+from repro_audit.logs.log import Curves, Log, log_of, refuse
 from repro_audit.logs.numbers import NO_NUMBER, number_of
 from repro_audit.strict_json import read_json
 
@@ -90,7 +90,7 @@ def read_json_lines(lines: Iterable[str], name: str) -> Log:
     if not fits:
         refuse(name, f"holds no curve: no line has a number by a name. Expected {LOGS}.")
     notes = ("it breaks off within its last line, which is left out",) if broken else ()
-    return shared_log("JSON Lines", fits, curves.ignored, notes=notes)
+    return log_of("JSON Lines", fits, curves.ignored, notes=notes)
 
 
 def read_csv(lines: Iterator[str], name: str) -> Log:
@@ -158,7 +158,7 @@ def _table(names: list[str], rows: Iterable[list[str]], name: str) -> Log:
         refuse(name, f"holds no curve. Expected a manifest, or a log: {LOGS}.")
     notes = ("it breaks off within its last row, which is left out",) if broken else ()
     kind = "CSVLogger" if names[0] == "epoch" else "CSV"
-    return shared_log(kind, fits, curves.ignored, notes=notes)
+    return log_of(kind, fits, curves.ignored, notes=notes)
 
 
 def _is_number(text: str) -> bool:
