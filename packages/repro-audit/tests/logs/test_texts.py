@@ -120,6 +120,14 @@ def test_rows_of_training_and_of_validation_are_one_fit():
     assert history(text) == {"loss": (1.0, 0.5), "val_loss": (2.0,)}
 
 
+def test_a_row_that_begins_anew_belongs_to_the_next_fit_with_all_its_values():
+    text = '{"epoch": 0, "loss": 1}\n{"epoch": 0, "accuracy": 0.5, "loss": 2}\n'
+    assert [fit.history for fit in read(text).fits] == [
+        {"loss": (1.0,)},
+        {"accuracy": (0.5,), "loss": (2.0,)},
+    ]
+
+
 # JSON
 
 
