@@ -86,6 +86,11 @@ def test_steps_that_begin_anew_are_another_fit():
     assert [fit.history["loss"] for fit in read(*events).fits] == [(3.0, 2.0), (1.0,)]
 
 
+def test_steps_beyond_2_53_and_below_0_are_steps():
+    events = [event(step, simple("loss", 1.0), simple("acc", 1.0)) for step in (-5, 2**60, 2**61)]
+    assert history(*events) == {"loss": (1.0,) * 3, "acc": (1.0,) * 3}
+
+
 def test_a_file_that_breaks_off_is_read_up_to_there_and_says_so():
     whole = event_file([event(at, simple("loss", at)) for at in range(3)])
     for left in range(1, 40):

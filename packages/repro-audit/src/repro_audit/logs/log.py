@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
@@ -83,7 +84,7 @@ class Curves:
         step = next((step for step in steps if isinstance(step, float)), None)
         epoch = number_of(row.get("epoch"))
         epoch = epoch if isinstance(epoch, float) else None
-        if step is not None and any(step <= self._last.get(name, step - 1) for name in row):
+        if step is not None and any(step <= self._last.get(name, -math.inf) for name in row):
             self._begin(epoch)
         for name, value in row.items():
             if name not in _STEPS:
@@ -111,7 +112,7 @@ class Curves:
         if isinstance(number, NoNumber):
             self._ignore(name, shown(value, 20))
             return
-        if not self._fits or (step is not None and step <= self._last.get(name, step - 1)):
+        if not self._fits or (step is not None and step <= self._last.get(name, -math.inf)):
             self._begin(epoch)
         if step is not None:
             self._last[name] = step
