@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
     parser.addoption("--all-notebooks", action="store_true", help="repeat all 19 notebooks")
     parser.addoption("--many-kills", action="store_true", help="kill 100 fits, not 3")
+    parser.addoption("--many-logs", action="store_true", help="read 10,000 damaged logs")
     parser.addoption("--many-documents", action="store_true", help="let validators judge 100,000")
 
 

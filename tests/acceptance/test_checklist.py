@@ -107,7 +107,9 @@ def test_a_command_that_makes_no_sense_exits_2_with_one_line(words, refused):
 
 def test_a_file_that_is_no_manifest_exits_2(tmp_path, refused):
     (tmp_path / "a.json").write_text("[1]")
-    assert "expected an object" in refused("checklist", "--for", "acm", tmp_path / "a.json")
+    assert "expected an object of curves" in refused(
+        "checklist", "--for", "acm", tmp_path / "a.json"
+    )
 
 
 # What is loaded

@@ -356,7 +356,10 @@ def test_a_pdf_where_a_manifest_should_stand_is_called_one(tmp_path, refused):
 
 
 def test_a_script_where_a_manifest_should_stand_is_told_how_to_be_recorded(tmp_path, refused):
-    for name, hint in (("train.py", "repro-audit record "), ("train.txt", "cut off")):
+    for name, hint in (
+        ("train.py", "repro-audit record "),
+        ("train.txt", "Expected a manifest, or a log"),
+    ):
         (tmp_path / name).write_text("import keras\n", encoding="utf-8")
         assert hint in refused(tmp_path / name)
 

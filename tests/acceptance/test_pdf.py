@@ -317,7 +317,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(attach, refused, tmp_path):
 def test_only_valid_manifests_are_attached(paper, refused, tmp_path):
     for name, content, expected in (
         ("cut.json", sealed(document())[:-9], "is not JSON"),
-        ("history.json", b'{"loss": [1.0]}', "received a Keras history"),
+        ("history.json", b'{"loss": [1.0]}', "received a log (history.json)"),
         ("paper.json", paper.read_bytes(), "is a PDF"),
     ):
         (tmp_path / name).write_bytes(content)

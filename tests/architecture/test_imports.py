@@ -68,6 +68,17 @@ def test_where_traces_are_read_numpy_is_all_that_is_loaded(words):
     assert loaded(CLI.format(words=words)) & FRAMEWORKS == {"numpy"}
 
 
+def test_reading_a_manifest_loads_nothing_that_reads_logs(tmp_path):
+    (tmp_path / "history.json").write_text('{"loss": [1.0]}')
+    names = "print(*[name for name in sys.modules if name.startswith('repro_audit.logs')])"
+    for file, count in ((TWO, 0), (tmp_path / "history.json", 1)):
+        code = f"import sys, repro_audit; repro_audit.load({str(file)!r}); {names}"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert min(len(done.stdout.split()), 1) == count
+
+
 def test_importing_the_package_loads_no_framework():
     assert not loaded("import repro_audit; dir(repro_audit)") & FRAMEWORKS
 

@@ -20,11 +20,12 @@ from manifests import (
 
 import repro_audit
 from repro_audit.errors import ManifestError
-from repro_audit.manifest import parse, read_json, serialize, write
+from repro_audit.manifest import parse, serialize, write
 from repro_audit.manifest.fields import objects
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.manifest.validation import validate
 from repro_audit.report.text import render_text
+from repro_audit.strict_json import read_json
 from repro_audit_schemas import schema
 
 
@@ -145,7 +146,6 @@ def test_what_an_earlier_release_did_not_record_lowers_the_evidence():
             "The release that wrote it, 'repro-audit 7.0', reads it.",
         ),
         ("repro-audit/manifest-9", 7, "Another release of repro-audit may read it."),
-        (["x"], 7, "received array of 1"),
     ],
 )
 def test_an_unknown_version_is_refused_with_the_release_that_wrote_it(version, recorder, advice):
@@ -255,8 +255,9 @@ def test_two_equal_histories_are_two_runs_and_one_file_is_one():
     assert parse(content, "a").run_id == parse(content, "a").run_id
 
 
-def test_a_history_with_nan_as_the_message_asks_for_it_is_read():
-    assert "Expected the string" in refusal(b'{"loss": [2.5, NaN]}')
+def test_nan_is_refused_in_a_manifest_and_read_in_a_history_in_either_form():
+    assert "Expected the string" in refusal(b'{"schema": "repro-audit/manifest-2", "x": NaN}')
+    assert len(parse(b'{"loss": [2.5, NaN]}', "m").outcomes.fits[0].history["loss"]) == 2
     loss = parse(b'{"loss": [2.5, "NaN"]}', "m").outcomes.fits[0].history["loss"]
     assert loss[1] != loss[1]
 
@@ -267,7 +268,9 @@ def test_a_history_with_an_integer_beyond_float64_is_refused():
 
 @pytest.mark.parametrize("content", [b"{}", b'{"a": 1}', b'{"a": [true]}', b'{"a": ["x"]}'])
 def test_what_is_neither_manifest_nor_history_is_refused(content):
-    assert "$.schema" in refusal(content)
+    message = refusal(content)
+    assert "$: holds no curve" in message
+    assert "another release" not in message.lower()
 
 
 def test_a_manifest_is_written_as_a_readable_file(tmp_path):

@@ -40,7 +40,7 @@ class ChecklistRun(NamedTuple):
     Attributes:
         run_id: Identity of the run.
         status: ``running``, ``complete`` or ``failed``.
-        recorder: What recorded it; ``history.json`` for a Keras history.
+        recorder: What recorded it; ``history.json`` for a Keras history, and so on for other logs.
         digest: Digest of the manifest; empty for a history.
     """
 

@@ -13,7 +13,8 @@ from repro_audit.canonical import SPECIAL, number
 from repro_audit.compare import Match, same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
-from repro_audit.manifest import Manifest, metric_series, read_json
+from repro_audit.manifest import Manifest, metric_series
+from repro_audit.strict_json import read_json
 from repro_audit.wording import counted
 
 if TYPE_CHECKING:

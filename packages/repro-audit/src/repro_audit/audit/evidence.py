@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repro_audit.audit.rules import Hit, rule
 from repro_audit.installing import install_command
-from repro_audit.manifest import Manifest
+from repro_audit.manifest import Manifest, about_log
 from repro_audit.manifest.records import NOT_UNDERSTOOD, UNRECORDED
 from repro_audit.wording import counted, listed
 
@@ -68,7 +68,9 @@ def missing_outcomes(manifest: Manifest) -> Iterator[Hit]:
 )
 def history_only(manifest: Manifest) -> Iterator[Hit]:
     """The evidence is the history alone, or nothing."""
-    if manifest.complete and manifest.evidence not in {"weights", "trace"}:
+    if manifest.is_log:
+        yield Hit(f"A log holds no weights and no settings: {about_log(manifest)}.", "$.outcomes")
+    elif manifest.complete and manifest.evidence not in {"weights", "trace"}:
         held = "a history and no weights" if manifest.evidence == "history" else "no training"
         yield Hit(f"The manifest holds {held}.", "$.outcomes")
 

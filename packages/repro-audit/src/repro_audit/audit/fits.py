@@ -49,7 +49,20 @@ def fits_alone(
             manifest contradicts itself.
         TraceError: The trace is damaged, or not the manifest's.
     """
+    _check_numbers(manifest, numbers, name)
+    # In its parts it could no longer be seen.
+    for finding in check_with_trace(manifest, trace):
+        if finding.contradicts:
+            seen = printable(finding.seen).removesuffix(".")
+            _refuse(f"{printable(name)} contradicts itself: {seen}")
+    return list(_alone(manifest, trace, numbers, name))
+
+
+def _check_numbers(manifest: Manifest, numbers: Sequence[int], name: str) -> None:
+    """Raise where fits of these numbers cannot be compared as runs are."""
     fits = manifest.outcomes.fits
+    if manifest.is_log:
+        _refuse(f"{printable(name)} is a log: name its fits as FILE#0 and FILE#1")
     if len(numbers) < 2:
         _refuse(f"Expected two fits or more, received {counted(len(numbers), 'fit')}")
     for number in numbers:
@@ -67,12 +80,6 @@ def fits_alone(
                     f"weights that the model has by then, and is no second fit {early}. Name fits "
                     "of models of their own"
                 )
-    # In its parts it could no longer be seen.
-    for finding in check_with_trace(manifest, trace):
-        if finding.contradicts:
-            seen = printable(finding.seen).removesuffix(".")
-            _refuse(f"{printable(name)} contradicts itself: {seen}")
-    return list(_alone(manifest, trace, numbers, name))
 
 
 def _alone(

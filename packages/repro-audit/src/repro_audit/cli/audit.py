@@ -50,8 +50,10 @@ def command(
 ) -> int:
     """Audit one manifest; compare several with the first.
 
-    A Keras history.json can be used in place of a manifest; its evidence is `history`. The file
-    - is standard input. In a PDF, every manifest that `attach` put there is read.
+    A log can be used in place of a manifest; its evidence is `history`: a Keras history as JSON, a
+    CSVLogger's file, TensorBoard's event files or a folder of them, JSON Lines, trainer_state.json.
+    Of several fits in a log, FILE#0 is the first. The file - is standard input. In a PDF, every
+    manifest that `attach` put there is read.
 
     Claims such as {"accuracy": "96.30%"} are checked to the last digit printed, and decide the
     exit code in place of findings; a history.json can be used in place of them, too.
@@ -63,6 +65,7 @@ def command(
     Examples:
       repro-audit manifest.json
       repro-audit theirs.json mine.json --rtol 1e-6
+      repro-audit history.json training.log --require history
       repro-audit manifest.json --claims claims.json
       repro-audit manifest.json --fits 1,2
       repro-audit paper.pdf mine.json

@@ -125,6 +125,10 @@ DifferenceState = Literal[
 """How a condition differs: what one run did not record may be the same in both."""
 
 
+SETTINGS = "$.conditions"
+"""JSONPath of all conditions: of a log none is known."""
+
+
 class ConditionDifference(NamedTuple):
     """One condition that differs.
 
@@ -243,3 +247,8 @@ class Comparison(NamedTuple):
     excluded: tuple[Excluded, ...] = ()
     later: tuple[LaterCause, ...] = ()
     set_aside: tuple[str, ...] = ()
+
+    @property
+    def lacks_settings(self) -> bool:
+        """Whether a run tells of no settings at all, so that nothing can be said of causes."""
+        return any(item.path == SETTINGS for item in self.differences)

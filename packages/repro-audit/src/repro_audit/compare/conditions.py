@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from repro_audit.compare.comparison import ConditionDifference, DifferenceState
+from repro_audit.compare.comparison import SETTINGS, ConditionDifference, DifferenceState
 from repro_audit.compare.model_configs import as_computed, numbered_layers
 from repro_audit.errors import quoted
 from repro_audit.manifest import Manifest, unstructure
@@ -58,10 +58,17 @@ def condition_differences(expected: Manifest, actual: Manifest) -> tuple[Conditi
         actual: The run compared.
 
     Returns:
-        Differences, and among them what one run did not record.
+        Differences, and among them what one run did not record; of a log that is all of them.
     """
+    logs = []
+    if expected.is_log:
+        logs.append(ConditionDifference(SETTINGS, None, None, "not recorded in expected"))
+    if actual.is_log:
+        logs.append(ConditionDifference(SETTINGS, None, None, "not recorded in actual"))
+    if logs:
+        return tuple(logs)
     walk = _Walk(_unknown(expected), _unknown(actual), same_python=_same_python(expected, actual))
-    walk.at("$.conditions", unstructure(expected.conditions), unstructure(actual.conditions))
+    walk.at(SETTINGS, unstructure(expected.conditions), unstructure(actual.conditions))
     return tuple(walk.found)
 
 

@@ -1,4 +1,4 @@
-"""What of two runs is compared: the same training, and what both report of it."""
+"""What of two runs is compared: the same training, what both report of it, as precisely as both."""
 
 from __future__ import annotations
 
@@ -51,9 +51,15 @@ def see(expected: Manifest, actual: Manifest) -> Seen:
     if joined is not None:
         expected, actual, calls = joined.expected, joined.actual, (joined.said,)
     both = what_both_report(expected, actual)
+    expected, actual, only = both
+    if expected.is_log or actual.is_log:
+        from repro_audit.compare.precision import at_one_precision  # no two manifests need it
+
+        expected, actual, beyond = at_one_precision(expected, actual)
+        only += beyond
     return Seen(
-        expected=both.expected,
-        actual=both.actual,
-        said=(*calls, *both.only),
+        expected=expected,
+        actual=actual,
+        said=(*calls, *only),
         places=None if joined is None else joined.places,
     )

@@ -163,7 +163,7 @@ class Information(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """One run, as it was recorded."""
+    """One run, as it was recorded. Where a log stands for it, `schema` is empty."""
 
     run_id: str
     status: str
@@ -182,6 +182,11 @@ class Manifest(NamedTuple):
     def complete(self) -> bool:
         """Whether the run was recorded from its beginning to its end."""
         return self.status == "complete"
+
+    @property
+    def is_log(self) -> bool:
+        """Whether a log stands for the manifest: it holds histories and nothing else."""
+        return not self.schema
 
     @property
     def seed(self) -> int | None:

@@ -94,8 +94,8 @@ def _read(paths: list[str]) -> list[_Given]:
             raise PaperError(message)
         content = read_bounded(path)
         manifest = parse(content, shown)
-        if not manifest.digest:
-            message = f"{shown}: expected a manifest, received a Keras history."
+        if manifest.is_log:
+            message = f"{shown}: expected a manifest, received a log ({manifest.recorder})."
             raise PaperError(message)
         for other in manifests:
             if other.manifest.digest == manifest.digest:

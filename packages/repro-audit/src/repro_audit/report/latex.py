@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from repro_audit.audit import Audit
 from repro_audit.errors import printable
-from repro_audit.manifest import Manifest, final_metrics
+from repro_audit.manifest import Manifest, about_log, final_metrics
 from repro_audit.manifest.conditions import Conditions
 from repro_audit.report.outline.experiments import sensitivity_facts, spread_line
 from repro_audit.report.summary import (
@@ -181,6 +181,8 @@ def _described(manifest: Manifest) -> Iterator[tuple[str, str]]:
     conditions = manifest.conditions
     summary = dict(summarize(manifest))
     yield "Run", f"{escape(summary['run'])}."
+    if manifest.is_log:
+        yield "Log", f"{escape(about_log(manifest))}."
     metrics = final_metrics(manifest)
     if metrics:
         values = [f"{escape(name)} {escape(number(value))}" for name, value in metrics.items()]

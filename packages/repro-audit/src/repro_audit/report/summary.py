@@ -15,6 +15,8 @@ __all__ = [
     "MOST_ULPS",
     "NO_CAUSE",
     "NO_CAUSE_MEANS",
+    "NO_SETTINGS",
+    "NO_SETTINGS_MEANS",
     "Headline",
     "although",
     "beside_the_verdict",
@@ -44,6 +46,12 @@ NO_CAUSE_MEANS = (
     "pipeline, or a source of random numbers that nobody seeded."
 )
 """The same at more length."""
+
+NO_SETTINGS = "no settings were recorded, so nothing can be said of causes"
+"""The same where one of the two is a log."""
+
+NO_SETTINGS_MEANS = "To find the cause, record both runs: repro-audit record SCRIPT"
+"""What to do about it."""
 
 
 MOST_ULPS = 1_000

@@ -39,7 +39,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(no_cause=summary.NO_CAUSE)
+    environment.globals.update(no_cause=summary.NO_CAUSE, no_settings=summary.NO_SETTINGS)
     return environment.from_string(read(name))
 
 

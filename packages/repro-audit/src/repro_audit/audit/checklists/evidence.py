@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from repro_audit.manifest import Manifest
 
-__all__ = ["Evidence", "Form", "Item", "Statement", "blocked_reason", "from_history", "reasons"]
+__all__ = ["Evidence", "Form", "Item", "Statement", "blocked_reason", "reasons"]
 
 
 class Statement(NamedTuple):
@@ -81,11 +81,6 @@ def blocked_reason(manifest: Manifest) -> Statement | None:
     if not manifest.complete:
         return Statement(f"the run is not complete: it is {manifest.status}", ("$.status",))
     return None
-
-
-def from_history(manifest: Manifest) -> bool:
-    """Return whether a Keras history stands for the manifest: it holds nothing else."""
-    return manifest.recorder == "history.json" and not manifest.digest
 
 
 def reasons(manifest: Manifest, where: str) -> dict[str, str]:

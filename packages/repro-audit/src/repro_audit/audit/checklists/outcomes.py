@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from repro_audit.audit.checklists.evidence import Evidence, Statement, from_history
+from repro_audit.audit.checklists.evidence import Evidence, Statement
 from repro_audit.audit.checklists.wording import brief, size
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Tensor
@@ -19,14 +19,14 @@ _MAX_VALUE = 2**63
 
 
 def _ended(manifest: Manifest) -> Statement | None:
-    if from_history(manifest):
+    if manifest.is_log:
         return None
     return Statement("The run was recorded from its beginning to its end.", ("$.status",))
 
 
 def _trained(manifest: Manifest) -> Statement | None:
     fits = manifest.outcomes.fits
-    if not fits or from_history(manifest):
+    if not fits or manifest.is_log:
         return None
     epochs = sum(max([len(fit.epochs), *map(len, fit.history.values())]) for fit in fits)
     steps = ""
@@ -52,9 +52,9 @@ def _results(manifest: Manifest) -> Statement | None:
         last = {name: values[-1] for name, values in history.items() if values}
         known = {name: value for name, value in last.items() if value is not None}
         if known:
-            of = "the history" if from_history(manifest) else f"fit {index}"
+            of = "the history" if manifest.is_log else f"fit {index}"
             texts.append(f"Last values of {of}: {_values(known)}.")
-            paths.append("$" if from_history(manifest) else f"$.outcomes.fits[{index}].history")
+            paths.append("$" if manifest.is_log else f"$.outcomes.fits[{index}].history")
     if outcomes.evaluations:
         index, results = len(outcomes.evaluations) - 1, outcomes.evaluations[-1].results
         if results:

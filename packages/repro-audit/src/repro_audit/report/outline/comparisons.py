@@ -24,7 +24,14 @@ from repro_audit.report.outline.tree import (
     line,
 )
 from repro_audit.report.steps import growth, step_facts
-from repro_audit.report.summary import NO_CAUSE, NO_CAUSE_MEANS, distance, number
+from repro_audit.report.summary import (
+    NO_CAUSE,
+    NO_CAUSE_MEANS,
+    NO_SETTINGS,
+    NO_SETTINGS_MEANS,
+    distance,
+    number,
+)
 from repro_audit.wording import counted, listed
 
 __all__ = ["comparisons", "same_explanation"]
@@ -232,10 +239,13 @@ def _where(subject: Subject, comparison: Comparison) -> Iterator[Node]:
 def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
     """Yield what may explain the first difference, how to put it to the test, what cannot."""
     if not comparison.causes:
+        said, means = NO_CAUSE, NO_CAUSE_MEANS
+        if comparison.lacks_settings:
+            said, means = NO_SETTINGS, NO_SETTINGS_MEANS
         yield Section(
             title=line(Span("Why", "strong")),
-            said=line(NO_CAUSE),
-            children=(Paragraph(line(NO_CAUSE_MEANS)),),
+            said=line(said),
+            children=(Paragraph(line(means)),),
         )
     for index, cause in enumerate(comparison.causes):
         yield _cause(cause, "Why" if index == 0 else "Or")
@@ -258,7 +268,7 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
         items = tuple(line(_soft(f"{item.title}: {item.reason}")) for item in comparison.excluded)
         yield Section(title=line(Span("Ruled out:", "strong")), children=(Listing(items),))
     unknown = [item for item in comparison.differences if item.is_gap]
-    if unknown:
+    if unknown and not comparison.lacks_settings:
         items = tuple(
             line(_soft(f"{item.path.removeprefix('$.conditions.')}: {item.said}"))
             for item in unknown[:_MAX_CONDITIONS]
