@@ -76,7 +76,7 @@ def _where_valid(value, path, text):
 
 # Fields of a fixed list of values.
 FIXED = {"status", "op_determinism", "deterministic", "source", "declared_by", "argument"}
-FIXED |= {"setting", "kind"}
+FIXED |= {"setting", "kind", "inputs", "whole"}
 BACKEND = "backend", "name"
 
 

@@ -246,7 +246,7 @@ def test_attachments_of_others_stay_and_are_not_read(paper, attach, run):
 
 def test_the_sizes_of_what_was_attached_are_told(paper, run):
     done = run("attach", paper, *MANIFESTS, "--with-traces", "-o", paper)
-    assert done.err.startswith("repro-audit: attached threads-2.json (53 KiB), threads-2.trace (65")
+    assert done.err.startswith("repro-audit: attached threads-2.json (72 KiB), threads-2.trace (65")
     assert done.err.count("\n") == 1
 
 

@@ -112,20 +112,22 @@ def test_loading_comparing_and_auditing_draws_no_random_number():
 
 def test_all_lists_every_public_name_and_no_other():
     public = {name for name in dir(repro_audit) if not name.startswith("_")}
-    assert public == set(repro_audit.__all__) == {"audit", "compare", "control", "load", "record"}
+    named = {"audit", "compare", "control", "load", "load_ipython_extension", "record", "repeat"}
+    assert public == set(repro_audit.__all__) == named
 
 
-@pytest.mark.parametrize("name", ["audit", "compare", "load"])
+@pytest.mark.parametrize("name", ["audit", "compare", "load", "repeat"])
 def test_the_reading_names_are_functions(name):
     assert callable(getattr(repro_audit, name))
 
 
 def test_importing_a_module_leaves_the_function_of_its_name_in_place():
     code = (
-        "import repro_audit, repro_audit.audit, repro_audit.compare, repro_audit.audit.rules\n"
+        "import repro_audit, repro_audit.audit, repro_audit.compare, repro_audit.repeat\n"
+        "import repro_audit.audit.rules, repro_audit.repeat.plan\n"
         "from repro_audit.audit import seeding\n"
         "import repro_audit.cli.entry, repro_audit.compare.pair\n"
-        "assert callable(repro_audit.audit) and callable(repro_audit.compare)\n"
+        "assert all(map(callable, (repro_audit.audit, repro_audit.compare, repro_audit.repeat)))\n"
         f"manifest = repro_audit.load({TWO!r})\n"
         "assert repro_audit.audit(manifest).verdict == 'controlled'"
     )

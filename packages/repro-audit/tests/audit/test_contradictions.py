@@ -192,26 +192,26 @@ SHARES = contradicted_and_sound(
     ],
 )
 
-# The run began at 17:03:07 by its id, and its epochs took 7.453 s.
+# The run began at 00:22:57 by its id, and its epochs took 2.591 s.
 TIMES = contradicted_and_sound(
     "RA615",
     [
-        {STARTED: "2026-11-25T17:03:06+00:00"},
-        {STARTED: "2026-11-25T17:03:08+00:00"},
-        {UPDATED: "2026-11-25T16:03:06+00:00"},
-        {DURATION: 7.45},
+        {STARTED: "2026-11-27T00:22:56+00:00"},
+        {STARTED: "2026-11-27T00:22:58+00:00"},
+        {UPDATED: "2026-11-26T23:22:56+00:00"},
+        {DURATION: 2.588},
         {"run_id": "0" * 32},
     ],
     [
-        {STARTED: "2026-11-25T17:03:07"},
+        {STARTED: "2026-11-27T00:22:57"},
         {STARTED: "soon"},
         {STARTED: None},
-        {STARTED: "2026-11-25T17:03:08+00:00"} | missing("$.run_id"),
-        {UPDATED: "2026-11-25T16:03:07+00:00"},  # a clock may be set back by an hour
+        {STARTED: "2026-11-27T00:22:58+00:00"} | missing("$.run_id"),
+        {UPDATED: "2026-11-26T23:22:57+00:00"},  # a clock may be set back by an hour
         {UPDATED: None},
-        {DURATION: 7.452},
+        {DURATION: 2.59},
         {DURATION: None},
-        {DURATION: 7.4, "status": "running"},
+        {DURATION: 2.5, "status": "running"},
     ],
 )
 

@@ -9,7 +9,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics as BaseMagics
 from IPython.core.magic import line_magic, magics_class
 
-import repro_audit
 from repro_audit.errors import ReproAuditError
 
 if TYPE_CHECKING:
@@ -58,7 +57,9 @@ class Magics(BaseMagics):
         """Record what is trained from here on: ``%record start [FILE]``, ``%record stop``."""
         word, *rest = shlex.split(line) or [""]
         if word == "start" and len(rest) <= 1:
-            self._run = repro_audit.record(*rest).start()
+            from repro_audit.recording import record
+
+            self._run = record(*rest).start()
             return self._run
         if word == "stop" and not rest and self._run is not None:
             run, self._run = self._run, None

@@ -69,7 +69,9 @@ def read_folder(path: str | os.PathLike[str]) -> tuple[Log, bytes]:
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:
-    """Yield the files in a folder and those below it, as far as a log may lie; no link is followed.
+    """Yield the files in a folder and those below it, as far as a log may lie.
+
+    A link is followed only to a JSON file, of which only the name is told.
 
     Raises:
         ManifestError: There are too many, or a folder cannot be read.
@@ -86,7 +88,7 @@ def _files(root: Path, name: str) -> Iterator[Path]:
                     if entry.is_dir(follow_symlinks=False):
                         if depth < _MAX_DEPTH:
                             waiting.append((Path(entry.path), depth + 1))
-                    elif entry.is_file(follow_symlinks=False):
+                    elif entry.is_file(follow_symlinks=entry.name.endswith(".json")):
                         yield Path(entry.path)
         except OSError as error:
             refuse(name, f"cannot be read: {error.strerror}.")
