@@ -10,7 +10,7 @@ from typing import Any
 
 from repro_audit.audit import Audit
 from repro_audit.capture.kernel import kernel_shell
-from repro_audit.errors import MissingExtraError, RunError
+from repro_audit.errors import MissingExtraError, RunError, printable
 from repro_audit.files import replace_file
 from repro_audit.interactive.own_notebook import own_notebook
 from repro_audit.recording.process.launcher import check_target
@@ -24,9 +24,7 @@ from repro_audit.repeat import (
     repeat_plan,
     suspicion,
 )
-from repro_audit.repeat import (
-    confirm as confirmed,
-)
+from repro_audit.repeat import confirm as confirmed
 from repro_audit.repeat.folders import REPORT
 from repro_audit.repeat.repeating import Repeated
 from repro_audit.report.html import render_html
@@ -85,6 +83,7 @@ def repeat_target(
             _leave_report(result, place)
         for line in result.log_tail:
             sys.stderr.write(f"  | {line}\n")
+        sys.stdout.write(f"evidence: {printable(str(place))}\n")
     return result.audit
 
 

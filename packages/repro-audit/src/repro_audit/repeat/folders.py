@@ -33,7 +33,7 @@ WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
     r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
 )
-_NOT_COPIED = (".git", ".hg", ".nox", ".tox", "__pycache__")
+_NOT_COPIED = (".git", ".hg", ".ipynb_checkpoints", ".nox", ".tox", "__pycache__")
 _MAX_FILES = 1_000_000
 _LARGE_BYTES = 64 * 2**20
 _TAIL_BYTES = 64 * 1024
