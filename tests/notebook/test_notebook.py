@@ -81,7 +81,10 @@ def test_without_the_extra_a_notebook_shows_text(shown: Any) -> None:
     """And says nothing of it."""
     *_, audit = shown(HIDDEN, READ, "repro_audit.audit(one, two)")
     assert "text/html" not in audit
-    assert audit["text/plain"].startswith("Audit(verdict='divergent'")
+    said = audit["text/plain"]
+    assert said.startswith("divergent  first difference in the steps of epoch 1")
+    assert "Why, likely: thread count: 2 → 1\n    repro_audit.control(seed=812, threads=2)" in said
+    assert "RA205" in said
 
 
 @pytest.mark.keras

@@ -31,17 +31,25 @@ if TYPE_CHECKING:
 __all__ = ["audit", "compare", "control", "load", "load_ipython_extension", "record", "repeat"]
 
 
-def _draw(kind: Any, cell: str) -> None:
+def _draw(kind: Any, cell: str, text: str | None = None) -> None:
     """Have a notebook show objects of a class; `report`, a layer above it, is loaded then."""
 
+    def _shown(name: str, value: object) -> Any:
+        return getattr(importlib.import_module("repro_audit.report.notebook"), name)(value)
+
     def _repr_html_(self: object) -> Any:
-        return getattr(importlib.import_module("repro_audit.report.notebook"), cell)(self)
+        return _shown(cell, self)
+
+    def _repr_pretty_(self: object, printer: Any, cycle: bool) -> None:
+        printer.text(_shown(str(text), self))
 
     kind._repr_html_ = _repr_html_
+    if text is not None:
+        kind._repr_pretty_ = _repr_pretty_
 
 
-_draw(Audit, "audit_cell")
-_draw(Comparison, "comparison_cell")
+_draw(Audit, "audit_cell", "audit_text")
+_draw(Comparison, "comparison_cell", "comparison_text")
 
 
 def __getattr__(name: str) -> Any:

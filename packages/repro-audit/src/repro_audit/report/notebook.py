@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from repro_audit.audit import Audit, Finding, audit
 from repro_audit.compare import Comparison
-from repro_audit.errors import MissingExtraError
+from repro_audit.errors import MissingExtraError, printable
 from repro_audit.report.figure import short_names
 from repro_audit.report.summary import evidence_of, headline, summarize
 from repro_audit.report.templates import template
@@ -18,7 +18,13 @@ from repro_audit.report.templates import template
 if TYPE_CHECKING:
     from repro_audit.recording import Run
 
-__all__ = ["audit_cell", "comparison_cell", "recording_cell"]
+__all__ = [
+    "audit_cell",
+    "audit_text",
+    "comparison_cell",
+    "comparison_text",
+    "recording_cell",
+]
 
 
 def audit_cell(result: Audit) -> str | None:
@@ -37,6 +43,32 @@ def audit_cell(result: Audit) -> str | None:
     return _cell(
         result, names=names, findings=findings, claims=result.claims, control=result.control, **said
     )
+
+
+def audit_text(result: Audit) -> str:
+    """Return in a few lines what an audit says, where a notebook shows no HTML."""
+    word, _, text = headline(result)
+    lines = [f"{word}  {text} (evidence: {evidence_of(result)})"]
+    lines += [line for item in result.comparisons for line in _why(item)]
+    if result.control is not None:
+        caught = "caught" if result.control.caught else "not caught"
+        lines.append(f"positive control: {caught}; {result.control.text}")
+    codes = [finding.code for judged in result.manifests for finding in judged.findings]
+    lines += [f"findings: {', '.join(dict.fromkeys(codes))}"] if codes else []
+    return "\n".join(map(printable, lines))
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return in a few lines what a comparison says, where a notebook shows no HTML."""
+    said = f"{comparison.verdict}  {comparison.reason} (evidence: {comparison.evidence})"
+    return "\n".join(map(printable, [said, *_why(comparison)]))
+
+
+def _why(comparison: Comparison) -> Iterator[str]:
+    """Yield the first cause of a difference, and its remedy."""
+    for cause in comparison.causes[:1]:
+        yield f"Why, {cause.certainty}: {cause.title}"
+        yield from (f"    {line}" for line in cause.remedy.splitlines())
 
 
 def _findings(result: Audit, names: Sequence[str]) -> Iterator[tuple[str, Finding]]:

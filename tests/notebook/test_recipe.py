@@ -1,0 +1,152 @@
+"""The recipe repeats: run as it is, and by hand in JupyterLab, it ends in its own verdict."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+from manifests import ROOT
+from playwright.sync_api import Page, sync_playwright
+from processes import plain_environment
+
+from repro_audit.notebook.kernels import executed_path, notebook_command
+
+pytestmark = [pytest.mark.keras, pytest.mark.minutes(8)]
+
+RECIPE = ROOT / "examples/recipe.ipynb"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SMALL = """\
+import keras, numpy as np
+import repro_audit
+repro_audit.control(seed=812)
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0);
+"""
+TOKEN = "of-this-test"  # noqa: S105 - of a server on loopback that ends with it
+DARK = "rgb(17, 17, 17)"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which Jupyter knows nothing but this Python."""
+    names = "PATH", "DATA_DIR", "CONFIG_DIR", "RUNTIME_DIR"
+    folders = {f"JUPYTER_{name}": str(tmp_path / "jupyter" / name.lower()) for name in names}
+    return plain_environment() | folders
+
+
+def verdict(notebook: nbformat.NotebookNode) -> tuple[str, str]:
+    """Return what the last cell of a notebook shows: its result as HTML, and what it printed."""
+    *_, last = notebook.cells
+    results = [item for item in last.outputs if item.output_type == "execute_result"]
+    printed = "".join(item.text for item in last.outputs if item.output_type == "stream")
+    return results[0].data["text/html"], printed
+
+
+def test_the_recipe_ends_in_the_verdict_that_it_repeats(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """It is saved with what it shows here, and with nothing of the machine that ran it."""
+    path = Path(shutil.copy(RECIPE, tmp_path))
+    command = notebook_command(str(path), tmp_path / "manifest.json", None)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    html, printed = verdict(nbformat.read(executed_path(tmp_path / "manifest.json"), as_version=4))
+    saved, _ = verdict(nbformat.read(RECIPE, as_version=4))
+    for shown in (html, saved):
+        assert (
+            '<b class="identical">identical</b> every compared outcome has the same bits' in shown
+        )
+        assert '<b class="caught">caught</b>' in shown
+        assert "divergent</b>" not in shown
+    assert printed == "evidence: repeat/recipe\n"
+    assert (tmp_path / "repeat/recipe/report.html").is_file()
+    assert path.read_bytes() == RECIPE.read_bytes()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, environment: dict[str, str]) -> Iterator[tuple[Path, str]]:
+    """Serve a folder by JupyterLab on loopback; return the folder and the address."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}"),
+            *(f"--ServerApp.root_dir={folder}", "--ServerApp.log_level=ERROR"),
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            try:
+                urlopen(f"{address}/api?token={TOKEN}")  # noqa: S310 - our own address
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield folder, address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def run_all(page: Page, address: str, name: str) -> None:
+    """Open a notebook, and run it from the top by the menu."""
+    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # else Lab asks for a kernel
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_cell_in_jupyterlab_shows_the_verdict_in_both_themes(
+    lab: tuple[Path, str], tmp_path: Path
+) -> None:
+    """A notebook that changes between runs would show another; pictures are in the folder."""
+    folder, address = lab
+    sources = [SMALL, "repro_audit.repeat()"]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "small.ipynb")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(180_000)
+        run_all(page, address, "small.ipynb")
+        page.get_by_text("run-1: ").first.wait_for()  # progress, before there is a verdict
+        assert page.locator(".repro-audit").count() == 0
+        result = page.locator(".repro-audit")
+        result.wait_for(state="attached")
+        assert result.locator("b.identical").inner_text() == "identical"
+        assert result.locator("b.caught").inner_text() == "caught"
+        left = "element => getComputedStyle(element).textAlign"
+        assert result.locator("td").first.evaluate(left) == "left"
+        page.screenshot(path=tmp_path / "light.png")
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        page.get_by_text("Theme", exact=True).hover()
+        page.get_by_text("JupyterLab Dark", exact=True).click()
+        page.wait_for_function(
+            "color => getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor"
+            " === color",
+            arg=DARK,
+        )
+        color = "element => getComputedStyle(element).color"
+        assert result.locator("p").first.evaluate(color) == "rgb(255, 255, 255)"
+        page.screenshot(path=tmp_path / "dark.png")
+        browser.close()
+    assert [path.name for path in (folder / "repeat").iterdir()] == ["small"]
