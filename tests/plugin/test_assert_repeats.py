@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 from forking import Server
 
@@ -134,6 +135,17 @@ def test_a_script_that_raises_shows_the_end_of_its_log(
     )
     assert "does not repeat" not in done.stdout.str()
     assert "\x1b" not in done.stdout.str()
+
+
+def test_a_notebook_that_fails_names_its_cell(session: Session, pytester: pytest.Pytester) -> None:
+    """A notebook is taken as a script is, and looked for beside the test; arguments are refused."""
+    cells = [nbformat.v4.new_code_cell(source) for source in ("a = 1", "1 / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), pytester.path / "train.ipynb")
+    result = session(call("train.ipynb"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*run-1: cell 2 failed: ZeroDivisionError: division by zero*"])
+    refused = session(call("train.ipynb", "--epochs"))
+    refused.stdout.fnmatch_lines(["*expected no arguments for a notebook, received '--epochs'*"])
 
 
 def test_a_script_that_trains_nothing_fails(
