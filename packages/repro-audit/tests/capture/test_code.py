@@ -14,7 +14,7 @@ from repro_audit.capture.code import capture_code, find_source
 source = find_source()
 {after}
 missed = []
-code = capture_code(source, sys.argv, [], lambda *told: missed.append(told))
+code = capture_code(source, sys.argv, ['run.json'], lambda *told: missed.append(told))
 seen = {{"files": code.files, "git": code.git, "name": code.entry_point}}
 print(json.dumps({{**seen, "missed": missed}}))
 """
@@ -119,3 +119,19 @@ def test_a_repository_that_git_cannot_read_is_named_with_what_git_says(captured,
     (tmp_path / "project/.git").mkdir(parents=True)
     [[_, reason]] = captured()["missed"]
     assert reason.startswith("git cannot read the repository: not a git repository")
+
+
+@pytest.mark.parametrize(
+    ("name", "dirty"),
+    [("run.json", False), ("run.trace", False), ("run.executed.ipynb", False), ("x.json", True)],
+)
+def test_what_a_run_leaves_beside_its_manifest_is_no_change_of_the_code(
+    captured, tmp_path, name, dirty
+):
+    folder = tmp_path / "project"
+    captured(before=f"os.chdir({str(folder)!r})")  # which makes the script
+    for words in (["init"], ["add", "train.py"], ["commit", "-m", "code"]):
+        user = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", *user, *words], cwd=folder, capture_output=True, check=True)
+    (folder / name).write_text("left", encoding="utf-8")
+    assert captured(before=f"os.chdir({str(folder)!r})")["git"][1] is dirty

@@ -18,6 +18,7 @@ from repro_audit.capture.privacy import mask_arguments, scrub
 from repro_audit.errors import ReproAuditError
 from repro_audit.manifest.conditions import Code, Git
 from repro_audit.notebook.cells import digest_cells
+from repro_audit.notebook.kernels import executed_path
 from repro_audit.trace import trace_path
 
 if TYPE_CHECKING:
@@ -226,9 +227,9 @@ def _repository(source: Source, outputs: Sequence[str], missed: Missed) -> Git |
 
 
 def _written(outputs: Sequence[str], root: Path) -> set[str]:
-    """Return the paths below a repository that a run writes: its outputs, and their traces."""
-    paths = [Path(output).resolve() for output in outputs]
-    paths += [trace_path(path) for path in paths]
+    """Return the paths below a repository that a run writes: its outputs, and what lies beside."""
+    outs = [Path(output).resolve() for output in outputs]
+    paths = [path for out in outs for path in (out, trace_path(out), executed_path(out))]
     return {str(path.relative_to(root)) for path in paths if path.is_relative_to(root)}
 
 
