@@ -118,3 +118,27 @@ def test_the_kernel_of_another_machine_can_be_replaced(folder: Path) -> None:
     cells = [item for item in executed.cells if item.cell_type == "code" and item.source]
     assert ".fit(" in cells[cell - 1].source
     assert [item.execution_count for item in cells] == list(range(1, len(cells) + 1))
+
+
+CACHE = """\
+import os, pathlib
+import keras, numpy as np
+cache = pathlib.Path("seed.txt")
+if not cache.exists():
+    cache.write_text(str(int.from_bytes(os.urandom(3), "big")))
+keras.utils.set_random_seed(int(cache.read_text()))
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0);
+"""
+
+
+def test_what_a_run_leaves_beside_its_notebook_is_seen_to_be_read_by_the_next(folder: Path) -> None:
+    """The kernel starts below the folder that the runs start in; equal bits prove nothing here."""
+    cells = [nbformat.v4.new_code_cell(CACHE)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "study" / "cache.ipynb")
+    done = run("repeat", "-q", "--format", "json", "study/cache.ipynb", folder=folder)
+    audit = json.loads(done.stdout)
+    assert (done.returncode, audit["verdict"]) == (2, "inconclusive")
+    assert "run-2 read study/seed.txt, which" in audit["reason"]
+    assert audit["comparisons"][0]["verdict"] == "identical"

@@ -89,7 +89,25 @@ def test_what_a_cell_printed_and_what_it_gave_are_text(notebook):
     stream = {"output_type": "stream", "name": "stdout", "text": ["one\n", "two\n"]}
     result = {"output_type": "execute_result", "data": {"text/plain": "3", "image/png": "iVBO"}}
     (item,) = code_cells(notebook(cell("f()", stream, result, ERROR)))
-    assert list(printed(item)) == ["one", "two", "3"]
+    assert list(printed(item)) == ["one", "two", "3", "ValueError: no such column"]
+
+
+def test_of_html_what_a_reader_sees_is_text(notebook):
+    html = "<style>p { color: #123456 }</style><p id='T_9f3'>accuracy <b>0.5</b></p>"
+    shown = {"text/html": html, "text/markdown": ["*loss*\n", "0.1"], "application/json": {"a": 1}}
+    (item,) = code_cells(notebook(cell("f()", {"output_type": "display_data", "data": shown})))
+    assert [" ".join(line.split()) for line in printed(item)] == [
+        "accuracy 0.5",
+        "*loss*",
+        "0.1",
+        '{"a": 1}',
+    ]
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_notebook(notebook):
+    path = notebook(cell("a = 1"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [item.source for item in code_cells(path)] == ["a = 1"]
 
 
 @pytest.mark.parametrize(("name", "answer"), [("a.ipynb", True), ("a.py", False), ("ipynb", False)])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 
 import pytest
 
-from repro_audit.errors import MissingExtraError, RunError
+from repro_audit.errors import MissingExtraError, OutputError, RunError
 from repro_audit.notebook import kernels
-from repro_audit.notebook.kernels import check_notebook, executed_path, notebook_command
+from repro_audit.notebook.kernels import (
+    check_executed,
+    check_notebook,
+    executed_path,
+    notebook_command,
+)
 
 
 @pytest.fixture
@@ -105,10 +111,47 @@ def test_a_kernel_starts_in_the_folder_of_its_notebook(notebook, tmp_path):
 
     assert folder(notebook()) == "."
     assert folder(notebook(name="study/b.ipynb")) == "study"
+
+
+def test_a_notebook_outside_the_current_folder_is_refused(notebook, tmp_path, monkeypatch):
+    """What its runs leave and read would not be seen, and no copy would hold it."""
+    notebook()
     (tmp_path / "elsewhere").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path / "elsewhere")
-        assert folder("../a.ipynb") == str(tmp_path)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"Go to its folder, or to one above it: cd {tmp_path}" in refusal("../a.ipynb")
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [], {"kernelspec": None}, {"kernelspec": "x"}, {"kernelspec": {"name": 5}}]
+)
+def test_whatever_stands_in_the_place_of_a_kernel_is_none_or_one_line(notebook, tmp_path, metadata):
+    path = tmp_path / notebook()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": metadata}))
+    with contextlib.suppress(RunError):
+        check_notebook(["a.ipynb"], None)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"nbformat": 9}, {"cells": [{"cell_type": "code", "source": "a"}]}]
+)
+def test_what_the_library_does_not_read_is_refused_before_it_runs(notebook, tmp_path, changed):
+    path = tmp_path / notebook()
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    assert "is no valid notebook" in refusal("a.ipynb")
+
+
+def test_no_notebook_of_the_user_is_replaced(notebook, tmp_path):
+    """One that was executed here may be, unless it is the one that runs."""
+    target, output = notebook(), tmp_path / "run.json"
+    check_executed(target, output)
+    mine = tmp_path / notebook(name="run.executed.ipynb")
+    with pytest.raises(OutputError, match="would take the place of another one"):
+        check_executed(target, output)
+    document = json.loads(mine.read_text())
+    mine.write_text(json.dumps({**document, "metadata": {"repro_audit": "executed"}}))
+    check_executed(target, output)
+    with pytest.raises(OutputError):
+        check_executed(mine.name, output)
 
 
 def test_what_cells_show_goes_beside_the_manifest():

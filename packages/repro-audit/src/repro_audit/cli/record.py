@@ -73,7 +73,7 @@ def command(
     """
     from repro_audit.capture.privacy import clean_notebook
     from repro_audit.manifest.writing import check_replaceable
-    from repro_audit.notebook.kernels import executed_path
+    from repro_audit.notebook.kernels import check_executed, executed_path
     from repro_audit.recording.process.launcher import (
         check_target,
         finalize_manifest,
@@ -88,12 +88,14 @@ def command(
     check_target(target, module=module, kernel=kernel)
     name = printable(target[0])
     check_replaceable(output)
+    through = runs_notebook(target, module=module)
+    if through:
+        check_executed(target[0], output)
     _check_writable(output)
     before = _identity(output)
     request = Request(manifest=str(output.resolve()), trace=trace)
     environment = recording_environment(os.environ, request)
     command = run_command(target, module=module, manifest=output, kernel=kernel)
-    through = runs_notebook(target, module=module)
     code, family = run_in_foreground(command, environment, through=through)
     if through:
         clean_notebook(executed_path(output), Path.cwd())

@@ -39,7 +39,7 @@ class Magics(BaseMagics):
         from repro_audit.interactive.repeating import repeat_target
 
         try:
-            with command.make_context("%repeat", shlex.split(line)) as context:
+            with command.make_context("%repeat", _words(line)) as context:
                 given = {name: context.params[name] for name in context.params.keys() - _SHOWING}
                 target, *arguments = given.pop("target") or (None,)
                 named = {name: given.pop(name) for name in ("directory", "vary", "confirm")}
@@ -55,7 +55,7 @@ class Magics(BaseMagics):
     @line_magic
     def record(self, line: str) -> Run | None:
         """Record what is trained from here on: ``%record start [FILE]``, ``%record stop``."""
-        word, *rest = shlex.split(line) or [""]
+        word, *rest = _words(line) or [""]
         if word == "start" and len(rest) <= 1:
             from repro_audit.recording import record
 
@@ -67,3 +67,16 @@ class Magics(BaseMagics):
             return run
         message = "expected start, start FILE, or stop behind it"
         raise UsageError(message)
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line, as a shell parts them.
+
+    Raises:
+        UsageError: It ends within quotes.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        message = f"{line}: {error}"
+        raise UsageError(message) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from repro_audit.capture.kernel import kernel_shell, running_cell, running_noteb
 from repro_audit.errors import RunError, printable
 from repro_audit.files import replace_file
 from repro_audit.notebook.cells import code_cells
-from repro_audit.notebook.kernels import check_notebook
+from repro_audit.notebook.kernels import NoKernelError, check_notebook
 
 __all__ = ["own_notebook"]
 
@@ -45,11 +46,13 @@ def own_notebook(kernel: str | None) -> tuple[Path, str | None]:
         raise RunError(_NOT_FOUND)
     _say_what_is_not_saved(path)
     try:
-        check_notebook([str(path)], kernel)
-    except RunError:
+        with contextlib.chdir(path.parent):
+            check_notebook([path.name], kernel)
+    except NoKernelError:
         if kernel is not None:
             raise
         kernel = _THIS_PYTHON
+        sys.stderr.write(f"repro-audit: its kernel is not installed here; {kernel} is taken.\n")
     return path, kernel
 
 

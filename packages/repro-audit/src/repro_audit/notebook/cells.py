@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from repro_audit.canonical import digest_json
 from repro_audit.errors import RunError, printable
-from repro_audit.files import read_bounded
+from repro_audit.files import LIMIT_BYTES, read_bounded
 
 __all__ = [
     "Cell",
@@ -38,6 +39,10 @@ class Cell(NamedTuple):
     outputs: tuple[dict[str, Any], ...]
 
 
+_NO_TEXT = re.compile(r"<(style|script)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+"""What of HTML nobody reads."""
+
+
 def is_notebook(path: str) -> bool:
     """Whether what is to be run is a notebook, by the end of its name."""
     return path.endswith(".ipynb")
@@ -53,7 +58,7 @@ def code_cells(path: Path) -> list[Cell]:
     name = printable(str(path))
     content = read_bounded(path)
     try:
-        document = json.loads(content)
+        document = json.loads(content.decode("utf-8-sig"))
         found = [cell for cell in _cells(document) if cell["cell_type"] == "code"]
         cells = [
             (text_of(cell[_source(cell)]), cell.get("execution_count"), cell.get("outputs", ()))
@@ -84,7 +89,7 @@ def failed_cell(path: Path) -> str | None:
     Returns:
         ``cell 3 failed: ValueError: …``; None where the last one did not fail, or there is no file.
     """
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size > LIMIT_BYTES:
         return None
     ran = [cell for cell in code_cells(path) if cell.ran_as is not None]
     for output in ran[-1].outputs if ran else ():
@@ -95,12 +100,21 @@ def failed_cell(path: Path) -> str | None:
 
 
 def printed(cell: Cell) -> Iterator[str]:
-    """Yield the lines of text that a cell has shown: printed, or as its result."""
+    """Yield the lines of text that a cell has shown: printed, raised, or as a result.
+
+    Of HTML what a reader sees; pictures and what scripts draw are not compared.
+    """
     for output in cell.outputs:
-        text = text_of(output.get("text", ""))
-        if output.get("output_type") in {"execute_result", "display_data"}:
-            text = text_of(output.get("data", {}).get("text/plain", ""))
-        yield from text.splitlines()
+        if output.get("output_type") == "error":
+            yield f"{output.get('ename')}: {output.get('evalue')}"
+        yield from text_of(output.get("text", "")).splitlines()
+        for kind, shown in output.get("data", {}).items():
+            if kind == "text/html":
+                yield from _NO_TEXT.sub(" ", text_of(shown)).splitlines()
+            elif kind.startswith("text/"):
+                yield from text_of(shown).splitlines()
+            elif kind == "application/json":
+                yield json.dumps(shown, sort_keys=True)
 
 
 def text_of(value: Any) -> str:

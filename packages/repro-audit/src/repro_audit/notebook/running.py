@@ -13,6 +13,8 @@ import re
 import signal
 import sys
 import tempfile
+import threading
+import warnings
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from repro_audit.files import replace_file
 from repro_audit.notebook.cells import text_of
-from repro_audit.notebook.kernels import CONNECTION, SESSION
+from repro_audit.notebook.kernels import CONNECTION, MARK, SESSION
 
 __all__ = ["main"]
 
@@ -34,6 +37,11 @@ _AS_LONG_AS_IT_TAKES_S = 30 * 24 * 3600.0
 
 _TAIL_LINES = 10
 _NO_INPUT = "StdinNotImplementedError"
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class _ExitAskedError(Exception):
+    """A cell has called `exit`: those after it are not run, as those behind it in a script."""
 
 
 class _Client(NotebookClient):
@@ -61,7 +69,24 @@ class _Client(NotebookClient):
 
     async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kw: Any) -> NotebookNode:
         self.cell = cell
-        return await super().async_execute_cell(cell, *args, **kw)
+        done = await super().async_execute_cell(cell, *args, **kw)
+        for item in self.payload:
+            if item.get("source") == "ask_exit":
+                raise _ExitAskedError
+        return done
+
+    async def async_execute(self, *args: Any, **kw: Any) -> NotebookNode:
+        self.payload: list[dict[str, Any]] = []
+        self.on_cell_executed = lambda execute_reply, **_: self.payload.extend(
+            execute_reply["content"].get("payload", ())
+        )
+        return await super().async_execute(*args, **kw)
+
+    def set_widgets_metadata(self) -> None:
+        super().set_widgets_metadata()
+        # All cells were run. One that may raise was perhaps the last, and is no failure.
+        assert self.kc is not None  # noqa: S101 - as in what this extends
+        self.kc.execute("", silent=True, store_history=False)
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         assert self.km is not None  # noqa: S101 - as in what this extends
@@ -75,13 +100,18 @@ class _Client(NotebookClient):
 
 
 def main() -> int:
-    """Run the notebook that the command line names; return the exit code."""
+    """Run the notebook that the command line names.
+
+    Returns:
+        The exit code that a script would end with; negative for a signal.
+    """
     parser = argparse.ArgumentParser(description="Run a notebook in a fresh kernel.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("executed", type=Path, help="where the notebook with its output goes")
     parser.add_argument("--kernel", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="where the kernel starts")
     arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", module="nbformat")  # of cells without an id, which get one
     notebook = nbformat.read(arguments.notebook, as_version=4)  # type: ignore[no-untyped-call]
     folder = arguments.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)  # where runs start in an empty folder
@@ -102,9 +132,38 @@ def main() -> int:
         client.connection = Path(made, CONNECTION)
         client.connection.parent.mkdir()
         try:
-            return _run(client)
+            return _run_beside_signals(client)
         finally:
-            nbformat.write(notebook, arguments.executed)  # type: ignore[no-untyped-call]
+            notebook.metadata[MARK] = "executed"
+            text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+            replace_file(arguments.executed, text.encode(errors="backslashreplace"))
+
+
+def _run_beside_signals(client: _Client) -> int:
+    """Run it in a thread, while this one passes signals on to the kernel."""
+    codes: list[int] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            codes.append(_run(client))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            errors.append(error)
+
+    def pass_on(number: int, frame: object) -> None:
+        if client.kernel is not None and client.kernel.poll() is None:
+            # Into its group: what its cells have started hears of it, as in a terminal.
+            os.kill(client.kernel.pid, number)
+
+    for number in _PASSED_ON:
+        signal.signal(number, pass_on)
+    thread = threading.Thread(target=run)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)  # signals are handled between
+    if errors:
+        raise errors[0]
+    return codes[0]
 
 
 def _run(client: _Client) -> int:
@@ -113,11 +172,13 @@ def _run(client: _Client) -> int:
         asyncio.run(client.async_execute())
     except CellExecutionError as error:
         return _failed(client, error)
+    except _ExitAskedError:
+        _write(f"cell {client.code_cells_executed} has ended the notebook\n", sys.stderr)
     except RuntimeError:  # that the kernel has died, or that it never answered
         if client.kernel is None or client.kernel.poll() is None:
             raise
-        return _died(client)
-    return 0
+        _write(f"the kernel ended in cell {client.code_cells_executed}\n", sys.stderr)
+    return _how_it_ended(client)
 
 
 def _failed(client: _Client, error: CellExecutionError) -> int:
@@ -126,10 +187,14 @@ def _failed(client: _Client, error: CellExecutionError) -> int:
     assert cell is not None  # noqa: S101 - one was run
     if error.ename == "SystemExit":
         return _exit_code(error.evalue)
+    if error.ename == "KeyboardInterrupt":
+        return -signal.SIGINT
+    for output in cell.outputs:
+        if output.output_type == "error":
+            output.traceback = [_COLOURS.sub("", line) for line in output.traceback]
+            _write("\n".join(output.traceback) + "\n\n", sys.stderr)
     lines = cell.source.strip().splitlines()
     more = [f"   … {len(lines) - _SOURCE_LINES} more"] if len(lines) > _SOURCE_LINES else []
-    trace = next(item.traceback for item in cell.outputs if item.output_type == "error")
-    _write(_COLOURS.sub("", "\n".join(trace)) + "\n\n", sys.stderr)
     said = f"cell {client.code_cells_executed} failed: {error.ename}: {error.evalue}"
     if error.ename == _NO_INPUT:
         said += "\nNobody answers input() in a notebook that is run as a whole: write the answer "
@@ -150,18 +215,13 @@ def _exit_code(value: str) -> int:
         return 1
 
 
-def _died(client: _Client) -> int:
-    """End as the kernel did: a cell has called `exit`, or something has killed it."""
+def _how_it_ended(client: _Client) -> int:
+    """Return the exit code of the kernel's process, and show its last words if it is not 0."""
     code: int = client.kernel.wait()
-    _write(f"the kernel ended in cell {client.code_cells_executed}\n", sys.stderr)
     if code and code != -signal.SIGKILL:  # of which it knew nothing
         client.raw.seek(0)
         for line in deque(client.raw, _TAIL_LINES):
             _write(line.decode(errors="replace"), sys.stderr)
-        if code < 0:
-            signal.signal(-code, signal.SIG_DFL)
-    if code < 0:
-        os.kill(os.getpid(), -code)
     return code
 
 
@@ -171,4 +231,9 @@ def _write(text: str, stream: Any) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    ended = main()
+    if ended < 0:
+        if -ended != signal.SIGKILL:
+            signal.signal(-ended, signal.SIG_DFL)
+        os.kill(os.getpid(), -ended)
+    raise SystemExit(ended)

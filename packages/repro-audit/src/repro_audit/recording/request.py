@@ -41,6 +41,8 @@ class Request:
         reverse_folders: Whether folders are listed in the reverse order; None does not even
             look whether any is.
         files: Where the process says which files it read and wrote; None asks for nothing.
+        below: Where the process starts below the folder that the runs start in: the folder that a
+            notebook is in.
         since: When the first of several runs began, in seconds of the clock; see `Files`.
     """
 
@@ -57,6 +59,7 @@ class Request:
     reorder: bool = False
     reverse_folders: bool | None = None
     files: str | None = None
+    below: str = ""
     since: float | None = None
 
     def encode(self) -> str:

@@ -11,11 +11,20 @@ from repro_audit.audit.serializing import serialize
 from repro_audit.capture.privacy import Cleaner, clean_notebook
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
+from repro_audit.notebook.kernels import executed_path
 from repro_audit.repeat.confirming import confirm
 from repro_audit.repeat.executors import Executor, LocalExecutor
 from repro_audit.repeat.factor import combine
 from repro_audit.repeat.factors import watching
-from repro_audit.repeat.folders import AUDIT, clean_log, log_tail, prepared_directory
+from repro_audit.repeat.folders import (
+    AUDIT,
+    FILES,
+    LOG,
+    MANIFEST,
+    clean_log,
+    log_tail,
+    prepared_directory,
+)
 from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
 from repro_audit.repeat.running import ProgressReporter, Runner
@@ -66,10 +75,10 @@ def repeat_plan(
             return _repeat(plan, runner, progress)
         finally:
             # Not before: their lines are compared as they were printed.
-            for run in runner.done:
-                clean_log(run.log)
-                if run.notebook is not None:
-                    clean_notebook(run.notebook, Path.cwd())
+            for folder in runner.folders:  # also of a run that was interrupted
+                clean_log(folder / LOG)
+                clean_notebook(executed_path(folder / MANIFEST), Path.cwd())
+                (folder / FILES).unlink(missing_ok=True)
 
 
 def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from repro_audit.audit import RunSummary
 from repro_audit.errors import ManifestError, ReproAuditError
+from repro_audit.files import LIMIT_BYTES
 from repro_audit.manifest import Manifest
 from repro_audit.notebook.cells import failed_cell
-from repro_audit.notebook.kernels import executed_path
+from repro_audit.notebook.kernels import executed_path, folder_of
 from repro_audit.recording.process.launcher import (
     finalize_manifest,
     how_it_ended,
@@ -88,9 +89,9 @@ class Done:
 
     @property
     def notebook(self) -> Path | None:
-        """The notebook with what its cells have shown; None of a run that is no notebook."""
+        """The notebook with what its cells have shown; None where there is none, or a huge one."""
         path = executed_path(self.folder / MANIFEST)
-        return path if path.is_file() else None
+        return path if path.is_file() and path.stat().st_size <= LIMIT_BYTES else None
 
     def trace(self) -> Trace | None:
         """Return the trace it left.
@@ -124,6 +125,7 @@ class Runner:
         self._order: list[str] = []
         self._began = time.time()
         self.done: list[Done] = []
+        self.folders: list[Path] = []
 
     def run(self, settings: Sequence[Setting], *, stop_at_failure: bool = True) -> list[Done]:
         """Run every setting and return those that ran, in the order of `settings`.
@@ -175,6 +177,7 @@ class Runner:
         """Have one run executed, and read what it leaves."""
         own = (self._plan.directory / setting.name).resolve()
         own.mkdir()
+        self.folders.append(own)
         files = own / FILES
         self._progress.begins(setting.name, self._expected(setting))
         job = self._executor.submit(self._prepared(setting, own, files))
@@ -209,12 +212,17 @@ class Runner:
         """
         plan = self._plan
         fields = {"trace": plan.trace, "seeds": plan.seeds, **setting.request}
-        request = Request(
-            manifest=str(own / MANIFEST), files=str(files), since=self._began, **fields
-        )
         target = list(plan.target)
         notebook = runs_notebook(target, module=plan.module)
-        if not plan.module and (setting.elsewhere or plan.folder_kind != "here"):
+        below = folder_of(target[0]).as_posix() if notebook else ""
+        request = Request(
+            manifest=str(own / MANIFEST),
+            files=str(files),
+            since=self._began,
+            below="" if below == "." else below,
+            **fields,
+        )
+        if not plan.module and not notebook and (setting.elsewhere or plan.folder_kind != "here"):
             target[0] = str(Path(target[0]).resolve())
         changes = {**variables_set(plan), **setting.environment}
         return PreparedRun(

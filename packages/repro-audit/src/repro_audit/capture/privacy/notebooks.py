@@ -33,7 +33,7 @@ def clean_notebook(path: Path, project: Path) -> None:
 def _cleaned(value: Any, cleaner: Cleaner) -> Any:
     if isinstance(value, dict):
         return {
-            key: item if key.startswith(_BINARY) else _cleaned(item, cleaner)
+            cleaner.text(key): item if key.startswith(_BINARY) else _cleaned(item, cleaner)
             for key, item in value.items()
         }
     if isinstance(value, list):

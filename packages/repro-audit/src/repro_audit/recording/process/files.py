@@ -74,7 +74,12 @@ class Files:
     """Notes what one process lists, reads and writes."""
 
     def __init__(
-        self, *, reverse: bool | None, since: float | None = None, reads: Reads | None = None
+        self,
+        *,
+        reverse: bool | None,
+        since: float | None = None,
+        reads: Reads | None = None,
+        below: str = "",
     ) -> None:
         """Prepare.
 
@@ -83,11 +88,13 @@ class Files:
             since: When the first of several runs began, in seconds of the clock; files that are
                 not below the start folder count from then on, and not at all without it.
             reads: Is told of every file that is opened.
+            below: Where this process starts below the start folder of the runs.
         """
         self._reverse = reverse
         self._since = since
         self._reads = reads
-        self._start = os.getcwd() + os.sep  # noqa: PTH109 - compared as text, at every open
+        here = os.getcwd() + os.sep  # noqa: PTH109 - compared as text, at every open
+        self._start = here.removesuffix(below + os.sep) if below else here
         self._began = time.time()
         self._read: set[str] = set()
         self._made: set[str] = set()

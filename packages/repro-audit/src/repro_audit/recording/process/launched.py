@@ -26,7 +26,10 @@ def install() -> None:
     try:
         process.reads = None if request.unrecorded else Reads(since_start=True)
         process.files = Files(
-            reverse=request.reverse_folders, since=request.since, reads=process.reads
+            reverse=request.reverse_folders,
+            since=request.since,
+            reads=process.reads,
+            below=request.below,
         )
     except OSError as error:
         say(f"not recorded: the folder that the script starts in cannot be read: {error.strerror}")
