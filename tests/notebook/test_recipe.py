@@ -52,11 +52,12 @@ def verdict(notebook: nbformat.NotebookNode) -> tuple[str, str]:
 
 
 def test_the_recipe_ends_in_the_verdict_that_it_repeats(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is saved with what it shows here, and with nothing of the machine that ran it."""
     path = Path(shutil.copy(RECIPE, tmp_path))
-    command = notebook_command(str(path), tmp_path / "manifest.json", None)
+    monkeypatch.chdir(tmp_path)
+    command = notebook_command(path.name, Path("manifest.json"), None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     html, printed = verdict(nbformat.read(executed_path(tmp_path / "manifest.json"), as_version=4))
