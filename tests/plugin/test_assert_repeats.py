@@ -327,15 +327,18 @@ def test_an_option_that_means_nothing_is_refused_before_anything_runs(
 ) -> None:
     """One line says what was expected; a good value of the same option passes."""
     monkeypatch.setattr(sys, "executable", quick)
-    monkeypatch.chdir(tmp_path.parent)
-    assert_repeats = AssertRepeats(beside=tmp_path, evidence=tmp_path)
+    here, evidence = tmp_path / "here", tmp_path / "evidence"
+    here.mkdir()
+    evidence.mkdir()
+    monkeypatch.chdir(here)
+    assert_repeats = AssertRepeats(beside=here, evidence=evidence)
     with pytest.raises(pytest.fail.Exception) as failure:
         assert_repeats(stand_in, example, **{option: bad})
     assert re.fullmatch(
         rf"assert_repeats: {option}: expected .*, received {re.escape(repr(bad))}\.",
         str(failure.value),
     )
-    assert not list(tmp_path.iterdir())
+    assert not list(evidence.iterdir())
     if option not in {"runs", "timeout_s", "trace"}:  # those are given in other tests, too
         assert assert_repeats(stand_in, example, **{option: good}).verdict == "identical"
 
