@@ -50,7 +50,9 @@ def test_a_log_is_read_and_its_report_says_which_it_is(name, run):
     assert trained in out
     assert f"A log holds no weights and no settings: {READ[name][1]}"[:40] in out
     assert said in out
-    assert run(CASES / name, "--require", "history").code == 0
+    alone = run(CASES / name, "--require", "history")
+    assert alone.code == 2
+    assert alone.out.startswith("inconclusive  a log tells of no settings")
 
 
 @pytest.mark.parametrize("name", REFUSED)

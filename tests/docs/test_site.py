@@ -124,6 +124,9 @@ def parsed(words: list[str]) -> click.Context:
     target = context.params.get("target", ("script",))
     assert target or context.params.get("vary") == "list", words
     assert not target or not target[0].startswith("-"), words
+    # Behind the script it would be the script's.
+    ours = {option for item in command.params for option in item.opts if option.startswith("-")}
+    assert not ours & set(target[1:]), words
     return context
 
 

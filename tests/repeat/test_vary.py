@@ -147,4 +147,4 @@ def test_confirm_and_vary_exclude_each_other(
     words = ("--confirm", example, example, "--vary", "all", sensitive, example, "none")
     done = repeat(*words, cwd=tmp_path)
     assert done.returncode == 2
-    assert "--confirm varies one factor by itself" in done.stderr
+    assert "Of --vary and --confirm give one" in done.stderr

@@ -141,7 +141,7 @@ def read_bounded(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> byte
         message = f"{name}: expected at most {limit // 2**20} MiB, received more."
         raise ManifestError(message)
     if not content:
-        message = f"{name}: is empty. Expected a JSON object."
+        message = f"{name}: is empty: there is nothing to read."
         raise ManifestError(message)
     return content
 

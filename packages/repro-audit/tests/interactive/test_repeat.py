@@ -71,7 +71,7 @@ def test_a_script_its_arguments_and_options_make_a_plan(plans):
         ({"rtol": float("nan")}, "rtol: expected 0 or more"),
         ({"vary": "nonsense"}, "Unknown factor 'nonsense'"),
         ({"kernel": "python3"}, "only a notebook has a kernel"),
-        ({"vary": "jit", "confirm": ("a", "b")}, "give it or vary"),
+        ({"vary": "jit", "confirm": ("a", "b")}, "give one: what is confirmed"),
     ],
 )
 def test_what_the_command_refuses_is_refused_in_a_line(plans, options, said):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 
@@ -121,14 +120,20 @@ def test_a_notebook_outside_the_current_folder_is_refused(notebook, tmp_path, mo
     assert f"Go to its folder, or to one above it: cd {tmp_path}" in refusal("../a.ipynb")
 
 
-@pytest.mark.parametrize(
-    "metadata", [None, [], {"kernelspec": None}, {"kernelspec": "x"}, {"kernelspec": {"name": 5}}]
-)
-def test_whatever_stands_in_the_place_of_a_kernel_is_none_or_one_line(notebook, tmp_path, metadata):
+@pytest.mark.parametrize("spec", [None, "x", [], {}, {"name": 5}, {"name": ""}])
+def test_what_names_no_kernel_is_none(notebook, tmp_path, spec):
+    path = tmp_path / notebook()
+    document = {**json.loads(path.read_text()), "metadata": {"kernelspec": spec}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    command = notebook_command("a.ipynb", kernels.Path("m.json"), None)
+    assert command[command.index("--kernel") + 1] == "python3"
+
+
+@pytest.mark.parametrize("metadata", [None, [], "x"])
+def test_metadata_that_is_none_is_refused_in_one_line(notebook, tmp_path, metadata):
     path = tmp_path / notebook()
     path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": metadata}))
-    with contextlib.suppress(RunError):
-        check_notebook(["a.ipynb"], None)
+    assert "is no valid notebook" in refusal("a.ipynb")
 
 
 @pytest.mark.parametrize(

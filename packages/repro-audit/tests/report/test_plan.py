@@ -11,7 +11,7 @@ from manifests import changed, document, parted, record, rerun
 from pages import PAGES, divergent
 from rule_cases import TABLE, found
 
-from repro_audit.audit import audit
+from repro_audit.audit import RunSummary, audit
 from repro_audit.report.plan import render_plan
 from repro_audit_schemas import REGISTRY, schema
 
@@ -102,6 +102,23 @@ def test_a_finding_is_verified_by_an_audit_and_a_cause_by_a_comparison():
     first, second, *_ = compared()["steps"]
     assert first["verify"] == f"{AGAIN} a.json again.json"
     assert second["verify"] == f"{AGAIN} --strict again.json"
+
+
+def test_what_is_mended_in_both_runs_is_verified_by_two_new_ones():
+    """A run from before the script was changed is never its equal."""
+    result, manifests = divergent()
+    runs = (RunSummary(name="run-1", exit_code=0, status="complete", steps=1),)
+    (comparison,) = result.comparisons
+    cause = comparison.causes[0]
+    both = cause._replace(remedy=f"{cause.remedy}  # in both runs, first")
+    mended = result._replace(comparisons=(comparison._replace(causes=(both,)),))
+    for audited, expected in (
+        (result, False),
+        (result._replace(runs=runs), True),
+        (mended, True),
+    ):
+        first = planned(audited, manifests)["steps"][0]
+        assert (first["verify"] == "repro-audit repeat SCRIPT ARGS") is expected
 
 
 @pytest.mark.parametrize(

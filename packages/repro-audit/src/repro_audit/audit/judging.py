@@ -342,6 +342,9 @@ def _judge(
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
         reason = f"the evidence is {manifest.evidence}, and {require} is required"
+    elif manifest.is_log:
+        verdict = "inconclusive"
+        reason = "a log tells of no settings: whether the run was controlled is not known"
     elif errors:
         verdict, reason = "uncontrolled", "; ".join(dict.fromkeys(item.title for item in errors))
     else:

@@ -143,8 +143,7 @@ def command(
     if vary == "list":
         return _list_factors()
     from repro_audit.recording.process.launcher import check_target
-    from repro_audit.repeat import Plan, compared_files, default_directory, repeat_plan, suspicion
-    from repro_audit.repeat import confirm as confirmed
+    from repro_audit.repeat import Plan, default_directory, planned, repeat_plan
 
     check_target(target, module=module, kernel=options["kernel"])
     check_output(output, [*(confirm or ()), *([] if module else target[:1])])
@@ -155,21 +154,16 @@ def command(
             "nothing else. Name another file with --output."
         )
         raise RunError(message)
-    if vary is not None and confirm is not None:
-        message = "--confirm varies one factor by itself: give it or --vary."
-        raise click.UsageError(message)
-    compared = None if confirm is None else compared_files(confirm, place)
-    suspected = None if compared is None else suspicion(*compared.manifests, compared.audit)
-    if compared is not None and suspected is not None and not suspected.factor:
-        # No experiment can show it, but what would can be said.
-        said = confirmed(suspected, None, compared.audit)
-        explained = compared.audit._replace(confirmation=said)
-        deliver(explained, compared.manifests, form=form, output=output, color=color)
-        return 2
-    factors = _factors(vary) if suspected is None else [suspected.factor]
-    plan = Plan(
-        target=target, module=module, directory=place, vary=factors, suspicion=suspected, **options
+    plan = planned(
+        target,
+        directory=place,
+        vary=_factors(vary),
+        confirm=confirm,
+        options={**options, "module": module},
     )
+    if not isinstance(plan, Plan):  # no experiment can show it, but what would can be said
+        deliver(plan.audit, plan.manifests, form=form, output=output, color=color)
+        return 2
     with Progress(quiet=quiet) as progress:
         try:
             result = repeat_plan(plan, progress)

@@ -10,21 +10,12 @@ from typing import Any
 
 from repro_audit.audit import Audit
 from repro_audit.capture.kernel import kernel_shell
-from repro_audit.errors import MissingExtraError, RunError, printable
+from repro_audit.errors import MissingExtraError, printable
 from repro_audit.files import replace_file
 from repro_audit.interactive.own_notebook import own_notebook
 from repro_audit.recording.process.launcher import check_target
 from repro_audit.recording.request import Request
-from repro_audit.repeat import (
-    Plan,
-    check_plan,
-    compared_files,
-    default_directory,
-    named_factors,
-    repeat_plan,
-    suspicion,
-)
-from repro_audit.repeat import confirm as confirmed
+from repro_audit.repeat import Plan, default_directory, named_factors, planned, repeat_plan
 from repro_audit.repeat.folders import REPORT
 from repro_audit.repeat.repeating import Repeated
 from repro_audit.report.html import render_html
@@ -61,22 +52,12 @@ def repeat_target(
             target, options = notebook.name, {**options, "kernel": kernel}
         module = options["module"]
         place = default_directory(target, module=module) if directory is None else Path(directory)
-        if vary and confirm is not None:
-            message = "confirm varies one factor by itself: give it or vary."
-            raise RunError(message)
-        compared = None if confirm is None else compared_files(confirm, place)
-        suspected = None if compared is None else suspicion(*compared.manifests, compared.audit)
-        if compared is not None and suspected is not None and not suspected.factor:
-            said = confirmed(suspected, None, compared.audit)
-            return compared.audit._replace(confirmation=said)
-        plan = Plan(
-            target=[target, *arguments],
-            directory=place,
-            vary=named_factors(vary) if suspected is None else [suspected.factor],
-            suspicion=suspected,
-            **options,
+        factors = named_factors(vary) if vary else []
+        plan = planned(
+            [target, *arguments], directory=place, vary=factors, confirm=confirm, options=options
         )
-        check_plan(plan)
+        if not isinstance(plan, Plan):
+            return plan.audit
         check_target(plan.target, module=module, kernel=plan.kernel)
         with _progress() as progress:
             result = repeat_plan(plan, progress)

@@ -152,8 +152,8 @@ def _run_beside_signals(client: _Client) -> int:
 
     def pass_on(number: int, frame: object) -> None:
         if client.kernel is not None and client.kernel.poll() is None:
-            # Into its group: what its cells have started hears of it, as in a terminal.
-            os.kill(client.kernel.pid, number)
+            # The kernel leads a group: what its cells have started hears of it, as in a terminal.
+            os.killpg(client.kernel.pid, number)
 
     for number in _PASSED_ON:
         signal.signal(number, pass_on)

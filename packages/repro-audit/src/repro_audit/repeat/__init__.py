@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from repro_audit.repeat.asked import compared_files, default_directory, named_factors
+    from repro_audit.repeat.asked import default_directory, named_factors, planned
     from repro_audit.repeat.checking import check_plan
     from repro_audit.repeat.confirming import confirm, suspicion
     from repro_audit.repeat.factors import FACTORS
@@ -26,10 +26,10 @@ __all__ = [
     "ProgressReporter",
     "Repeated",
     "check_plan",
-    "compared_files",
     "confirm",
     "default_directory",
     "named_factors",
+    "planned",
     "repeat_plan",
     "suspicion",
 ]
@@ -41,10 +41,10 @@ _MODULES = {
     "ProgressReporter": "running",
     "Repeated": "repeating",
     "check_plan": "checking",
-    "compared_files": "asked",
     "confirm": "confirming",
     "default_directory": "asked",
     "named_factors": "asked",
+    "planned": "asked",
     "repeat_plan": "repeating",
     "suspicion": "confirming",
 }

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repro_audit.audit import Audit, audit
 from repro_audit.errors import RunError, printable
 from repro_audit.manifest import Manifest, load
+from repro_audit.repeat.checking import check_plan
+from repro_audit.repeat.confirming import confirm as confirmed
+from repro_audit.repeat.confirming import suspicion
 from repro_audit.repeat.factors import FACTORS
+from repro_audit.repeat.plan import Plan
 from repro_audit.trace import find_trace
 
-__all__ = ["Compared", "compared_files", "default_directory", "named_factors"]
+__all__ = ["Compared", "default_directory", "named_factors", "planned"]
 
 
 class Compared(NamedTuple):
@@ -27,7 +31,48 @@ def default_directory(target: str, *, module: bool) -> Path:
     return Path("repeat") / (target if module else Path(target).stem)
 
 
-def compared_files(files: Sequence[str], place: Path) -> Compared:
+def planned(
+    target: Sequence[str],
+    *,
+    directory: Path,
+    vary: Sequence[str],
+    confirm: Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> Plan | Compared:
+    """Return the plan of what is asked for, or what is known without any run.
+
+    Args:
+        target: What to run, and its arguments.
+        directory: Where the evidence goes.
+        vary: Factors to vary.
+        confirm: Two manifests, the first cause of whose difference is to be put to the test.
+        options: Further fields of the plan.
+
+    Returns:
+        The plan; or the comparison of the two with what would show their cause, where no run of
+        ours can.
+
+    Raises:
+        RunError: Both are asked for, an option takes no such value, or a file would be cleared.
+        ManifestError: One of the two cannot be read.
+    """
+    if vary and confirm is not None:
+        message = "Of --vary and --confirm give one: what is confirmed is varied by itself."
+        raise RunError(message)
+    suspected = None
+    if confirm is not None:
+        compared = _compared_files(confirm, directory)
+        suspected = suspicion(*compared.manifests, compared.audit)
+        if not suspected.factor:
+            said = confirmed(suspected, None, compared.audit)
+            return compared._replace(audit=compared.audit._replace(confirmation=said))
+        vary = [suspected.factor]
+    plan = Plan(target=target, directory=directory, vary=vary, suspicion=suspected, **options)
+    check_plan(plan)
+    return plan
+
+
+def _compared_files(files: Sequence[str], place: Path) -> Compared:
     """Compare two manifests, whose first cause is to be put to the test.
 
     Args:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from repro_audit.audit import Audit
 from repro_audit.compare import Comparison
+from repro_audit.compare.remedies.controlling import IN_BOTH
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, unstructure
 from repro_audit.report.places import Language, files_at, language_of
@@ -17,6 +18,9 @@ from repro_audit.report.places import Language, files_at, language_of
 __all__ = ["Step", "render_plan", "steps"]
 
 SCHEMA = "repro-audit/plan-1"
+
+_REPEATED = "repro-audit repeat SCRIPT ARGS"
+"""What shows that a script repeats: none of the runs before it was changed can be its equal."""
 
 _AGAIN = "repro-audit record --output again.json SCRIPT ARGS && repro-audit"
 """What records the changed script. A manifest's own words are a stranger's, and fill in nothing."""
@@ -90,9 +94,16 @@ def _of_causes(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[S
         name = result.manifests[comparison.actual].name
         manifest = manifests[comparison.actual]
         for cause in comparison.causes:
-            yield _step(manifest, cause.title, cause.remedy, cause.paths, verify, cause.kind), name
+            shown = _verified(result, cause.remedy, verify)
+            yield _step(manifest, cause.title, cause.remedy, cause.paths, shown, cause.kind), name
         for later in comparison.later:
-            yield _step(manifest, later.title, later.remedy, (), verify, later.kind), name
+            shown = _verified(result, later.remedy, verify)
+            yield _step(manifest, later.title, later.remedy, (), shown, later.kind), name
+
+
+def _verified(result: Audit, remedy: str, compared: str) -> str:
+    """Return what verifies a remedy: a comparison, or two new runs where both are to be mended."""
+    return _REPEATED if result.runs or IN_BOTH in remedy else compared
 
 
 def _of_findings(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[Step, str]]:
