@@ -88,9 +88,11 @@ def tests(session: nox.Session) -> None:
     # much of a test is waiting.
     workers = str(min((os.cpu_count() or 1) + 1, 8))
     shared = "--numprocesses", workers, "--dist=loadfile", "--no-loadscope-reorder"
+    # One that waits for ever is named. The longest takes three minutes.
+    waits = "--timeout=900"
     # Thousands of processes would compile what they import again and again.
     compiled = {"PYTHONDONTWRITEBYTECODE": None}
-    session.run("pytest", *shared, *session.posargs, env=compiled)
+    session.run("pytest", *shared, waits, *session.posargs, env=compiled)
 
 
 @nox.session

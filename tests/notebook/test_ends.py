@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from processes import plain_environment
 
+from repro_audit.manifest import load
 from repro_audit.notebook.cells import code_cells, failed_cell, printed
 
 pytestmark = pytest.mark.minutes(3)
@@ -58,6 +59,8 @@ def folder(tmp_path: Path) -> Path:
         (("import os; os._exit(7)", "print('on')"), 7, "the kernel ended in cell 1", None),
         (("import os; os.kill(os.getpid(), 11)",), -signal.SIGSEGV, "the kernel ended", None),
         (("import atexit, os; atexit.register(lambda: os._exit(9))",), 9, "", 1),
+        (("import threading; threading.Thread(target=threading.Event().wait).start()",), 0, "", 1),
+        (("import atexit, threading; atexit.register(threading.Event().wait)",), 0, "", 1),
         (("get_ipython().showtraceback = lambda *a, **k: print('mine')", "1 / 0"), 1, "cell 2", 2),
     ],
 )
@@ -71,6 +74,28 @@ def test_it_ends_with_the_code_of_a_script_and_leaves_what_was_run(folder, cells
     executed = code_cells(folder / "out.ipynb")
     assert ran in {None, sum(cell.ran_as is not None for cell in executed)}
     assert list((folder / "tmp").iterdir()) == []
+
+
+TRAINS_AND_STAYS = """\
+import atexit, threading
+import keras, numpy as np
+keras.utils.set_random_seed(3)
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+atexit.register(threading.Event().wait)
+"""
+
+
+@pytest.mark.keras
+def test_a_kernel_that_would_not_end_was_recorded_to_its_end(folder):
+    """What a notebook registers last is called first, and keeps what is registered before."""
+    path = written(folder / "a.ipynb", TRAINS_AND_STAYS)
+    command = [sys.executable, "-m", "repro_audit", "record", "-q", path.name]
+    subprocess.run(command, cwd=folder, env=plain_environment(), check=True)
+    manifest = load(folder / "manifest.json")
+    assert manifest.status == "complete"
+    assert manifest.outcomes.final_state
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

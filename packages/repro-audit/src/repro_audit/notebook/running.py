@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -32,16 +33,52 @@ __all__ = ["main"]
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SOURCE_LINES = 5
-_AS_LONG_AS_IT_TAKES_S = 30 * 24 * 3600.0
-"""A recording reads the state of large models when its kernel ends."""
+_RECORDING_ENDS = (
+    "getattr(__import__('sys').modules.get('repro_audit.recording.process.ending'), 'end', int)()"
+)
+"""One expression, which leaves the notebook's names alone."""
+
+_SHUTDOWN_S = 10.0
+"""How long a kernel may take to end: half of it until SIGTERM, the rest until SIGKILL."""
 
 _TAIL_LINES = 10
 _NO_INPUT = "StdinNotImplementedError"
+_BY_US = (signal.SIGTERM, signal.SIGKILL)
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class _ExitAskedError(Exception):
     """A cell has called `exit`: those after it are not run, as those behind it in a script."""
+
+
+class _Manager(AsyncKernelManager):
+    """Ends a kernel as Jupyter does, but only when its recording has ended.
+
+    A kernel that is asked to end may wait for a thread of its notebook, or one of its own for
+    another (ipykernel 7), for ever: then it is killed, which is no fault of the notebook.
+    """
+
+    asked = False
+
+    async def shutdown_kernel(  # type: ignore[override] # of this class it is a coroutine
+        self,
+        now: bool = False,  # noqa: FBT002 - as it is called
+        restart: bool = False,  # noqa: FBT002
+    ) -> None:
+        await self._end_recording()
+        self.asked = True
+        await super().shutdown_kernel(now=now, restart=restart)
+
+    async def _end_recording(self) -> None:
+        """Wait until the state of the models is read, as long as it takes."""
+        client = self.client()
+        client.start_channels(iopub=False, stdin=False, hb=False)
+        reply = client.execute(_RECORDING_ENDS, silent=True, store_history=False, reply=True)
+        waits = asyncio.ensure_future(reply)
+        while not waits.done() and await self.is_alive():
+            await asyncio.wait([waits], timeout=0.1)
+        waits.cancel()
+        client.stop_channels()
 
 
 class _Client(NotebookClient):
@@ -51,7 +88,9 @@ class _Client(NotebookClient):
     for the case that it dies.
     """
 
+    manager: _Manager
     kernel: Any = None
+    passed_on: int | None = None
     cell: NotebookNode | None = None
     connection: Path
 
@@ -89,12 +128,13 @@ class _Client(NotebookClient):
         self.kc.execute("", silent=True, store_history=False)
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
-        assert self.km is not None  # noqa: S101 - as in what this extends
+        assert isinstance(self.km, _Manager)  # noqa: S101 - as it was asked for
         self.km.connection_file = str(self.connection)
         self.raw = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with this process
         both = {"stdout": self.raw, "stderr": self.raw}
         await super().async_start_new_kernel(**kwargs, **both)
-        self.km.shutdown_wait_time = _AS_LONG_AS_IT_TAKES_S
+        self.manager = self.km
+        self.manager.shutdown_wait_time = _SHUTDOWN_S
         provisioner: Any = self.km.provisioner
         self.kernel = provisioner.process
 
@@ -125,6 +165,7 @@ def main() -> int:
         timeout=None,
         kernel_name=arguments.kernel,
         resources={"metadata": {"path": str(folder)}},
+        kernel_manager_class=_Manager,
         record_timing=False,
         skip_cells_with_tag="",  # Jupyter runs them all
     )
@@ -152,6 +193,7 @@ def _run_beside_signals(client: _Client) -> int:
 
     def pass_on(number: int, frame: object) -> None:
         if client.kernel is not None and client.kernel.poll() is None:
+            client.passed_on = number
             # The kernel leads a group: what its cells have started hears of it, as in a terminal.
             os.killpg(client.kernel.pid, number)
 
@@ -218,6 +260,8 @@ def _exit_code(value: str) -> int:
 def _how_it_ended(client: _Client) -> int:
     """Return the exit code of the kernel's process, and show its last words if it is not 0."""
     code: int = client.kernel.wait()
+    if client.manager.asked and -code in _BY_US and -code != client.passed_on:
+        return 0
     if code and code != -signal.SIGKILL:  # of which it knew nothing
         client.raw.seek(0)
         for line in deque(client.raw, _TAIL_LINES):

@@ -7,7 +7,6 @@ records nothing.
 
 from __future__ import annotations
 
-import atexit
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from repro_audit.recording.backends.fit_hooks import MODEL
 from repro_audit.recording.backends.patching import Call, Watch
 from repro_audit.recording.backends.select import FRAMEWORKS
 from repro_audit.recording.process.current import process
+from repro_audit.recording.process.ending import at_end
 from repro_audit.recording.process.seeders import SEEDERS
 from repro_audit.recording.request import Request
 from repro_audit.recording.run import Run
@@ -55,7 +55,7 @@ class AutomaticRecording:
         """See from now on what the script does."""
         process.automatic = self
         # Registered before the script registers anything: it is called after all of that.
-        atexit.register(self._end)
+        at_end(self._end)
         patches = process.patches
         for module, name in sorted(SEEDERS):
             patches.watch(module, name, self._seeds_set, lost="$.conditions.seeds")
@@ -83,7 +83,7 @@ class AutomaticRecording:
                 return
             if kernel_shell() is not None:
                 # Before IPython's own, which empties the namespace of the notebook.
-                atexit.register(self._end)
+                at_end(self._end)
             self._script = getattr(sys.modules["__main__"], "__file__", None)
 
     def give_way(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import functools
 from pathlib import Path
 
 from repro_audit.recording.process.automatic import AutomaticRecording, say
 from repro_audit.recording.process.current import process
+from repro_audit.recording.process.ending import at_end
 from repro_audit.recording.process.files import Files
 from repro_audit.recording.process.reads import Reads
 from repro_audit.recording.process.unrecorded import Unrecorded
@@ -36,7 +37,7 @@ def install() -> None:
         return
     if request.files is not None:
         # Registered first, called last: what ends after the script's own end is seen as well.
-        atexit.register(_report, process.files, Path(request.files))
+        at_end(functools.partial(_report, process.files, Path(request.files)))
     process.files.install(process.patches)
     if process.reads is not None:
         process.reads.install(process.patches)

@@ -6,7 +6,6 @@ added to a fit, no step is seen, and a model is read only when its training is o
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from repro_audit.manifest.writing import write
 from repro_audit.recording.backends.fit_hooks import MODEL
 from repro_audit.recording.backends.patching import Call, Watch
 from repro_audit.recording.process.current import process
+from repro_audit.recording.process.ending import at_end
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.draft import Draft
 from repro_audit.recording.session.models import Models
@@ -36,7 +36,7 @@ class Unrecorded:
 
     def install(self) -> None:
         """See from now on which models are trained."""
-        atexit.register(self.stop)
+        at_end(self.stop)
         for name, watcher in (("fit", self._fit), ("evaluate", self._evaluate)):
             process.patches.watch(MODEL, f"Model.{name}", watcher, lost=_STATE)
         process.watch_updates(process.patches)
@@ -103,7 +103,7 @@ class Unrecorded:
     def _models(self) -> Models:
         if not self._draft.models and kernel_shell() is not None:
             # Before IPython's own, which empties the namespace of the notebook.
-            atexit.register(self.stop)
+            at_end(self.stop)
         # Not before there is a model: the script has the first word.
         return Models(self._draft, process.backend())
 
