@@ -232,7 +232,7 @@ def test_what_nox_and_pip_are_asked_for_is_there():
             requirement = Requirement(rest)
             assert word == rest or (ROOT / folder / requirement.name / "pyproject.toml").is_file()
             extras |= requirement.extras
-    assert extras == {"keras", "paper"}
+    assert extras == {"keras", "notebook", "paper"}
     assert extras <= set(project["optional-dependencies"])
     assert "nonsense" not in sessions
 

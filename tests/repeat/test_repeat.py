@@ -150,6 +150,31 @@ def test_a_directory_with_foreign_files_is_refused(
     first = repro_audit.load(tmp_path / "out/run-1/manifest.json").run_id
     assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
     assert repro_audit.load(tmp_path / "out/run-1/manifest.json").run_id != first
+    assert repro_audit.load(tmp_path / "out/earlier/run-1/manifest.json").run_id == first
+
+
+def test_a_repeat_that_fails_twice_leaves_the_evidence_of_the_one_before(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """It is set aside, and a verdict that is gone is never taken for the new one."""
+    assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
+    first = repro_audit.load(tmp_path / "out/run-1/manifest.json").run_id
+    (tmp_path / "fails.py").write_text("raise SystemExit('no')")
+    for _ in range(2):
+        done = repeat("-d", "out", "fails.py", "--runs", "3", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "'--runs' stands behind the script" in done.stderr
+        assert not (tmp_path / "out/run-1/manifest.json").exists()
+    assert repro_audit.load(tmp_path / "out/earlier/run-1/manifest.json").run_id == first
+
+
+def test_of_a_script_that_ends_well_no_option_is_said_to_be_misplaced(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """A script may have an option of the same name."""
+    done = repeat("-d", "out", stand_in, example, "--runs", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "stands behind" not in done.stderr
 
 
 def test_files_that_a_run_leaves_for_the_next_are_reported(

@@ -324,6 +324,13 @@ def test_of_many_packages_in_editable_mode_eight_are_named():
         assert seen.text.endswith(said)
 
 
+def test_that_the_recorder_itself_is_in_editable_mode_is_no_finding():
+    """It computes nothing."""
+    package = {"version": "1", "digest": None, "source": editable(None).popitem()[1]}
+    own = {"conditions/packages/distributions": {"repro-audit-schemas": package}}
+    assert not seen_by("RA403", own)
+
+
 def test_the_size_of_a_file_is_not_counted_in_samples():
     changes = {f"{TRAIN}/arrays/0/dtype": "file", f"{TRAIN}/samples": 9}
     (seen,) = seen_by("RA606", changes)

@@ -306,6 +306,30 @@ def test_a_generator_with_another_seed_comes_before_the_data_that_may_be_drawn_f
     assert "drawn from it" not in alone.reason
 
 
+@pytest.mark.parametrize(("given", "rank"), [(False, 1), (True, 2)])
+def test_a_generator_that_both_runs_left_to_chance_is_to_be_mended_with_the_first_cause(
+    given, rank
+):
+    """It is no cause of other initial weights, and leaves the runs apart when those agree."""
+    made = {"where": "rng", "bit_generator": "PCG64", "spawn_key": [], "given": given}
+    runs = [
+        record(
+            changed(
+                document(), {"conditions/seeds/generators": [made | {"entropy": [2**127 + number]}]}
+            )
+        )
+        for number in range(2)
+    ]
+    differences = differing(
+        "seeds.layers[0].seed", "data.train.digest", "seeds.generators[0].entropy"
+    )
+    first = FirstDifference(kind="initial weights", text="")
+    causes, *_ = diagnose(*runs, differences, first, None)
+    kinds = [item.kind for item in causes]
+    assert kinds.index("generators") == rank
+    assert ("mend this as well" in causes[rank].reason) is not given
+
+
 def test_the_hash_seed_is_likely_where_batches_differ_unless_the_data_does():
     hashed = "seeds.hash_seed.probe"
     assert certainties("rows", hashed) == {"hash_seed": "likely"}

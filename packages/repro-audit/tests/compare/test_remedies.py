@@ -241,7 +241,7 @@ def test_draws_are_seeded_again_before_the_model_or_before_the_layers_that_drew_
         assert remedy == f"keras.utils.set_random_seed(812)  # in both runs, right before {place}"
 
 
-def test_a_generator_is_made_with_the_seed_that_the_expected_run_drew():
+def test_a_generator_is_made_with_the_expected_runs_seed_unless_that_was_left_to_chance():
     made = {
         "where": "train.py:3", "bit_generator": "PCG64", "entropy": [17], "spawn_key": [],
         "given": False,
@@ -250,6 +250,8 @@ def test_a_generator_is_made_with_the_seed_that_the_expected_run_drew():
     for changes, said in (
         ({}, "rng = np.random.default_rng(17)"),
         ({"entropy": [1, 2]}, "rng = np.random.default_rng([1, 2])"),
+        ({"entropy": [2**127]}, "rng = np.random.default_rng(812)"),
+        ({"entropy": [2**127], "given": True}, f"rng = np.random.default_rng({2**127})"),
         ({"bit_generator": "MT19937"}, "rng = np.random.default_rng(812)"),
     ):
         manifest = record(changed(document(), {f"{SEEDS}/generators": [made | changes]}))

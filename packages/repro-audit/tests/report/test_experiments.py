@@ -10,6 +10,7 @@ from manifests import changed, document, parted, record, rerun
 
 from repro_audit.audit import (
     Confirmation,
+    Control,
     Factor,
     RecordingCheck,
     Sensitivity,
@@ -105,3 +106,19 @@ def test_a_cause_that_no_experiment_varies_is_not_offered_to_one(render):
         shown[name] = render(result, manifests)
     assert "--confirm" not in shown["rate"]
     assert ("--confirm a.json b.json" in shown["threads"]) == (render is not render_latex)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "before", "after", "word"),
+    [
+        ("divergent", "differ", "differ", "not needed"),
+        ("inconclusive", "differ", "differ", "not caught"),
+        ("divergent", "match", "match", "not caught"),
+    ],
+)
+def test_a_control_of_runs_that_differ_before_its_flip_is_not_needed(verdict, before, after, word):
+    control = Control(caught=False, before=before, after=after, text="it tells why")
+    result = shown(verdict=verdict, control=control)
+    for render in (render_text, render_markdown, render_html, render_latex):
+        assert word in render(result, MANIFESTS)
+    assert ("it vouches for agreement" in render_text(result, MANIFESTS)) is (word == "not needed")

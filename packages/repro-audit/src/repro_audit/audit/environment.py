@@ -10,6 +10,9 @@ from repro_audit.manifest import Manifest
 _PINNING = "pip documentation: Repeatable Installs"
 
 
+_OWN = ("repro-audit", "repro-audit-schemas")
+
+
 @rule(
     "RA401",
     "warning",
@@ -56,12 +59,12 @@ def dirty(manifest: Manifest) -> Iterator[Hit]:
     source="PEP 610",
 )
 def editable(manifest: Manifest) -> Iterator[Hit]:
-    """A distribution is editable."""
+    """A distribution is editable, and not ours: that records, and computes nothing."""
     packages = manifest.conditions.packages
     names = [
         name
         for name, package in (packages.distributions if packages else {}).items()
-        if package.source is not None and package.source.editable
+        if package.source is not None and package.source.editable and name not in _OWN
     ]
     if names:
         yield Hit(

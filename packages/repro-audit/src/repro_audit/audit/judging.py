@@ -10,7 +10,15 @@ from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.fits import fits_alone
 from repro_audit.audit.rules import Finding, check_with_trace
 from repro_audit.audit.shared_causes import with_shared_causes
-from repro_audit.compare import EVIDENCE, Comparison, Match, Verdict, compare, group
+from repro_audit.compare import (
+    EVIDENCE,
+    Comparison,
+    Match,
+    Verdict,
+    compare,
+    group,
+    lacking_evidence,
+)
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
 
@@ -341,7 +349,7 @@ def _judge(
             reason = f"not all training was recorded; {reason}"
     elif EVIDENCE.index(manifest.evidence) < EVIDENCE.index(require):
         verdict = "inconclusive"
-        reason = f"the evidence is {manifest.evidence}, and {require} is required"
+        reason = lacking_evidence(manifest.evidence, require)
     elif manifest.is_log:
         verdict = "inconclusive"
         reason = "a log tells of no settings: whether the run was controlled is not known"

@@ -56,7 +56,6 @@ def command(directory: Path | None, color: str) -> int:
     width, colored = text_style("-", color)
     page = Page(width, color=colored)
     page.prose(f"Two real runs of one script, on two cores and on one, are now in {name}.", 0)
-    page.blank()
     page.line(("bold", f"$ cd {name} && repro-audit {EXPECTED} {ACTUAL}"))
     _comparison(page, result)
     page.blank()

@@ -13,6 +13,7 @@ import click
 
 from repro_audit.audit import Audit
 from repro_audit.cli.output import write_output
+from repro_audit.errors import shown
 from repro_audit.manifest import Manifest
 from repro_audit.report.formats import RENDERERS, Style
 
@@ -23,6 +24,7 @@ __all__ = [
     "deliver",
     "fits_option",
     "kernel_option",
+    "misplaced_options",
     "module_option",
     "output_options",
     "target_argument",
@@ -194,6 +196,25 @@ def output_options(*formats: str) -> Callable[[F], F]:
         return command
 
     return add
+
+
+def misplaced_options(target: Sequence[str]) -> str:
+    """Say which options of the running command a failed script was given in its place.
+
+    Args:
+        target: The script and its arguments.
+
+    Returns:
+        A sentence; empty where there is none of them.
+    """
+    known = {name for option in click.get_current_context().command.params for name in option.opts}
+    found = [word for word in target[1:] if word.partition("=")[0] in known and word[0] == "-"]
+    if not found:
+        return ""
+    return (
+        f"{shown(found[0])} stands behind the script, which was given it: options of repro-audit "
+        "stand before the script."
+    )
 
 
 def text_style(output: str, color: str) -> tuple[int, bool]:

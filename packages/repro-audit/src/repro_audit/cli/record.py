@@ -14,6 +14,7 @@ import click
 from repro_audit.cli.options import (
     LAUNCHING,
     kernel_option,
+    misplaced_options,
     module_option,
     target_argument,
     trace_option,
@@ -106,6 +107,8 @@ def command(
     seen = manifest is not None and (manifest.has_outcomes or elsewhere)
     if code:
         _say(f"{name} {how_it_ended(code)}" + ("." if seen else "; no training detected."))
+        if misplaced := misplaced_options(target):
+            _say(misplaced)
     elif not seen and family.computing:
         where = counted(family.computing, "child process")
         _say(f"{name}: {where} computed with TensorFlow, which cannot be followed; no manifest.")

@@ -17,6 +17,7 @@ from repro_audit.cli.options import (
     comparison_options,
     deliver,
     kernel_option,
+    misplaced_options,
     module_option,
     output_options,
     target_argument,
@@ -176,6 +177,8 @@ def command(
             ) from interrupt
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
+    if result.failed and (misplaced := misplaced_options(target)):
+        sys.stderr.write(f"{misplaced}\n")
     try:
         deliver(result.audit, result.manifests, form=form, output=output, color=color)
     finally:  # a badge may be refused

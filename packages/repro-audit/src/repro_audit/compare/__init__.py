@@ -20,7 +20,7 @@ from repro_audit.compare.comparison import (
 )
 from repro_audit.compare.groups import group
 from repro_audit.compare.history import same_value
-from repro_audit.compare.pair import EVIDENCE, compare
+from repro_audit.compare.pair import EVIDENCE, compare, lacking_evidence
 from repro_audit.compare.trace_comparison import (
     BatchDifference,
     ColumnDifference,
@@ -48,5 +48,6 @@ __all__ = [
     "Verdict",
     "compare",
     "group",
+    "lacking_evidence",
     "same_value",
 ]

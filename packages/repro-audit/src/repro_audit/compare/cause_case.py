@@ -10,7 +10,7 @@ from repro_audit.compare.kinds import Kind, Strength
 from repro_audit.compare.symptom import Symptom
 from repro_audit.manifest import Manifest
 
-__all__ = ["Case", "hash_seed_is_random", "orders_pipelines"]
+__all__ = ["Case", "generators_are_random", "hash_seed_is_random", "orders_pipelines"]
 
 _NOT_TRAINED_ON = ("test", "validation")
 
@@ -101,6 +101,8 @@ class Case(NamedTuple):
 
         It stands in each of them, and says nothing of what tells one from the other.
         """
+        if kind.name == "generators":
+            return generators_are_random(self.expected, self.actual)
         return kind.name == "hash_seed" and hash_seed_is_random(self.expected, self.actual)
 
     def has_racing_pipeline(self) -> bool:
@@ -129,6 +131,15 @@ def hash_seed_is_random(*manifests: Manifest) -> bool:
     """Return whether each run left it to Python how strings are hashed."""
     seeds = [manifest.conditions.seeds for manifest in manifests]
     return all(item is not None and item.hash_seed.randomized for item in seeds)
+
+
+def generators_are_random(*manifests: Manifest) -> bool:
+    """Return whether each run made a generator of NumPy's without a seed."""
+    seeds = [manifest.conditions.seeds for manifest in manifests]
+    return all(
+        item is not None and any(made.is_left_to_chance for made in item.generators)
+        for item in seeds
+    )
 
 
 def orders_pipelines(manifest: Manifest) -> bool:

@@ -115,6 +115,8 @@ def _at_start(case: Case, kind: Kind) -> Judgement:
         if were_loaded(case.expected, case.actual):
             return Judgement("possible", "though weights differ that no seed decides")
         return Judgement("certain")
+    if kind.name == "generators" and case.is_random_in_both(kind):
+        return Judgement("possible", "no run gives it one: mend this as well", rank=3)
     if kind.name == "data":
         adapted = bool(case.symptom.roles) and set(case.symptom.roles) <= _ADAPTING
         return Judgement("likely" if adapted else "possible", rank=2)

@@ -42,7 +42,7 @@ def change_of(difference: ConditionDifference) -> str:
         return difference.said
     one, other = difference.expected, difference.actual
     if re.match(r"\$\.conditions\.seeds\.generators\S*\.entropy", difference.path):
-        return "is another"
+        return "was made from another seed"
     if difference.path.startswith("$.conditions.read.variables"):  # a value has some bits of digest
         return (
             "is another"
@@ -133,7 +133,7 @@ def _generator(found: _Found, expected: Manifest, actual: Manifest) -> str:
     place = "seeds", "generators", int(found["generator"])
     item = _at(expected.conditions, *place) or _at(actual.conditions, *place)
     where = _at(item, "where")
-    field = _words(found["field"])[:1]
+    field = [word for word in _words(found["field"])[:1] if word != "entropy"]
     return " ".join([*([where] if isinstance(where, str) else []), *field])
 
 

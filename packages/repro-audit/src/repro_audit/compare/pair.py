@@ -27,13 +27,23 @@ if TYPE_CHECKING:
     from repro_audit.compare.causes import Diagnosis
     from repro_audit.trace import Trace
 
-__all__ = ["EVIDENCE", "compare"]
+__all__ = ["EVIDENCE", "compare", "lacking_evidence"]
 
 _CALLS = ("steps", "sequence")
 """Outcomes that say what was called, and not what it has come to."""
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Strengths of evidence, the weakest first."""
+
+
+def lacking_evidence(evidence: Evidence, require: str) -> str:
+    """Say that there is less evidence than is required, and what accepts it.
+
+    >>> lacking_evidence("history", "weights")
+    'the evidence is history, and weights is required: --require history accepts it'
+    """
+    accepted = "" if evidence == "none" else f": --require {evidence} accepts it"
+    return f"the evidence is {evidence}, and {require} is required{accepted}"
 
 
 def compare(
@@ -89,7 +99,7 @@ def compare(
         fields = (field,)
     first = _with_cell(first, mine, theirs)
     enough = EVIDENCE.index(evidence) >= EVIDENCE.index(require)
-    below = f"the evidence is {evidence}, and {require} is required"
+    below = lacking_evidence(evidence, require)
     tolerant = rtol is not None or atol is not None
     verdict: Verdict
     if obstacle is not None:

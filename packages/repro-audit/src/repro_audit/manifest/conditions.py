@@ -51,6 +51,11 @@ class NumpyGenerator(NamedTuple):
     spawn_key: tuple[int, ...]
     given: bool | None
 
+    @property
+    def is_left_to_chance(self) -> bool:
+        """Whether the operating system gave its seed, of 128 bits, and no line of code did."""
+        return self.given is False and max(self.entropy or (0,)) >= 2**64
+
 
 class Seeds(NamedTuple):
     """Every seed, declared, in force and drawn."""

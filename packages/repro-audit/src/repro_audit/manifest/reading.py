@@ -23,6 +23,7 @@ from repro_audit.strict_json import read_json
 
 __all__ = ["load", "parse"]
 
+_AUDIT = "repro-audit/audit-"
 _OBJECT = re.compile(rb"\s*\{")
 _OURS = re.compile(rb'"repro-audit\\?/(?!trace-)')
 """Stands in every manifest, in its schema; some tools write a slash with a backslash before it."""
@@ -93,6 +94,8 @@ def _unknown_version(document: dict[str, Any], name: str) -> str:
         f"{name}: $.schema: expected {' or '.join(map(repr, READABLE))}, "
         f"received {shown(document.get('schema'))}."
     )
+    if str(document["schema"]).startswith(_AUDIT):
+        return f"{name}: is an audit, which holds no run. Give the manifests that it is of."
     recorder = document.get("recorder")
     if not isinstance(recorder, str):
         return f"{message} Another release of repro-audit may read it."

@@ -114,6 +114,8 @@ def confirm(
         varied: The run in which it was varied.
     """
     decided, text = None, f"the plain runs are {result.verdict}, so nothing was varied"
+    if result.verdict == "divergent":
+        text += "; mend first what they differ in themselves, as said above, and ask again"
     if not suspected.factor:
         text = _CHECK
     elif run is not None and _models(run) != suspected.models:

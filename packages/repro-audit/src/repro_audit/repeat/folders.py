@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from repro_audit.capture.privacy import Cleaner
 from repro_audit.errors import OutputError, RunError, printable
-from repro_audit.files import PathLock
+from repro_audit.files import PathLock, read_bounded
 
 __all__ = [
     "AUDIT",
@@ -29,9 +30,10 @@ __all__ = [
 
 AUDIT, REPORT, MANIFEST, LOG = "audit.json", "report.html", "manifest.json", "log.txt"
 FILES = "files.json"
+EARLIER = "earlier"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
-    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore"
+    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore|earlier"
 )
 _NOT_COPIED = (".git", ".hg", ".ipynb_checkpoints", ".nox", ".tox", "__pycache__")
 _MAX_FILES = 1_000_000
@@ -43,7 +45,7 @@ _KEY_BEGINS, _KEY_ENDS = "-----BEGIN ", "-----END "
 
 @contextlib.contextmanager
 def prepared_directory(directory: Path) -> Iterator[None]:
-    """Make the directory of a repeat, clear it of an earlier repeat's files, and keep it.
+    """Make the directory of a repeat, move an earlier repeat's files aside, and keep it.
 
     Raises:
         RunError: It holds something that no repeat left there, is where runs start, or another
@@ -68,14 +70,18 @@ def prepared_directory(directory: Path) -> Iterator[None]:
         )
         raise RunError(message)
     try:
-        _clear(directory, lock)
+        _set_aside(directory, lock)
         yield
     finally:
         lock.release()
 
 
-def _clear(directory: Path, lock: PathLock) -> None:
-    """Clear a directory of what an earlier repeat has left there."""
+def _set_aside(directory: Path, lock: PathLock) -> None:
+    """Move what an earlier repeat has left in a directory to a folder in it.
+
+    A repeat that fails takes nothing from the one before. What was set aside before that goes,
+    unless what would take its place is a repeat that came to no comparison.
+    """
     try:
         entries = [entry for entry in directory.iterdir() if entry.name != lock.file.name]
         strangers = [entry.name for entry in entries if not _OURS.fullmatch(entry.name)]
@@ -86,15 +92,35 @@ def _clear(directory: Path, lock: PathLock) -> None:
                 "Name another with --directory."
             )
             raise RunError(message)
-        for entry in entries:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+        earlier = directory / EARLIER
+        left = [entry for entry in entries if entry.name not in {EARLIER, ".gitignore"}]
+        if left and (_has_compared(directory / AUDIT) or not earlier.exists()):
+            if earlier.exists():
+                _remove(earlier)
+            earlier.mkdir()
+            for entry in left:
+                entry.rename(earlier / entry.name)
+        else:
+            for entry in left:
+                _remove(entry)
         # Else the evidence of one run would make the repository of the next one dirty.
         (directory / ".gitignore").write_text("*\n", encoding="utf-8")
     except OSError as error:
         raise _unwritable(directory, error) from error
+
+
+def _has_compared(audit: Path) -> bool:
+    """Whether an audit is there that compares runs: another one is no evidence of anything."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return bool(json.loads(read_bounded(audit)).get("comparisons"))
+    return False
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
 
 
 def _unwritable(directory: Path, error: OSError) -> OutputError:

@@ -42,11 +42,13 @@ class Repeated:
         audit: The judgement; also written to ``audit.json``.
         manifests: The manifests it judges, in its order.
         log_tail: The last lines of the log of a run that failed; else empty.
+        failed: Whether a run failed.
     """
 
     audit: Audit
     manifests: tuple[Manifest, ...]
     log_tail: tuple[str, ...] = ()
+    failed: bool = False
 
 
 def repeat_plan(
@@ -103,6 +105,7 @@ def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:
         audit=result,
         manifests=tuple(run.manifest for run in runner.done if run.is_ordinary and run.manifest),
         log_tail=() if failed is None else tuple(log_tail(failed.log)),
+        failed=failed is not None,
     )
 
 

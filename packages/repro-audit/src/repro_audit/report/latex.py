@@ -20,6 +20,7 @@ from repro_audit.report.summary import (
     COMPARED,
     although,
     claims_summary,
+    control_word,
     evidence_of,
     number,
     summarize,
@@ -141,8 +142,7 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
             f"{listed(alone, _MAX_LISTED, '; ')}. {although_open}".rstrip(),
         )
     if result.control is not None:
-        caught = "was caught" if result.control.caught else "was not caught"
-        yield "Control", f"A run with one bit flipped on purpose {caught}."
+        yield "Control", f"A run with one bit flipped on purpose was {control_word(result)}."
     if result.recording_check is not None:
         yield "Recording", f"{escape(result.recording_check.text)}."
     if result.sensitivity is not None:

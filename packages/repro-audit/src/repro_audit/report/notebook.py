@@ -12,7 +12,13 @@ from repro_audit.audit import Audit, Finding, audit
 from repro_audit.compare import Comparison
 from repro_audit.errors import MissingExtraError, printable
 from repro_audit.report.figure import short_names
-from repro_audit.report.summary import evidence_of, headline, summarize
+from repro_audit.report.summary import (
+    control_text,
+    control_word,
+    evidence_of,
+    headline,
+    summarize,
+)
 from repro_audit.report.templates import template
 
 if TYPE_CHECKING:
@@ -51,8 +57,7 @@ def audit_text(result: Audit) -> str:
     lines = [f"{word}  {text} (evidence: {evidence_of(result)})"]
     lines += [line for item in result.comparisons for line in _why(item)]
     if result.control is not None:
-        caught = "caught" if result.control.caught else "not caught"
-        lines.append(f"positive control: {caught}; {result.control.text}")
+        lines.append(f"positive control: {control_word(result)}; {control_text(result)}")
     codes = [finding.code for judged in result.manifests for finding in judged.findings]
     lines += [f"findings: {', '.join(dict.fromkeys(codes))}"] if codes else []
     return "\n".join(map(printable, lines))

@@ -32,6 +32,7 @@ _VERDICTS = {
     "not_compared": "dim",
     "caught": "green",
     "not caught": "yellow",
+    "not needed": "dim",
     "error": "bold red",
     "warning": "yellow",
     "info": "cyan",

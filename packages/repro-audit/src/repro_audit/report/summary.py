@@ -21,6 +21,8 @@ __all__ = [
     "although",
     "beside_the_verdict",
     "claims_summary",
+    "control_text",
+    "control_word",
     "distance",
     "evidence_of",
     "headline",
@@ -309,3 +311,25 @@ def _bits(determinism: Determinism) -> str:
     if backend is not None and backend.onednn.in_force is not None:
         parts.append("oneDNN " + ("on" if backend.onednn.in_force else "off"))
     return "; ".join(parts)
+
+
+def control_word(result: Audit) -> str:
+    """Return in a word what a positive control showed.
+
+    Args:
+        result: An audit with one.
+    """
+    assert result.control is not None  # noqa: S101 - as the arguments say
+    if result.control.caught:
+        return "caught"
+    # It vouches for agreement. Runs that differ anyway differ before a bit is flipped as well.
+    needless = result.verdict == "divergent" and result.control.before == "differ"
+    return "not needed" if needless else "not caught"
+
+
+def control_text(result: Audit) -> str:
+    """Return in a sentence what a positive control showed."""
+    assert result.control is not None  # noqa: S101 - as above
+    if control_word(result) != "not needed":
+        return result.control.text
+    return f"{result.control.text}, as the runs do; it vouches for agreement, and there is none"

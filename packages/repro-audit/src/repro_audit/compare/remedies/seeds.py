@@ -64,12 +64,13 @@ def _given_seeds(manifest: Manifest, differences: Sequence[ConditionDifference])
 
 
 def _generators(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    """Return the line that makes the expected run's generator: its own seed, drawn or given."""
+    """Return the line that gives a generator a seed: the expected run's, if it had one."""
     for item in differences:
         place = re.match(r"\$\.conditions\.seeds\.generators\[\d+\]", item.path)
         made = None if place is None else value_at(manifest, place[0])
         entropy = getattr(made, "entropy", None)
-        if made and entropy and not made.spawn_key and made.bit_generator == "PCG64":
+        chance = getattr(made, "is_left_to_chance", False)
+        if made and entropy and not chance and not made.spawn_key and made.bit_generator == "PCG64":
             seed = literal(entropy[0] if len(entropy) == 1 else entropy)
             return f"rng = np.random.default_rng({seed})  # as in the expected run"
     return f"rng = np.random.default_rng({seed_of(manifest)})  # {IN_BOTH}"

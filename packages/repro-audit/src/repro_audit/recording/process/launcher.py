@@ -101,7 +101,8 @@ def check_target(target: Sequence[str], *, module: bool, kernel: str | None = No
         raise RunError(message) from None
     path = Path(target[0])
     if not module and not path.is_file() and not (path / "__main__.py").is_file():
-        message = f"{printable(target[0])}: there is no such script."
+        noun = "notebook" if path.suffix == ".ipynb" else "script"
+        message = f"{printable(target[0])}: there is no such {noun}."
         raise RunError(message)
     if runs_notebook(target, module=module):
         check_notebook(target, kernel)

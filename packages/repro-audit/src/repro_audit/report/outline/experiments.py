@@ -21,7 +21,7 @@ from repro_audit.report.outline.tree import (
     Table,
     line,
 )
-from repro_audit.report.summary import shared_files_read
+from repro_audit.report.summary import control_text, control_word, shared_files_read
 from repro_audit.wording import counted
 
 __all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
@@ -36,8 +36,8 @@ def experiments(subject: Subject) -> Iterator[Section]:
     if result.control is not None:
         yield Section(
             title=line("positive control"),
-            said=line(Span("caught" if result.control.caught else "not caught", "verdict")),
-            children=(Paragraph(line(result.control.text)),),
+            said=line(Span(control_word(result), "verdict")),
+            children=(Paragraph(line(control_text(result))),),
         )
     if result.recording_check is not None:
         yield Section(
