@@ -7,12 +7,14 @@ import json
 import jsonschema
 import pytest
 from manifests import changed, document, parted, record, rerun
+from pages import PAGES
 
 from repro_audit.audit import (
     Confirmation,
     Control,
     Factor,
     RecordingCheck,
+    RunSummary,
     Sensitivity,
     SharedFile,
     Spread,
@@ -122,3 +124,12 @@ def test_a_control_of_runs_that_differ_before_its_flip_is_not_needed(verdict, be
     for render in (render_text, render_markdown, render_html, render_latex):
         assert word in render(result, MANIFESTS)
     assert ("it vouches for agreement" in render_text(result, MANIFESTS)) is (word == "not needed")
+
+
+def test_the_runs_of_a_repeat_are_confirmed_in_another_folder_than_theirs():
+    """That repeat's own would be refused: it holds what is to be confirmed."""
+    run = RunSummary("run-1", 0, "complete", 63)
+    for runs, place in (((), ""), ((run,), "-d repeat/confirmed ")):
+        result, manifests = PAGES["divergent"]()
+        page = render_markdown(result._replace(runs=runs), manifests)
+        assert f"repro-audit repeat {place}--confirm " in page

@@ -64,7 +64,8 @@ def read_folder(path: str | os.PathLike[str]) -> tuple[Log, bytes]:
         parts.append(part)
     log = joined(parts)
     if log is None:
-        refuse(name, "holds event files without a scalar, such as those of a profile.")
+        what = "holds event files without a scalar, such as those of a profile"
+        refuse(name, f"{what}. Give the folder that the TensorBoard callback writes to.")
     return log, "".join(identity).encode()
 
 

@@ -63,4 +63,5 @@ def _read_events(content: bytes, name: str) -> Log:
     part = EventCurves(name, folder if folder in {"train", "validation"} else "")
     part.read(content, name)
     log = joined([part])
-    return log if log is not None else refuse(name, "is an event file without a scalar.")
+    what = "is an event file without a scalar"
+    return log or refuse(name, f"{what}. Give the folder that the TensorBoard callback writes to.")

@@ -127,7 +127,8 @@ def _shared_files(result: Audit) -> Section:
                     "One run left files where the next could read them: ",
                     Span(names + more, "name"),
                     f". {shared_files_read(result)} "
-                    "Use --cwd empty or --cwd copy to keep the runs apart.",
+                    "Use --cwd copy to keep the runs apart, or --cwd empty where they read "
+                    "nothing by a relative path.",
                 )
             ),
         ),
@@ -152,7 +153,9 @@ def confirming(comparison: Comparison, result: Audit) -> str:
         return ""
     # A name with a new line would be a command of its own.
     files = " ".join(shlex.quote(printable(name)) for name in names)
-    return f"repro-audit repeat --confirm {files} SCRIPT ARGS"
+    # Where the two lie in the folder of a repeat, another one must not take their place.
+    place = "-d repeat/confirmed " if result.runs else ""
+    return f"repro-audit repeat {place}--confirm {files} SCRIPT ARGS"
 
 
 def _states(factor: Factor) -> str:
