@@ -24,6 +24,7 @@ from repro_audit.strict_json import read_json
 __all__ = ["load", "parse"]
 
 _AUDIT = "repro-audit/audit-"
+_SHOWN = len("sha256:") + 8
 _OBJECT = re.compile(rb"\s*\{")
 _OURS = re.compile(rb'"repro-audit\\?/(?!trace-)')
 """Stands in every manifest, in its schema; some tools write a slash with a backslash before it."""
@@ -133,7 +134,12 @@ def _check_digest(document: dict[str, Any], name: str) -> None:
         raise ManifestError(message) from None
     if actual != document["digest"]:
         message = (
-            f"{name}: $.digest: expected {actual}, received {document['digest']}. "
+            f"{name}: $.digest: expected {_short(actual)}, received {_short(document['digest'])}. "
             "The file was changed or damaged after it was written."
         )
         raise ManifestError(message)
+
+
+def _short(digest: str) -> str:
+    """Return as much of a digest as tells it from another."""
+    return f"{digest[:_SHOWN]}…"
