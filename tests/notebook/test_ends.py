@@ -76,6 +76,21 @@ def test_it_ends_with_the_code_of_a_script_and_leaves_what_was_run(folder, cells
     assert list((folder / "tmp").iterdir()) == []
 
 
+KILLED_AT_ITS_END = """\
+import os, sys, types
+ending = types.ModuleType("ending")
+ending.end = lambda: os.kill(os.getpid(), 9)
+sys.modules["repro_audit.recording.process.ending"] = ending
+"""
+
+
+def test_a_kernel_that_is_killed_while_its_recording_ends_has_not_ended_well(folder):
+    """So the system ends one that needs more memory than there is."""
+    process = started(folder, KILLED_AT_ITS_END)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
 TRAINS_AND_STAYS = """\
 import atexit, threading
 import keras, numpy as np

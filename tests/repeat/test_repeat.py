@@ -168,6 +168,17 @@ def test_a_repeat_that_fails_twice_leaves_the_evidence_of_the_one_before(
     assert repro_audit.load(tmp_path / "out/earlier/run-1/manifest.json").run_id == first
 
 
+def test_a_folder_of_the_users_that_is_called_as_ours_is_not_taken_for_it(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """What is in it would be deleted by the second repeat."""
+    (tmp_path / "out/earlier").mkdir(parents=True)
+    (tmp_path / "out/earlier/thesis.tex").write_text("mine", encoding="utf-8")
+    done = repeat("-d", "out", stand_in, example, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'thesis.tex' in it" in done.stderr
+
+
 def test_of_a_script_that_ends_well_no_option_is_said_to_be_misplaced(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:

@@ -66,7 +66,7 @@ class _Manager(AsyncKernelManager):
         restart: bool = False,  # noqa: FBT002
     ) -> None:
         await self._end_recording()
-        self.asked = True
+        self.asked = await self.is_alive()  # it may have been killed while it read a large model
         await super().shutdown_kernel(now=now, restart=restart)
 
     async def _end_recording(self) -> None:

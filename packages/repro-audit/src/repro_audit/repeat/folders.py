@@ -84,7 +84,9 @@ def _set_aside(directory: Path, lock: PathLock) -> None:
     """
     try:
         entries = [entry for entry in directory.iterdir() if entry.name != lock.file.name]
-        strangers = [entry.name for entry in entries if not _OURS.fullmatch(entry.name)]
+        earlier = directory / EARLIER
+        before = [*earlier.iterdir()] if earlier.is_dir() else []
+        strangers = [entry.name for entry in entries + before if not _OURS.fullmatch(entry.name)]
         if strangers:
             message = (
                 f"{printable(str(directory))}: expected an empty folder or that of an earlier "
@@ -92,7 +94,6 @@ def _set_aside(directory: Path, lock: PathLock) -> None:
                 "Name another with --directory."
             )
             raise RunError(message)
-        earlier = directory / EARLIER
         left = [entry for entry in entries if entry.name not in {EARLIER, ".gitignore"}]
         if left and (_has_compared(directory / AUDIT) or not earlier.exists()):
             if earlier.exists():
