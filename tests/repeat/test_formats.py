@@ -93,3 +93,18 @@ def test_the_command_that_verifies_a_step_ends_with_0_once_it_is_mended(
     assert verified(first, "other") == 1
     assert {step["rule"] for step in others} >= {"RA205"}
     assert verified(others[0]) == 1, "what is recorded again has the warning still"
+
+
+def test_what_a_repeat_advises_names_the_script_and_its_arguments(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """As a shell reads them; a word that no file may hold is not written."""
+    shutil.copy(stand_in, tmp_path / "the script.py")
+    shutil.copy(example, tmp_path)
+    target = ["the script.py", Path(example).name, "other"]
+    for words, named in ((target, shlex.join(target)), ([*target, "--key=9f3"], "SCRIPT ARGS")):
+        done = repeat("-d", "out", "--format", "plan", *words, cwd=tmp_path)
+        steps = json.loads(done.stdout)["steps"]
+        findings = {step["verify"] for step in steps if step["rule"]}
+        again = f"repro-audit record --output again.json {named} && repro-audit --strict again.json"
+        assert findings == {again}

@@ -520,6 +520,6 @@ def test_batches_that_were_not_recorded_are_named_behind_steps_that_were_not_tra
 def test_what_acts_behind_other_initial_weights_is_at_no_step():
     _, later, _ = diagnosed(LEARNING_RATE, kind="initial weights")
     assert later["optimizer"] == (
-        "it acts on the update of the weights: behind the first difference; "
+        "it acts on the update of the weights, after the first difference; "
         "it would make the runs differ by itself"
     )

@@ -118,17 +118,17 @@ def test_what_no_rounding_brings_about_is_not_put_down_to_threads(told):
     ("where", "name", "said"),
     [
         ("start", "data", None),
-        ("start", "fit", "on what a step is given, from HERE on"),
-        ("start", "threads", "on the loss, from HERE on"),
-        ("batch", "optimizer", "on the update of the weights, from HERE on"),
-        ("random", "threads", "on the loss, from HERE on"),
+        ("start", "fit", "acts on what a step is given, from HERE on"),
+        ("start", "threads", "acts on the loss, from HERE on"),
+        ("batch", "optimizer", "acts on the update of the weights, from HERE on"),
+        ("random", "threads", "acts on the loss, from HERE on"),
     ],
 )
 def test_what_acts_later_says_on_what_and_since_when(where, name, said):
     kind = kind_of(f"$.conditions.{PATHS[name]}")
     found = judge(case(Symptom(where=where, place="HERE"), name), kind)
     assert found.is_later == (said is not None)
-    assert said is None or found.reason.startswith(f"it acts {said}: behind")
+    assert said is None or found.reason.startswith(f"it {said}, after")
 
 
 def test_what_would_part_the_runs_by_itself_says_so():
@@ -142,7 +142,7 @@ def test_callbacks_act_at_the_ends_of_steps_and_epochs():
     path = "$.conditions.training.fits[0].callbacks[0]"
     kind = kind_of(path)
     found = Case(BASE, BASE, Symptom(where="batch"), {kind: [ConditionDifference(path, 1, 2)]})
-    assert judge(found, kind).reason.startswith("it acts at the ends of steps and epochs: behind")
+    assert judge(found, kind).reason.startswith("it acts at the ends of steps and epochs, after")
 
 
 @pytest.mark.parametrize("where", STAGES)
@@ -366,25 +366,25 @@ def test_a_generator_in_another_state_comes_from_a_seed_that_has_an_effect():
             "training.fits[0].callbacks",
             "batch",
             (
-                "it acts at the ends of steps and epochs: behind the first difference; "
+                "it acts at the ends of steps and epochs, after the first difference; "
                 "it would make the runs differ by itself"
             ),
         ),
         (
             "training.fits[0].arguments.validation_freq",
             "update",
-            "it acts on when training ends: behind the first difference",
+            "it decides when training ends, after the first difference",
         ),
         (
             "seeds.generators[0].entropy",
             "update",
-            "it acts on what is evaluated and reported: behind the first difference",
+            "it acts on what is evaluated and reported, after the first difference",
         ),
         (
             "training.models[0].config.rate",
             "batch",
             (
-                "it acts on the state of the layers' generators, from HERE on: behind the first "
+                "it acts on the state of the layers' generators, from HERE on, after the first "
                 "difference; it would make the runs differ by itself"
             ),
         ),

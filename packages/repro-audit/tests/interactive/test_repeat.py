@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -78,7 +81,19 @@ def test_what_the_command_refuses_is_refused_in_a_line(plans, options, said):
     with pytest.raises(RunError) as raised:
         repro_audit.repeat("train.py", **options)
     assert said in str(raised.value)
-    assert plans == []
+
+
+def test_ipython_shows_of_a_refusal_the_message_alone(tmp_path):
+    code = "import repro_audit; repro_audit.repeat('train.py')"
+    shown = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"IPYTHONDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.stdout.strip() == "RunError: train.py: there is no such script."
 
 
 def test_a_script_that_is_not_there_is_refused(plans):

@@ -133,3 +133,27 @@ def test_the_runs_of_a_repeat_are_confirmed_in_another_folder_than_theirs():
         result, manifests = PAGES["divergent"]()
         page = render_markdown(result._replace(runs=runs), manifests)
         assert f"repro-audit repeat {place}--confirm " in page
+
+
+def test_the_command_that_confirms_names_what_was_repeated():
+    result, manifests = PAGES["divergent"]()
+    for repeated, named in (("", "SCRIPT ARGS"), ("train.py --epochs 3", "train.py --epochs 3")):
+        command = f"/run-1/manifest.json build/run-2/manifest.json {named}\n"
+        assert command in render_markdown(result._replace(repeated=repeated), manifests)
+
+
+def test_what_differed_and_changed_nothing_is_said_once_a_kind_in_words():
+    other = {
+        "conditions/seeds/hash_seed/probe": "another",
+        "conditions/seeds/hash_seed/requested": "7",
+        "conditions/determinism/backend/threads/intra_op/in_force": 1,
+        "conditions/environment/memory_bytes": 7,
+    }
+    words = "hash seed: 0 → 7; thread count: 2 → 1; memory of the machine"
+    for change, said in (({}, ""), (other, words)):
+        manifests = record(document()), record(changed(rerun(), change))
+        result = audit(*manifests)
+        assert result.verdict == "identical"
+        text = render_text(result, manifests, width=120)
+        assert ("Differed and changed nothing: " in text) is bool(change)
+        assert said in text

@@ -119,6 +119,8 @@ def test_what_is_mended_in_both_runs_is_verified_by_two_new_ones():
     ):
         first = planned(audited, manifests)["steps"][0]
         assert (first["verify"] == "repro-audit repeat SCRIPT ARGS") is expected
+    named = planned(result._replace(runs=runs, repeated="train.py -q"), manifests)["steps"][0]
+    assert named["verify"] == "repro-audit repeat train.py -q"
 
 
 @pytest.mark.parametrize(

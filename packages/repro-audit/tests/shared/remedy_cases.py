@@ -75,8 +75,8 @@ rng = np"""
 WIDTH = ("rng = np", "import os\nrng = np"), ("y = rng", "x *= float(os.environ['WIDTH'])\ny = rng")
 RNG = "rng = np.random.default_rng(1)"
 SAVED = (
-    'np.savez("train.npz", x_train, y_train)  # then, in the other run: '
-    'x_train, y_train = np.load("train.npz").values()'
+    'np.savez("train.npz", x_train, y_train)  # in the expected run\n'
+    'x_train, y_train = np.load("train.npz").values()  # in the other run'
 )
 OF_ARRAYS = (("x_train", "x"), ("y_train", "y"))
 OF_DIGITS = (("x_train", "images"), ("y_train", "labels"))

@@ -153,6 +153,8 @@ class Audit(NamedTuple):
         claims: Numbers somebody published, checked against each run.
         set_by_repeat: What a `repeat` gave its runs that the user's shell leaves open.
         watched: Which places a `repeat` watched for files that runs share; empty without one.
+        repeated: The script or module that a `repeat` ran, and its arguments, as a shell reads
+            them; empty without one, and where they hold a secret or a path of the machine.
     """
 
     verdict: Verdict | ManifestVerdict
@@ -171,6 +173,7 @@ class Audit(NamedTuple):
     claims: tuple[Claim, ...] = ()
     set_by_repeat: tuple[str, ...] = ()
     watched: str = ""
+    repeated: str = ""
     schema: str = SCHEMA
 
 

@@ -49,14 +49,14 @@ _TOLD_OF_BATCHES = {
 _NO_ROUNDING = frozenset({"learning_rate", "update_rule", "only_one_run"})
 """What the steps may tell of an update that no rounding brings about."""
 
-_ON: dict[Stage, str] = {
-    "start": "on the initial weights",
-    "batch": "on what a step is given",
-    "random": "on the state of the layers' generators",
-    "loss": "on the loss",
-    "update": "on the update of the weights",
-    "length": "on when training ends",
-    "result": "on what is evaluated and reported",
+_DOES: dict[Stage, str] = {
+    "start": "acts on the initial weights",
+    "batch": "acts on what a step is given",
+    "random": "acts on the state of the layers' generators",
+    "loss": "acts on the loss",
+    "update": "acts on the update of the weights",
+    "length": "decides when training ends",
+    "result": "acts on what is evaluated and reported",
 }
 
 
@@ -284,20 +284,20 @@ def _without_steps(case: Case, kind: Kind) -> Judgement:
 
 def _acts_later(case: Case, kind: Kind, stage: Stage) -> Judgement:
     """Judge what acts behind the first difference, at a later stage."""
-    on = "at the ends of steps and epochs" if kind.name == "callbacks" else _ON[stage]
+    does = "acts at the ends of steps and epochs" if kind.name == "callbacks" else _DOES[stage]
     timed = case.symptom.place and stage not in {"length", "result"} and kind.name != "callbacks"
     since = f", from {case.symptom.place} on" if timed else ""
     alone = ""
     if stage not in {"length", "result"} and case.strength(kind) in {"seeds", "inputs"}:
         alone = "; it would make the runs differ by itself"
-    return _later(f"it acts {on}{since}: behind the first difference{alone}")
+    return _later(f"it {does}{since}, after the first difference{alone}")
 
 
 def _in_epoch(case: Case, kind: Kind) -> Judgement:
     """Judge where only the epoch is known, or a step that others before it may have led to."""
     strength = case.strength(kind)
     if kind.acts_at and set(kind.acts_at) <= {"length", "result"}:
-        return _later(f"it acts {_ON[kind.acts_at[0]]}")
+        return _later(f"it {_DOES[kind.acts_at[0]]}")
     if kind.acts_at == ("start",) and case.symptom.start_equal:
         return _excluded("the initial weights are equal")
     rank = _FEEDS if case.symptom.batches_unknown and "batch" in kind.acts_at else 0

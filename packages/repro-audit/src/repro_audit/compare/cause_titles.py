@@ -8,13 +8,13 @@ from datetime import datetime
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.compare.condition_names import change_of, condition_name
-from repro_audit.compare.kinds import Kind
+from repro_audit.compare.kinds import Kind, kind_of
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.conditions import Data
 from repro_audit.replay import drawn_seeds, replay
 from repro_audit.wording import listed
 
-__all__ = ["extra_draws", "title_of"]
+__all__ = ["changes", "extra_draws", "title_of"]
 
 _TELLING = {
     "seed": "$.conditions.seeds.declared",
@@ -59,6 +59,29 @@ def title_of(
     if kind.name in _PLAIN:
         return kind.title
     return f"{kind.title}: {_named(differences, expected, actual)}"
+
+
+def changes(
+    differences: Sequence[ConditionDifference], expected: Manifest, actual: Manifest
+) -> list[str]:
+    """Return what differs between the conditions of two runs, each kind once, and how.
+
+    Args:
+        differences: What differs; of gaps in the evidence nothing is said.
+        expected: The run compared with.
+        actual: The run compared.
+    """
+    kinds: dict[Kind, list[ConditionDifference]] = {}
+    others: dict[str, None] = {}
+    for item in differences:
+        if item.is_gap:
+            continue
+        kind = kind_of(item.path)
+        if kind is None:
+            others[condition_name(item.path, expected, actual)] = None
+        else:
+            kinds.setdefault(kind, []).append(item)
+    return [*(title_of(kind, of, expected, actual) for kind, of in kinds.items()), *others]
 
 
 def _is_from_clock(manifest: Manifest) -> bool:

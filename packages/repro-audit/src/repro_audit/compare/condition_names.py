@@ -167,6 +167,7 @@ _NAMES: tuple[tuple[str, _Name], ...] = (
         r"code\.files(\['(?P<quoted>.+)'\]|\.(?P<plain>[\w-]+))",
         lambda found, *_: found["quoted"] or found["plain"],
     ),
+    (r"environment\.memory_bytes", lambda *_: "memory of the machine"),
     (r"seeds\.generators\[(?P<generator>\d+)\]\.(?P<field>.+)", _generator),
     (r"initializers\.layers\[(?P<layer>\d+)\]\.(?P<field>\w+)", _weight),
     (

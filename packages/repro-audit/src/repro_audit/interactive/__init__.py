@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from repro_audit.errors import ReproAuditError
+
 if TYPE_CHECKING:
     from repro_audit.audit import Audit
 
@@ -99,14 +101,20 @@ def repeat(
         "require": require,
         "accept_partial": accept_partial,
     }
-    return repeat_target(
-        None if target is None else os.fspath(target),
-        [str(argument) for argument in arguments],
-        directory=None if directory is None else os.fspath(directory),
-        vary=vary,
-        confirm=None if confirm is None else [os.fspath(file) for file in confirm],
-        options=options,
-    )
+    try:
+        return repeat_target(
+            None if target is None else os.fspath(target),
+            [str(argument) for argument in arguments],
+            directory=None if directory is None else os.fspath(directory),
+            vary=vary,
+            confirm=None if confirm is None else [os.fspath(file) for file in confirm],
+            options=options,
+        )
+    except ReproAuditError as error:
+        said = f"{type(error).__name__}: {error}"
+        # A notebook shows the message below the cell, and no code of ours between the two.
+        error._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
+        raise
 
 
 def load_magics(shell: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from repro_audit.audit import Audit, Control, RecordingCheck, audit
-from repro_audit.capture.privacy import distinct_names
+from repro_audit.capture.privacy import distinct_names, mask_arguments
 from repro_audit.compare import compare
 from repro_audit.compare.control import judge_control
 from repro_audit.repeat.environment import variables_set
@@ -50,6 +51,7 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
         shared_files=shared_files(used),
         set_by_repeat=_set_by_repeat(plan),
         watched=_watched(done),
+        repeated=_repeated(plan),
     )
     failed = next((run for run in done if run.problem is not None), None)
     if failed is not None:
@@ -173,6 +175,14 @@ def _set_by_repeat(plan: Plan) -> tuple[str, ...]:
     if plan.folder_kind != plan.working_directory:
         found.append("each run in a copy of the folder")
     return tuple(found)
+
+
+def _repeated(plan: Plan) -> str:
+    """Return the words that repeat the same again; nothing where one of them is to be hidden."""
+    words = tuple(plan.target)
+    if mask_arguments(words, [], None) != words:
+        return ""
+    return shlex.join([*(["-m"] if plan.module else []), *words])
 
 
 def _watched(done: Sequence[Done]) -> str:

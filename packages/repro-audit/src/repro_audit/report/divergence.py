@@ -97,7 +97,7 @@ def tensor_map(
     stride = 1 if trace.step is None else trace.step.stride
     said = [f"{len(trace.partings):,} of the things that a step is made of are seen to differ."]
     if shown:
-        said.append("Each bar begins where that is seen first; what is behind is not looked at.")
+        said.append("Each bar begins where that is seen first; what comes after is not looked at.")
     if stride > 1:
         said.append(f"Every {stride:,}th step was traced, so each may differ earlier.")
     elif stride == 0:

@@ -19,11 +19,8 @@ __all__ = ["Step", "render_plan", "steps"]
 
 SCHEMA = "repro-audit/plan-1"
 
-_REPEATED = "repro-audit repeat SCRIPT ARGS"
-"""What shows that a script repeats: none of the runs before it was changed can be its equal."""
-
-_AGAIN = "repro-audit record --output again.json SCRIPT ARGS && repro-audit"
-"""What records the changed script. A manifest's own words are a stranger's, and fill in nothing."""
+_TARGET = "SCRIPT ARGS"
+"""What stands for a script. A manifest's own words are a stranger's, and fill in nothing."""
 
 
 class Where(NamedTuple):
@@ -90,7 +87,7 @@ def steps(result: Audit, manifests: Sequence[Manifest]) -> Iterator[Step]:
 
 def _of_causes(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[Step, str]]:
     for comparison in result.comparisons:
-        verify = f"{_AGAIN} {_compared_again(result, comparison)}"
+        verify = f"{_recorded(result)} {_compared_again(result, comparison)}"
         name = result.manifests[comparison.actual].name
         manifest = manifests[comparison.actual]
         for cause in comparison.causes:
@@ -101,15 +98,26 @@ def _of_causes(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[S
             yield _step(manifest, later.title, later.remedy, (), shown, later.kind), name
 
 
+def _recorded(result: Audit) -> str:
+    """Return the words that record the changed script and begin an audit of it."""
+    target = result.repeated or _TARGET
+    return f"repro-audit record --output again.json {target} && repro-audit"
+
+
 def _verified(result: Audit, remedy: str, compared: str) -> str:
-    """Return what verifies a remedy: a comparison, or two new runs where both are to be mended."""
-    return _REPEATED if result.runs or IN_BOTH in remedy else compared
+    """Return what verifies a remedy: a comparison, or two new runs where both are to be mended.
+
+    None of the runs from before a script was changed can be its equal.
+    """
+    if result.runs or IN_BOTH in remedy:
+        return f"repro-audit repeat {result.repeated or _TARGET}"
+    return compared
 
 
 def _of_findings(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[Step, str]]:
     for judged, manifest in zip(result.manifests, manifests, strict=True):
         for item in judged.findings:
-            verify = f"{_AGAIN} --strict again.json"
+            verify = f"{_recorded(result)} --strict again.json"
             step = _step(manifest, item.title, item.remedy, (item.path,), verify)
             yield step._replace(rule=item.code), judged.name
 

@@ -32,7 +32,7 @@ def _pipeline(manifest: Manifest, differences: Sequence[ConditionDifference]) ->
 
 
 def save_arrays(role: str, arrays: str) -> str:
-    """Return the line that carries arrays of the expected run into the other.
+    """Return the lines that carry arrays of the expected run into the other.
 
     Args:
         role: What the file is to be called.
@@ -40,8 +40,8 @@ def save_arrays(role: str, arrays: str) -> str:
     """
     unpacked = arrays if "," in arrays else f"{arrays},"
     return (
-        f'np.savez("{role}.npz", {arrays})  # then, in the other run: '
-        f'{unpacked} = np.load("{role}.npz").values()'
+        f'np.savez("{role}.npz", {arrays})  # in the expected run\n'
+        f'{unpacked} = np.load("{role}.npz").values()  # in the other run'
     )
 
 

@@ -58,6 +58,7 @@ def of_result(expected: Manifest, actual: Manifest, first: FirstDifference) -> T
         f"{what} alone: other data to test on, or another batch size",
         "all weights are equal from the first step to the end",
         "",
-        save_arrays("test", "x_test, y_test") + "; and one batch_size in both",
+        save_arrays("test", "x_test, y_test")
+        + "\nmodel.evaluate(..., batch_size=32)  # one batch size in both",
         ("$.outcomes.evaluations",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from repro_audit.compare import Cause, Comparison
+from repro_audit.compare import Cause, Comparison, changes
 from repro_audit.report.outline.experiments import confirming
 from repro_audit.report.outline.runs import facts
 from repro_audit.report.outline.subject import Subject
@@ -167,11 +167,6 @@ def _comparison(subject: Subject, comparison: Comparison) -> Iterator[Node]:
 
 def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
     """Yield how the outcomes differ, where first, and why."""
-    paths = [
-        item.path.removeprefix("$.conditions.")
-        for item in comparison.differences
-        if not item.is_gap
-    ]
     if comparison.metrics:
         yield Facts(tuple(_metrics(subject, comparison)))
     if comparison.ignored_metrics:
@@ -185,11 +180,14 @@ def _outcomes(subject: Subject, comparison: Comparison) -> Iterator[Node]:
             children=tuple(_where(subject, comparison)),
         )
         yield from _why(subject, comparison)
-    elif paths and comparison.verdict == "identical":
-        named = ", ".join(paths[:_MAX_CONDITIONS])
-        more = ", …" if len(paths) > _MAX_CONDITIONS else ""
-        changed = f"{counted(len(paths), 'condition')} differed and changed nothing: "
-        yield Paragraph(line(changed, named + more))
+    elif comparison.verdict == "identical":
+        expected, actual = (
+            subject.manifests[at] for at in (comparison.expected, comparison.actual)
+        )
+        changed = changes(comparison.differences, expected, actual)
+        if changed:
+            listing = listed(changed, _MAX_CONDITIONS, "; ")
+            yield Paragraph(line("Differed and changed nothing: ", listing))
 
 
 def _metrics(subject: Subject, comparison: Comparison) -> Iterator[Fact]:

@@ -155,7 +155,7 @@ def confirming(comparison: Comparison, result: Audit) -> str:
     files = " ".join(shlex.quote(printable(name)) for name in names)
     # Where the two lie in the folder of a repeat, another one must not take their place.
     place = "-d repeat/confirmed " if result.runs else ""
-    return f"repro-audit repeat {place}--confirm {files} SCRIPT ARGS"
+    return f"repro-audit repeat {place}--confirm {files} {result.repeated or 'SCRIPT ARGS'}"
 
 
 def _states(factor: Factor) -> str:
