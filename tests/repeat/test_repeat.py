@@ -197,6 +197,8 @@ def test_files_that_a_run_leaves_for_the_next_are_reported(
     (file,) = audit_of(tmp_path)["shared_files"]
     assert file == {"path": "left-behind.txt", "left_by": "run-1", "read_by": []}
     assert "left-behind.txt" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "the run apart, for which none of them was there, agrees" in said
     (tmp_path / "left-behind.txt").unlink()
     assert repeat("-d", "out", stand_in, example, cwd=tmp_path).returncode == 0
     assert audit_of(tmp_path)["shared_files"] == []
