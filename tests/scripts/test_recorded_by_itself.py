@@ -134,7 +134,10 @@ else:
     keras.utils.set_random_seed(7)
 model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
 model.compile("sgd", "mse")
-model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+logger = keras.callbacks.CSVLogger("log.csv", append=True)
+model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0, callbacks=[logger])
+model.save("best.keras")
+model.save_weights("last.weights.h5")
 """
 
 
@@ -142,12 +145,16 @@ model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
 def test_who_set_the_seed_is_known_to_what_records_a_script(
     record: Any, server: Server, tmp_path: Path, by: str
 ) -> None:
-    """By its name; and what the recording writes makes no repository dirty."""
-    for words in (["init", "--quiet", "."], ["add", "."], ["commit", "--quiet", "-m", "x"]):
-        if words[0] == "add":
-            (tmp_path / "train.py").write_text(CONTROLLED.format(by=by), encoding="utf-8")
+    """By its name; and what the run writes makes no repository dirty, though it was committed."""
+
+    def git(*words: str) -> None:
         who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
         subprocess.run(["git", *who, *words], cwd=tmp_path, check=True)
+
+    (tmp_path / "train.py").write_text(CONTROLLED.format(by=by), encoding="utf-8")
+    git("init", "--quiet", ".")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "x")
     for place in ("manifest.json", "new/folder/m.json"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         assert record("-o", place, "train.py", cwd=tmp_path, python=server.python).code == 0
@@ -156,6 +163,8 @@ def test_who_set_the_seed_is_known_to_what_records_a_script(
         assert (conditions.code.git.dirty, conditions.code.git.diff_digest) == (False, None)
         (tmp_path / place).with_suffix(".trace").unlink()
         (tmp_path / place).unlink()
+        git("add", "--all")
+        git("commit", "--quiet", "-m", "what the run has left")
     (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
     assert record("-o", "m.json", "train.py", cwd=tmp_path, python=server.python).code == 0
     assert repro_audit.load(tmp_path / "m.json").conditions.code.git.dirty is True

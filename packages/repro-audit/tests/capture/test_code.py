@@ -14,7 +14,8 @@ from repro_audit.capture.code import capture_code, find_source
 source = find_source()
 {after}
 missed = []
-code = capture_code(source, sys.argv, ['run.json'], lambda *told: missed.append(told))
+written = [os.path.abspath(name) for name in ("best.keras", "made.py", "states")]
+code = capture_code(source, sys.argv, ['run.json'], written, lambda *told: missed.append(told))
 seen = {{"files": code.files, "git": code.git, "name": code.entry_point}}
 print(json.dumps({{**seen, "missed": missed}}))
 """
@@ -123,9 +124,16 @@ def test_a_repository_that_git_cannot_read_is_named_with_what_git_says(captured,
 
 @pytest.mark.parametrize(
     ("name", "dirty"),
-    [("run.json", False), ("run.trace", False), ("run.executed.ipynb", False), ("x.json", True)],
+    [
+        ("run.json", False),
+        ("run.trace", False),
+        ("run.executed.ipynb", False),
+        ("best.keras", False),
+        ("made.py", True),
+        ("x.json", True),
+    ],
 )
-def test_what_a_run_leaves_beside_its_manifest_is_no_change_of_the_code(
+def test_what_a_run_has_written_is_no_change_of_the_code_but_code_is(
     captured, tmp_path, name, dirty
 ):
     folder = tmp_path / "project"

@@ -87,6 +87,7 @@ def test_a_remedy_is_the_line_with_the_value_of_the_expected_run(kind, path, exp
 
 
 LAYER = "$.conditions.initializers.layers[1]"
+FILE = "$.conditions.code.files['the net.py']"
 COMMIT = {"conditions/code/git/commit": "0123abcd"}
 NO_COMMIT = {"conditions/code/git": None}
 
@@ -125,6 +126,20 @@ NO_COMMIT = {"conditions/code/git": None}
             "git checkout 0123abcd  # or restore the code of net.Scaled alone",
         ),
         ("model_code", MODEL, NO_COMMIT, "# restore the code, as in the expected run"),
+        ("code", FILE, COMMIT, "git checkout 0123abcd -- ':/the net.py'"),
+        ("code", "$.conditions.code.git.commit", COMMIT, "git checkout 0123abcd"),
+        (
+            "code",
+            FILE,
+            {**COMMIT, "conditions/code/git/dirty": True},
+            "# run 'the net.py' as in the expected run, whose code no commit holds",
+        ),
+        (
+            "code",
+            "$.conditions.code.git.commit",
+            NO_COMMIT,
+            "# run the files as in the expected run, whose code no commit holds",
+        ),
         (
             "pipeline",
             f"{STAGE}.arguments.function.digest",

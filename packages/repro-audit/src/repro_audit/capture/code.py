@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,7 @@ _ELSEWHERE: dict[str, ModuleType] = {}
 """Modules that were seen to be no code of a run; there are thousands of them."""
 
 _GIT_TIMEOUT_S = 30
+_SOURCES = (".py", ".ipynb")
 _UNTRACKED_LIMIT_BYTES = 16 * 2**20
 _PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
 _GENERATED = "__autograph_generated_file"
@@ -77,14 +78,19 @@ def _source_folder() -> Path:
 
 
 def capture_code(
-    source: Source, arguments: Sequence[str], outputs: Sequence[str], missed: Missed
+    source: Source,
+    arguments: Sequence[str],
+    outputs: Sequence[str],
+    written: Collection[str],
+    missed: Missed,
 ) -> Code:
     """Read the command line, the repository and the run's own files imported so far.
 
     Args:
         source: Where the code lies.
         arguments: ``sys.argv`` as it was when recording began.
-        outputs: Paths the run writes.
+        outputs: Paths the run was told to write.
+        written: Whole paths of what it was seen to write; those of code are code nevertheless.
         missed: Takes what cannot be read.
     """
     project = source.project
@@ -99,7 +105,7 @@ def capture_code(
     return Code(
         argv=mask_arguments(arguments, outputs, project),
         entry_point=_entry_point(project) if notebook is None else arguments[0],
-        git=_repository(source, outputs, missed),
+        git=_repository(source, _results(outputs, written), missed),
         files=_imported_files(project) | _cells_of(notebook, project, missed),
     )
 
@@ -194,19 +200,20 @@ def _name_outside(module: str, path: Path) -> str:
     return found.as_posix() if bare == Path(*parts) else path.name
 
 
-def _repository(source: Source, outputs: Sequence[str], missed: Missed) -> Git | None:
+def _repository(source: Source, results: Collection[Path], missed: Missed) -> Git | None:
     """Read the state of the repository; what the run writes there is no change of its code."""
     if source.git is not None:
         missed("$.conditions.code.git", source.git)
         return None
     folder, root = source.folder, source.project
-    written = _written(outputs, root)
+    written = {str(path.relative_to(root)) for path in results if path.is_relative_to(root)}
     status, _ = _git(folder, "status", "--porcelain", "--untracked-files=normal")
     commit, _ = _git(folder, "rev-parse", "--verify", "HEAD")
     difference = None
     if commit is not None:
         shown = "--no-ext-diff", "--no-textconv", "--binary"
-        without = (f":(top,exclude,literal){name}" for name in written)
+        names = [line[3:] for line in (status or "").splitlines()]
+        without = (f":(top,exclude,literal){name}" for name in names if name in written)
         difference, _ = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
     if status is None:
         missed("$.conditions.code.git", "git status did not answer")
@@ -226,11 +233,11 @@ def _repository(source: Source, outputs: Sequence[str], missed: Missed) -> Git |
     )
 
 
-def _written(outputs: Sequence[str], root: Path) -> set[str]:
-    """Return the paths below a repository that a run writes: its outputs, and what lies beside."""
+def _results(outputs: Sequence[str], written: Collection[str]) -> list[Path]:
+    """Return all that a run writes but code: its outputs, what lies beside them, and the rest."""
     outs = [Path(output).resolve() for output in outputs]
     paths = [path for out in outs for path in (out, trace_path(out), executed_path(out))]
-    return {str(path.relative_to(root)) for path in paths if path.is_relative_to(root)}
+    return paths + [Path(path).resolve() for path in written if not path.endswith(_SOURCES)]
 
 
 def _is_written(name: str, written: set[str], root: Path) -> bool:

@@ -144,7 +144,7 @@ class Run:
             if tracer is not None:
                 undo.callback(tracer.discard)
             undo.callback(process.unwatch)
-            reads = process.watch_reads()
+            reads = self._reads = process.watch_reads()
             recorder = Recorder(
                 backend,
                 self.path,
@@ -203,7 +203,7 @@ class Run:
             process.updates.ends()
             try:
                 # Which optimizers made updates is known until the recording is over.
-                self._recorder.end(error, self._arguments, self._outputs)
+                self._recorder.end(error, self._arguments, self._outputs, self._reads.written)
             finally:
                 process.ends(self)
                 if self._lock is not None:

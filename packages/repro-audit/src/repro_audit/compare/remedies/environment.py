@@ -15,6 +15,8 @@ from repro_audit.manifest.conditions import Package
 
 __all__ = ["REMEDIES", "restored"]
 
+_MAX_FILES = 4
+
 
 def _packages(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
     """Return the line that installs the expected versions."""
@@ -62,14 +64,21 @@ def restored(manifest: Manifest, what: str) -> str:
 
 
 def _checkout(manifest: Manifest) -> str | None:
-    """Return the command that brings a run's code back; None where it is in no commit."""
+    """Return the command that brings a run's code back; None where no commit holds it."""
     git = None if manifest.conditions.code is None else manifest.conditions.code.git
-    known = git is not None and re.fullmatch(r"[0-9a-f]{7,64}", git.commit or "")
-    return f"git checkout {git.commit}" if git is not None and known else None
+    if git is None or git.dirty or not re.fullmatch(r"[0-9a-f]{7,64}", git.commit or ""):
+        return None
+    return f"git checkout {git.commit}"
 
 
-def _git(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
-    return _checkout(manifest) or "# run the same files with the same arguments"
+def _code(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    command, names = _checkout(manifest), names_below(differences, "code.files")[:_MAX_FILES]
+    if command is None:
+        files = printable(shlex.join(names)) or "the files"
+        return f"# run {files} as in the expected run, whose code no commit holds"
+    # Checking out a commit leaves what was changed since; a path is taken from the top.
+    paths = printable(shlex.join(f":/{name}" for name in names))
+    return f"{command} -- {paths}" if paths else command
 
 
 def _variables(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
@@ -103,6 +112,6 @@ REMEDIES: dict[str, Remedy] = {
     "read_variables": _variables,
     "environment": fixed("# run in the environment of the expected run"),
     "arguments": _arguments,
-    "code": _git,
+    "code": _code,
 }
 """By kind of cause."""

@@ -84,11 +84,13 @@ class Reads:
 
     Attributes:
         since_start: Whether that was before the script's first line.
+        written: Whole paths of what it has opened to write, or made.
     """
 
     def __init__(self, *, since_start: bool) -> None:
         """Take note of the variables as they are now."""
         self.since_start = since_start
+        self.written: set[str] = set()
         self._began = time.time()
         # No value is kept: a digest of 16 bits each.
         self._inherited = variable_digests(os.environb)
@@ -178,6 +180,8 @@ class Reads:
             whole: Its whole path.
             mode: How, as `open` has it.
         """
+        if any(letter in mode for letter in "wax+") and len(self.written) < _MAX_FILES:
+            self.written.add(whole)
         if "w" in mode or "x" in mode:
             self._make(whole)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,12 +117,20 @@ class ConditionReader:
             missed(f"$.conditions.{part}", "no training has begun")
         missed("$.conditions.data", _NO_DATA)
 
-    def code(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
-        """Read the code; at the end again, when all of it has been imported."""
+    def code(
+        self, arguments: Sequence[str], outputs: Sequence[str], written: Collection[str] = ()
+    ) -> None:
+        """Read the code; at the end again, when all of it has been imported.
+
+        Args:
+            arguments: ``sys.argv``.
+            outputs: Paths the run was told to write.
+            written: Whole paths of what it was seen to write.
+        """
         source = self.source
         if source is not None:
             missed = self._draft.mark_missing
-            self._read("code", lambda: capture_code(source, arguments, outputs, missed))
+            self._read("code", lambda: capture_code(source, arguments, outputs, written, missed))
 
     @property
     def project(self) -> Path | None:

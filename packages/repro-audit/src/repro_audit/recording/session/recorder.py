@@ -7,7 +7,7 @@ becomes a `RecordingWarning` and a field marked missing; training goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,14 +124,19 @@ class Recorder:
         self.trace.discard()
 
     def end(
-        self, error: BaseException | None, arguments: Sequence[str], outputs: Sequence[str]
+        self,
+        error: BaseException | None,
+        arguments: Sequence[str],
+        outputs: Sequence[str],
+        written: Collection[str] = (),
     ) -> None:
         """Read what can be read last, and write the manifest.
 
         Args:
             error: The exception that ended the run, if any.
             arguments: ``sys.argv``.
-            outputs: Paths the run writes.
+            outputs: Paths the run was told to write.
+            written: Whole paths of what it was seen to write.
         """
         self.open = False
         self._draft.end(error)
@@ -142,14 +147,16 @@ class Recorder:
                 self.read_training(model)
             self.read_final_state(item, model)
         self._count_unfollowed()
-        self._read_last(arguments, outputs)
+        self._read_last(arguments, outputs, written)
         self.trace.end()
         self.file.write()
 
     @guarded("$.conditions.code")
-    def _read_last(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+    def _read_last(
+        self, arguments: Sequence[str], outputs: Sequence[str], written: Collection[str]
+    ) -> None:
         """Read the conditions that only the end knows."""
-        self._conditions.code(arguments, outputs)
+        self._conditions.code(arguments, outputs, written)
         self._conditions.all_given()
         self._conditions.all_restored()
         self._conditions.file_order(self._file_order())
