@@ -52,7 +52,7 @@ def threads(count):
 TABLE = {
     "seed": (other_seed(), START, "seeds", "certain", "repro_audit.control(seed=812)"),
     "seed, later": (other_seed(), LATER, "seeds", "likely", "repro_audit.control(seed=812)"),
-    "data": (DATA, LATER, "data", "certain", 'np.load("train.npz")'),
+    "data": (DATA, LATER, "data", "certain", "keras.utils.set_random_seed("),
     "data at the start": (DATA, START, "training", "likely", "load_weights"),
     "learning rate": (
         LEARNING_RATE,
@@ -173,7 +173,29 @@ def test_other_test_data_changes_no_weight_and_acts_on_what_is_evaluated():
     (comparison,) = result.comparisons
     assert comparison.causes == ()
     (later,) = comparison.later
-    assert (later.kind, later.reason) == ("test_data", "it decides when training ends")
+    assert (later.kind, later.reason) == ("test_data", "it acts on what is evaluated and reported")
+
+
+UNSEEN = [{"path": "$.conditions.read.files", "reason": "it was not seen"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "seeds"),
+    [
+        ({}, True),
+        ({"conditions/code/files/mnist_cnn~1__main__.py": OTHER_DIGEST}, False),
+        ({"conditions/code/argv": ["train.py", "--shuffle"]}, False),
+        ({"conditions/read/variables": {"DATA": "0f0f"}}, False),
+        ({"missing": UNSEEN}, False),
+        ({"conditions/data/train/arrays/0/dtype": "file"}, False),
+    ],
+)
+def test_what_one_program_made_of_the_same_is_seeded_and_other_data_are_carried_over(
+    changes, seeds
+):
+    (first, *_) = [item for item in causes(LATER, DATA, changes) if item.kind == "data"]
+    assert ("# in both runs, first: before data are drawn or split" in first.remedy) is seeds
+    assert ("the same program made it of the same" in first.reason) is seeds
 
 
 def test_threads_are_only_possible_where_the_data_differs():

@@ -373,7 +373,7 @@ def test_a_generator_in_another_state_comes_from_a_seed_that_has_an_effect():
         (
             "training.fits[0].arguments.validation_freq",
             "update",
-            "it decides when training ends, after the first difference",
+            "it acts on what is evaluated and reported, after the first difference",
         ),
         (
             "seeds.generators[0].entropy",

@@ -143,6 +143,18 @@ CASES = (
         usual=True,
     ),
     Case(
+        "data drawn before the seed is set",
+        *alike(
+            "arrays.py",
+            (CONTROL, f"noise = np.random.rand(64, 8)\n{CONTROL}"),
+            ("y = rng", "x += noise.astype('float32')\ny = rng"),
+        ),
+        printed=f"{RESEEDED}  # in both runs, first: before data are drawn or split",
+        change=(("noise = np", f"{RESEEDED}\nnoise = np"),),
+        both=True,
+        usual=True,
+    ),
+    Case(
         "one number of the data",
         *planted("arrays.py", (RNG, f"{RNG}\nnudge = 1"), ("y = rng", "x[3, 3] += nudge\ny = rng")),
         printed=SAVED,

@@ -13,6 +13,13 @@ from repro_audit.manifest import Manifest
 __all__ = ["Case", "generators_are_random", "hash_seed_is_random", "orders_pipelines"]
 
 _NOT_TRAINED_ON = ("test", "validation")
+_READ = "$.conditions.read"
+_OF_DATA = frozenset({"data", "sample_order", "test_data"})
+_MAKES_DATA = frozenset(
+    {"arguments", "code", "model_code", "pipeline", "read_files", "read_variables", "seed"}
+    | {"given_seeds", "numeric_packages", "packages", "python", "processor"}
+)
+"""Kinds by which a program may make other data of its own, and by no chance."""
 
 
 class Case(NamedTuple):
@@ -84,6 +91,25 @@ class Case(NamedTuple):
             for kind, items in self.kinds.items()
         )
 
+    def made_data_by_chance(self, kind: Kind) -> bool:
+        """Whether one program made other arrays of the same that it was given.
+
+        Then it draws before a seed is set, or from what has none. Files in another order are in
+        the order in which they were listed.
+        """
+        of_arrays = kind.name in _OF_DATA and not _has_file_data(self.expected, self.actual)
+        known = all(
+            manifest.conditions.code is not None
+            and manifest.conditions.read is not None
+            and not any(item.path.startswith(_READ) for item in manifest.missing)
+            for manifest in (self.expected, self.actual)
+        )
+        other = any(
+            kind.name in _MAKES_DATA and kind.is_effective(item.path for item in items)
+            for kind, items in self.kinds.items()
+        )
+        return of_arrays and known and not other
+
     def other_keras(self) -> bool:
         """Whether the runs have another Keras each."""
         return any(
@@ -139,6 +165,15 @@ def generators_are_random(*manifests: Manifest) -> bool:
     return all(
         item is not None and any(made.is_left_to_chance for made in item.generators)
         for item in seeds
+    )
+
+
+def _has_file_data(*manifests: Manifest) -> bool:
+    return any(
+        array.dtype == "file"
+        for manifest in manifests
+        for data in (manifest.conditions.data or {}).values()
+        for array in data.arrays
     )
 
 

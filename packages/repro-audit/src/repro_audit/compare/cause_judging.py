@@ -282,22 +282,29 @@ def _without_steps(case: Case, kind: Kind) -> Judgement:
     return Judgement("possible", "though every step that both runs have is equal")
 
 
+def _does(stage: Stage, kind: Kind) -> str:
+    """Say what a kind does first."""
+    if kind.name == "callbacks":
+        return "acts at the ends of steps and epochs"
+    # What is evaluated ends a training through a callback alone.
+    return _DOES["result" if "result" in kind.acts_at else stage]
+
+
 def _acts_later(case: Case, kind: Kind, stage: Stage) -> Judgement:
     """Judge what acts behind the first difference, at a later stage."""
-    does = "acts at the ends of steps and epochs" if kind.name == "callbacks" else _DOES[stage]
     timed = case.symptom.place and stage not in {"length", "result"} and kind.name != "callbacks"
     since = f", from {case.symptom.place} on" if timed else ""
     alone = ""
     if stage not in {"length", "result"} and case.strength(kind) in {"seeds", "inputs"}:
         alone = "; it would make the runs differ by itself"
-    return _later(f"it {does}{since}, after the first difference{alone}")
+    return _later(f"it {_does(stage, kind)}{since}, after the first difference{alone}")
 
 
 def _in_epoch(case: Case, kind: Kind) -> Judgement:
     """Judge where only the epoch is known, or a step that others before it may have led to."""
     strength = case.strength(kind)
     if kind.acts_at and set(kind.acts_at) <= {"length", "result"}:
-        return _later(f"it {_DOES[kind.acts_at[0]]}")
+        return _later(f"it {_does(kind.acts_at[0], kind)}")
     if kind.acts_at == ("start",) and case.symptom.start_equal:
         return _excluded("the initial weights are equal")
     rank = _FEEDS if case.symptom.batches_unknown and "batch" in kind.acts_at else 0

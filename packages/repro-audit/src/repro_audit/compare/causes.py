@@ -30,7 +30,7 @@ from repro_audit.compare.comparison import (
 )
 from repro_audit.compare.condition_names import condition_name
 from repro_audit.compare.kinds import Kind, Strength, kind_named
-from repro_audit.compare.remedies import REMEDIES
+from repro_audit.compare.remedies import REMEDIES, seed_before_data
 from repro_audit.compare.symptom import read_symptom
 from repro_audit.compare.testimony import Testimony, testify
 from repro_audit.compare.timing import by_time
@@ -128,6 +128,12 @@ def _explains(judgement: Judgement | None) -> bool:
     return judgement is not None and judgement.is_direct and judgement.certainty is not None
 
 
+def _remedy(case: Case, kind: Kind, differences: Sequence[ConditionDifference]) -> str:
+    if case.made_data_by_chance(kind):
+        return seed_before_data(case.expected)
+    return REMEDIES[kind.name](case.expected, differences)
+
+
 def _title(case: Case, kind: Kind) -> str:
     return title_of(kind, case.kinds[kind], case.expected, case.actual)
 
@@ -137,6 +143,9 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
     title, reason = _title(case, kind), kind.reason
     if kind.name == "drawn_seeds":
         title, reason = extra_draws(case.expected, case.actual) or (title, reason)
+    if case.made_data_by_chance(kind):
+        reason += "; as far as was seen, the same program made it of the same: it draws before a "
+        reason += "seed is set, or with none"
     if why:
         reason += f"; {why}"
     if told is not None and certainty != "possible" and case.strength(kind) != "bits":
@@ -154,7 +163,7 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
         title=title,
         certainty=certainty,
         reason=reason,
-        remedy=REMEDIES[kind.name](case.expected, differences),
+        remedy=_remedy(case, kind, differences),
         paths=tuple(item.path for item in differences),
     )
 
@@ -202,7 +211,7 @@ def _later(case: Case, kind: Kind, items: Sequence[ConditionDifference], reason:
         kind=kind.name,
         title=title_of(kind, items, case.expected, case.actual),
         reason=reason,
-        remedy=REMEDIES[kind.name](case.expected, items),
+        remedy=_remedy(case, kind, items),
     )
 
 

@@ -19,7 +19,7 @@ from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.wording import listed
 
-__all__ = ["REMEDIES"]
+__all__ = ["REMEDIES", "seed_before_data"]
 
 _LAYER = r"\.(initializers|seeds)\.layers\[\d+\]"
 _MAX_NAMES = 3
@@ -46,6 +46,11 @@ def _drawn_seeds(manifest: Manifest, differences: Sequence[ConditionDifference])
     if later and not all(path in differ for path, _ in drawn):
         place = f"the first of these is made: {printable(listed(later, _MAX_NAMES))}"
     return f"{set_random_seed(manifest)}  # {IN_BOTH}, right before {place}"
+
+
+def seed_before_data(manifest: Manifest) -> str:
+    """Return the line that seeds before a program draws data, shuffles or splits them."""
+    return f"{set_random_seed(manifest)}  # {IN_BOTH}, first: before data are drawn or split"
 
 
 def _python_seed(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:
@@ -76,6 +81,12 @@ def _generators(manifest: Manifest, differences: Sequence[ConditionDifference]) 
     return f"rng = np.random.default_rng({seed_of(manifest)})  # {IN_BOTH}"
 
 
+def _generator_state(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
+    if manifest.seed is None:
+        return _python_seed(manifest, differences)
+    return _drawn_seeds(manifest, differences)
+
+
 def _hash_seed(manifest: Manifest) -> str | None:
     seeds = manifest.conditions.seeds
     return (seeds.hash_seed.requested if seeds is not None else None) or "0"
@@ -87,7 +98,7 @@ REMEDIES: dict[str, Remedy] = {
     "python_seed": _python_seed,
     "given_seeds": _given_seeds,
     "generators": _generators,
-    "generator_state": _drawn_seeds,
+    "generator_state": _generator_state,
     "hash_seed": variable("PYTHONHASHSEED", _hash_seed),
     "resume": fixed(
         "dropout.seed_generator.state.assign([seed, steps_done])  # before the first step"
