@@ -20,6 +20,7 @@ NUMBER = "<number>"
 
 CONTROL = "repro_audit.control(seed=812, threads=2)"
 PLAIN_CONTROL = "repro_audit.control(seed=812)"
+IMPORT = "import repro_audit\n"
 SEEDED = "keras.utils.set_random_seed(812)"
 TENSORFLOW = "import tensorflow as tf\n"
 SLICES = "from_tensor_slices((x, y))"
@@ -64,7 +65,7 @@ CASES = (
     Case(
         "RA101",
         UNSEEDED,
-        f"{PLAIN_CONTROL}  # first, before any layer or data set is made",
+        f"{IMPORT}{PLAIN_CONTROL}  # first, before any layer or data set is made",
         PLAIN_CONTROL,
         ((NOT_CONTROLLED, PLAIN_CONTROL),),
         usual=True,
@@ -126,7 +127,7 @@ CASES = (
     Case(
         "RA201",
         UNSEEDED,
-        f"{PLAIN_CONTROL}  # before the first operation",
+        f"{IMPORT}{PLAIN_CONTROL}  # before the first operation",
         PLAIN_CONTROL,
         ((NOT_CONTROLLED, PLAIN_CONTROL),),
         usual=True,
@@ -149,7 +150,7 @@ CASES = (
     Case(
         "RA205",
         UNSEEDED,
-        f"repro_audit.control(seed=812, threads={NUMBER})",
+        f"{IMPORT}repro_audit.control(seed=812, threads={NUMBER})",
         f"repro_audit.control(seed=812, threads={NUMBER})",
         ((NOT_CONTROLLED, f"repro_audit.control(seed=812, threads={NUMBER})"),),
     ),

@@ -179,13 +179,17 @@ def test_a_folder_of_the_users_that_is_called_as_ours_is_not_taken_for_it(
     assert "'thesis.tex' in it" in done.stderr
 
 
-def test_of_a_script_that_ends_well_no_option_is_said_to_be_misplaced(
+def test_an_option_behind_a_script_that_does_not_name_it_is_said_to_be_misplaced(
     repeat: Any, stand_in: str, example: str, tmp_path: Path
 ) -> None:
-    """A script may have an option of the same name."""
-    done = repeat("-d", "out", stand_in, example, "--runs", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "stands behind" not in done.stderr
+    """Also where the script ends well; one that names it may have an option of its own."""
+    script = tmp_path / "train.py"
+    for named in ("", "# --vary"):
+        script.write_text(f"{Path(stand_in).read_text(encoding='utf-8')}\n{named}\n")
+        done = repeat("-d", "out", "train.py", example, "--vary", "threads", cwd=tmp_path)
+        assert done.returncode == 0
+        said = "'--vary' stands behind the script, which was given it"
+        assert (said in done.stderr) is not bool(named)
 
 
 def test_files_that_a_run_leaves_for_the_next_are_reported(

@@ -164,7 +164,7 @@ def check(manifest: Manifest, trace: Mapping[int, FitTrace] | None = None) -> tu
             seen=seen.text,
             path=seen.path,
             why=item.why,
-            remedy=_with_seed(seen.remedy or item.own_remedy, manifest.seed),
+            remedy=_of_run(seen.remedy or item.own_remedy, manifest),
             source=item.source,
             contradicts=item.contradicts,
         )
@@ -195,6 +195,14 @@ def check_with_trace(manifest: Manifest, trace: Trace | None) -> tuple[Finding, 
     from repro_audit.trace.summary import summarize_trace  # NumPy, where it is needed
 
     return check(manifest, summarize_trace(trace, manifest))
+
+
+def _of_run(remedy: str, manifest: Manifest) -> str:
+    """Return code that a user of this run can paste."""
+    seeds = manifest.conditions.seeds
+    known = seeds is not None and seeds.declared_by == "repro_audit.control"
+    needed = remedy.startswith("repro_audit.") and not known
+    return ("import repro_audit\n" if needed else "") + _with_seed(remedy, manifest.seed)
 
 
 def _with_seed(remedy: str, seed: int | None) -> str:

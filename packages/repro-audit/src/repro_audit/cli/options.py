@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -198,23 +199,35 @@ def output_options(*formats: str) -> Callable[[F], F]:
     return add
 
 
-def misplaced_options(target: Sequence[str]) -> str:
-    """Say which options of the running command a failed script was given in its place.
+def misplaced_options(target: Sequence[str], *, failed: bool) -> str:
+    """Say which option of the running command a script was given in its place.
 
     Args:
         target: The script and its arguments.
+        failed: Whether the script failed. One that ends well may have an option of that name; it
+            has none if its text does not hold the name.
 
     Returns:
-        A sentence; empty where there is none of them.
+        A sentence; empty where there is no such option.
     """
     known = {name for option in click.get_current_context().command.params for name in option.opts}
-    found = [word for word in target[1:] if word.partition("=")[0] in known and word[0] == "-"]
+    words = [word.partition("=")[0] for word in target[1:] if word.startswith("-")]
+    found = [word for word in words if word in known and (failed or not _names(target[0], word))]
     if not found:
         return ""
     return (
         f"{shown(found[0])} stands behind the script, which was given it: options of repro-audit "
         "stand before the script."
     )
+
+
+def _names(script: str, option: str) -> bool:
+    """Whether a script's text holds the name of an option; also where it cannot be read."""
+    try:
+        text = Path(script).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return option.lstrip("-") in text
 
 
 def text_style(output: str, color: str) -> tuple[int, bool]:

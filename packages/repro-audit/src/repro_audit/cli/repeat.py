@@ -177,7 +177,7 @@ def command(
             ) from interrupt
     for line in result.log_tail:
         sys.stderr.write(f"  | {line}\n")
-    if result.failed and (misplaced := misplaced_options(target)):
+    if misplaced := misplaced_options(target, failed=result.failed):
         sys.stderr.write(f"{misplaced}\n")
     try:
         deliver(result.audit, result.manifests, form=form, output=output, color=color)
