@@ -157,3 +157,25 @@ def test_what_differed_and_changed_nothing_is_said_once_a_kind_in_words():
         text = render_text(result, manifests, width=120)
         assert ("Differed and changed nothing: " in text) is bool(change)
         assert said in text
+
+
+@pytest.mark.parametrize("confirmed", [True, False, None])
+def test_what_an_experiment_comes_to_is_what_is_told_first(confirmed):
+    """Of runs that agree; others were no ground for one."""
+    found = Confirmation("thread count", "threads", confirmed, "it tells why")
+    word = {True: "confirmed", False: "not confirmed", None: "not decided"}[confirmed]
+    for verdict in ("identical", "divergent"):
+        text = render_text(shown(verdict=verdict, confirmation=found), MANIFESTS)
+        first = f"{word}  thread count; without it the runs are identical"
+        assert text.startswith(first if verdict == "identical" else "divergent")
+
+
+def test_of_several_causes_each_may_have_acted():
+    other = {
+        "conditions/determinism/backend/threads/intra_op/in_force": 1,
+        "conditions/training/models/0/optimizer/learning_rate": 0.003000000026077032,
+    }
+    manifests = record(document()), record(changed(parted(document(), "epoch 1"), other))
+    text = render_text(audit(*manifests), manifests)
+    assert "\nWhy, likely: optimizer: learning_rate 0.001 → 0.003" in text
+    assert "\nAlso, possible: thread count: 2 → 1" in text

@@ -79,7 +79,7 @@ def editable(manifest: Manifest) -> Iterator[Hit]:
     "warning",
     "package versions are not pinned",
     why="An installation at another time takes other releases, which may compute differently.",
-    remedy="pip freeze > constraints.txt  # beside the code; install with: -c constraints.txt",
+    remedy="pip freeze --exclude-editable > constraints.txt  # install with: -c constraints.txt",
     source=_PINNING,
 )
 def loosely_pinned(manifest: Manifest) -> Iterator[Hit]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from repro_audit.compare.comparison import ConditionDifference
 from repro_audit.errors import quoted
+from repro_audit.logs.numbers import shortest
 from repro_audit.manifest import Manifest
 
 __all__ = ["change_of", "condition_name"]
@@ -51,6 +52,8 @@ def change_of(difference: ConditionDifference) -> str:
         )
     if _is_digest(one) and _is_digest(other):
         return "is another"
+    if isinstance(one, float) and isinstance(other, float) and shortest(one) != shortest(other):
+        return f"{shortest(one)} → {shortest(other)}"
     return f"{_text(one)} → {_text(other)}"
 
 

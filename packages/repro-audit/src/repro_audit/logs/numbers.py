@@ -10,7 +10,7 @@ from typing import Final
 
 from repro_audit.canonical import SPECIAL
 
-__all__ = ["NO_NUMBER", "NoNumber", "number_of", "precision_of", "to_float32"]
+__all__ = ["NO_NUMBER", "NoNumber", "number_of", "precision_of", "shortest", "to_float32"]
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
@@ -96,3 +96,20 @@ def _digits(value: float) -> int:
     """Return how many digits a float needs, from the first that is not zero to the last."""
     mantissa = repr(abs(value)).partition("e")[0].replace(".", "")
     return len(mantissa.strip("0"))
+
+
+def shortest(value: float) -> str:
+    """Return a number as it was written: Keras holds the settings of optimizers in float32.
+
+    >>> shortest(0.009999999776482582), shortest(0.9), shortest(0.5)
+    ('0.01', '0.9', '0.5')
+    """
+    for digits in range(1, _PRINTED_DIGITS + 1):
+        text = f"{value:.{digits}g}"
+        try:
+            (single,) = struct.unpack("<f", struct.pack("<f", float(text)))
+        except OverflowError:
+            break
+        if value in {single, float(text)}:
+            return repr(float(text))
+    return repr(value)

@@ -40,7 +40,7 @@ def render_badge(result: Audit, manifests: Sequence[Manifest]) -> str:
     if lacking:
         message = f"No badge: {lacking}."
         raise EvidenceError(message)
-    said = headline(result)
+    said = headline(result._replace(confirmation=None))
     badge = {
         "schemaVersion": 1,
         "label": "training runs",
@@ -54,8 +54,8 @@ def _lacking(result: Audit, manifests: Sequence[Manifest]) -> str:
     """Say what an audit lacks for a badge; empty where it lacks nothing."""
     if result.control is None:
         return (
-            "without a positive control nothing shows that the audit can fail; make one with "
-            "repro-audit repeat"
+            "without a positive control nothing shows that the audit can fail; get the badge with "
+            "the runs: repro-audit repeat --format badge -o badge.json SCRIPT ARGS"
         )
     if not result.control.caught:
         return f"the positive control was not caught: {result.control.text}"

@@ -139,6 +139,13 @@ COMPARED = {
 _DIGEST_ALONE = {True: "by its digest alone", False: "in part by its digest alone"}
 """What to say of evidence `trace` where traces were not there to be read: all of them, or some."""
 
+CONFIRMED = {
+    True: ("confirmed", "close"),
+    False: ("not confirmed", "divergent"),
+    None: ("not decided", "inconclusive"),
+}
+"""What an experiment comes to: a word, and its style."""
+
 _CLAIMED = {
     "match": ("claims hold", "close", 0),
     "differ": ("claims differ", "divergent", 1),
@@ -177,7 +184,13 @@ class Headline(NamedTuple):
 
 
 def headline(result: Audit) -> Headline:
-    """Return what decides an audit, as its exit code has it: the verdict, or the claims."""
+    """Return what decides an audit, as its exit code has it: verdict, confirmation or claims."""
+    confirmation = result.confirmation
+    if confirmation is not None and result.verdict in {"identical", "close"}:
+        word, style = CONFIRMED[confirmation.confirmed]
+        return Headline(
+            word, style, f"{confirmation.cause}; without it the runs are {result.verdict}"
+        )
     claimed = claims_verdict(result.claims)
     behind = {"divergent": 1, "inconclusive": 2}.get(result.verdict, 0)
     word, style, code = _CLAIMED[claimed]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Iterable
 
 from repro_audit.compare.comparison import ConditionDifference
+from repro_audit.logs.numbers import shortest
 from repro_audit.manifest import Manifest
 from repro_audit.manifest.training import Json
 
@@ -23,8 +23,6 @@ _STAGE = re.compile(
 )
 _MODULE = re.compile(r"keras(\.\w+)*", re.ASCII)
 _MAX_ITEMS = 12
-_SINGLE_DIGITS = 9
-"""Decimal digits that tell any two numbers of single precision apart."""
 
 
 def literal(value: Json) -> str | None:
@@ -117,7 +115,7 @@ def constructor(manifest: Manifest, path: str) -> str | None:
         return None  # another layer stands there, or one of another kind
     value = config[field]
     number = isinstance(value, float) and ".optimizer" in path
-    text = _shortest(value) if number else literal(value)
+    text = shortest(value) if number else literal(value)
     return f"{name}(..., {field}={text})" if str(field).isidentifier() and text else None
 
 
@@ -159,20 +157,3 @@ def _below(value: Json, key: str | int) -> Json:
     if isinstance(value, list | tuple) and isinstance(key, int):
         return value[key] if key < len(value) else None
     return getattr(value, key, None) if isinstance(key, str) else None
-
-
-def _shortest(value: float) -> str:
-    """Return a number as it was written: Keras holds the settings of optimizers in float32.
-
-    >>> _shortest(0.009999999776482582), _shortest(0.9), _shortest(0.5)
-    ('0.01', '0.9', '0.5')
-    """
-    for digits in range(1, _SINGLE_DIGITS + 1):
-        text = f"{value:.{digits}g}"
-        try:
-            (single,) = struct.unpack("<f", struct.pack("<f", float(text)))
-        except OverflowError:
-            break
-        if value in {single, float(text)}:
-            return repr(float(text))
-    return repr(value)

@@ -246,7 +246,7 @@ def _why(subject: Subject, comparison: Comparison) -> Iterator[Section]:
             children=(Paragraph(line(means)),),
         )
     for index, cause in enumerate(comparison.causes):
-        yield _cause(cause, "Why" if index == 0 else "Or")
+        yield _cause(cause, "Why" if index == 0 else "Also")
     command = confirming(comparison, subject.result)
     if command:
         yield Section(

@@ -21,12 +21,11 @@ from repro_audit.report.outline.tree import (
     Table,
     line,
 )
-from repro_audit.report.summary import control_text, control_word, shared_files_read
+from repro_audit.report.summary import CONFIRMED, control_text, control_word, shared_files_read
 from repro_audit.wording import counted
 
 __all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
 
-_CONFIRMED = {True: "confirmed", False: "not confirmed", None: "not decided"}
 _MAX_FILES = 5
 
 
@@ -57,7 +56,7 @@ def experiments(subject: Subject) -> Iterator[Section]:
 
 def _confirmation(confirmation: Confirmation) -> Section:
     return Section(
-        title=line(Span(_CONFIRMED[confirmation.confirmed], "strong")),
+        title=line(Span(CONFIRMED[confirmation.confirmed][0], "strong")),
         said=line(confirmation.cause),
         children=(Paragraph(line(confirmation.text)),),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from repro_audit.audit import Claim, Finding
+from repro_audit.audit import AuditedManifest, Claim, Finding
 from repro_audit.manifest import Manifest
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
@@ -178,7 +178,7 @@ def _codes(subject: Subject) -> Iterator[Section]:
                 (
                     line(Span(item.name, "name")),
                     line(
-                        f"{item.verdict}: ",
+                        _judged(item),
                         ", ".join(dict.fromkeys(finding.code for finding in item.findings)),
                     ),
                 )
@@ -189,6 +189,12 @@ def _codes(subject: Subject) -> Iterator[Section]:
             title=line(Span("Findings in single manifests (repro-audit FILE shows them):", "soft")),
             children=(Table("Findings", ("run", "findings"), tuple(rows)), *_explained(subject)),
         )
+
+
+def _judged(item: AuditedManifest) -> str:
+    """Say what a manifest is, and why where it is not controlled."""
+    said = item.verdict if item.verdict == "controlled" else f"{item.verdict} ({item.reason})"
+    return f"{said}: "
 
 
 def _finding(finding: Finding) -> Section:
