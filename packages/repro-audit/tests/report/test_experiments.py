@@ -173,7 +173,7 @@ def test_what_an_experiment_comes_to_is_what_is_told_first(confirmed):
 def test_of_several_causes_each_may_have_acted():
     other = {
         "conditions/determinism/backend/threads/intra_op/in_force": 1,
-        "conditions/training/models/0/optimizer/learning_rate": 0.003000000026077032,
+        "conditions/training/models/0/optimizer/config/learning_rate": 0.003000000026077032,
     }
     manifests = record(document()), record(changed(parted(document(), "epoch 1"), other))
     text = render_text(audit(*manifests), manifests)
