@@ -4,7 +4,6 @@ Two questions are answered apart. *Where* do the runs diverge: the first differe
 outcomes, in the order in which a run makes them. *Why*: the conditions that differ, ranked.
 """
 
-from repro_audit.compare.cause_titles import changes
 from repro_audit.compare.comparison import (
     Cause,
     Certainty,
@@ -47,7 +46,6 @@ __all__ = [
     "TensorDifference",
     "TraceComparison",
     "Verdict",
-    "changes",
     "compare",
     "group",
     "lacking_evidence",

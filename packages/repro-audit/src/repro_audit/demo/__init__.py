@@ -7,7 +7,6 @@ control, each a manifest and a trace: ``PYTHONHASHSEED=0 TF_ENABLE_ONEDNN_OPTS=0
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from repro_audit.errors import OutputError, printable
@@ -30,6 +29,8 @@ def put_runs(folder: Path) -> None:
     Raises:
         OutputError: It holds something, or cannot be made or written.
     """
+    from importlib.resources import files  # every command imports this module, and few need it
+
     name = printable(str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from repro_audit.compare import Cause, Comparison, changes
+from repro_audit.compare import Cause, Comparison
+from repro_audit.compare.cause_titles import changes
 from repro_audit.report.outline.experiments import confirming
 from repro_audit.report.outline.runs import facts
 from repro_audit.report.outline.subject import Subject
