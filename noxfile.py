@@ -25,6 +25,7 @@ SCHEMAS = "schemas/src/repro_audit_schemas"
 PUBLISHED = ("repro-audit-schemas", "repro-audit")
 APPS = ("mnist-cnn", "rnn-dropout")
 EPOCHS = "2"
+NOTEBOOKS = "tests/notebook/test_repeating.py", "tests/notebook/test_recipe.py"
 REPRODUCED = Path("build/reproduce")
 SITE = "build/docs"
 
@@ -138,7 +139,7 @@ def docs(session: nox.Session) -> None:
 def notebooks(session: nox.Session) -> None:
     """Repeat all notebooks of the tests, and compare what is said with what was answered."""
     install(session, *APPS, groups=("tests",))
-    session.run("pytest", "--all-notebooks", "tests/notebook/test_repeating.py", *session.posargs)
+    session.run("pytest", "--all-notebooks", *NOTEBOOKS, *session.posargs)
 
 
 @nox.session
