@@ -150,6 +150,7 @@ def test_the_recipe_in_jupyterlab_shows_the_verdict_in_both_themes(
         )
         color = "element => getComputedStyle(element).color"
         assert result.locator("p").first.evaluate(color) == "rgb(255, 255, 255)"
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.screenshot(path=tmp_path / "dark.png")
         browser.close()
     assert [path.name for path in (folder / "repeat").iterdir()] == ["recipe"]
