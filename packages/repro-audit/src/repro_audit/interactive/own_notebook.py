@@ -21,8 +21,9 @@ _OURS = "repro_audit"
 """Key of the metadata by which a file is known that was saved here, on Colab."""
 
 _NOT_FOUND = (
-    "The notebook that calls cannot be told: Jupyter, VS Code and Colab name its file, and here "
-    'none of them does. Pass it: repro_audit.repeat("NAME.ipynb").'
+    "The notebook that calls cannot be told: JupyterLab, Notebook 7, VS Code and Colab name its "
+    "file, what runs it from a terminal (jupyter execute, nbconvert) does not. "
+    'Pass it: repro_audit.repeat("NAME.ipynb").'
 )
 
 
