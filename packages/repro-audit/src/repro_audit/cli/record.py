@@ -105,10 +105,10 @@ def command(
     )
     elsewhere = manifest is not None and manifest.unfollowed
     seen = manifest is not None and (manifest.has_outcomes or elsewhere)
-    if misplaced := misplaced_options(target, failed=bool(code)):
-        _say(misplaced)
     if code:
         _say(f"{name} {how_it_ended(code)}" + ("." if seen else "; no training detected."))
+        if misplaced := misplaced_options(target, failed=True):
+            _say(misplaced)
     elif not seen and family.computing:
         where = counted(family.computing, "child process")
         _say(f"{name}: {where} computed with TensorFlow, which cannot be followed; no manifest.")
