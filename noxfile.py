@@ -148,7 +148,7 @@ def bench(session: nox.Session) -> None:
     quick = "--quick" in session.posargs
     further = [word for word in session.posargs if word != "--quick"]
     if not quick:
-        # First, and without our settings, which would leave out the pandas that MLflow imports.
+        # First, and without our settings: what they need is their own.
         uv_install(session, "--no-config", *PEERS)
     install(session, *APPS, "repro-audit[paper]")
     cases = [("recording.py", f"--case={case}", *further) for case in RECORDED]

@@ -446,7 +446,7 @@ def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     pages -= {"index.html", "genindex.html", "search.html"}
-    assert len(pages) == 21
+    assert len(pages) == 22
     assert all(f'href="{page}"' in index for page in pages)
     assert 'href="nonsense.html"' not in index
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from fractions import Fraction
 
 import jsonschema
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from manifests import changed, consistent, document, record, rerun
 
 from repro_audit.audit import audit, exit_code, load_claims
-from repro_audit.audit.claims import _holds, _parsed, check_claims
-from repro_audit.errors import ManifestError
+from repro_audit.audit.claims import _holds, check_claims
+from repro_audit.errors import ManifestError, MissingExtraError
+from repro_audit.noise import interval, parse
 from repro_audit.report.html import render_html
 from repro_audit.report.json import render_json
 from repro_audit.report.markdown import render_markdown
@@ -84,13 +86,13 @@ def test_whatever_python_prints_of_a_value_holds_for_it(value, digits, percent):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "%", ".", "abc", "1.2.3", "1,23", "1e9999", "96.3 ± 0.1", "0x10", "1_000", "--1"),
-        *("0,963", "<0.01", "1 234", "\u0660.\u0669", "0.9 to 1.0"),
+        *("", "%", ".", "abc", "1.2.3", "1,23", "1e9999", "96.3 ± ", "0x10", "1_000", "--1"),
+        *("0,963", "<0.01", "1 234", "\u0660.\u0669", "0.9 to "),
     ],
 )
 def test_what_is_no_number_as_printed_is_none(text):
-    assert _parsed(text) is None
-    assert _parsed("1,234.50%") == (Fraction(12345, 1000), Fraction(1, 10000))
+    assert parse(text) is None
+    assert parse("1,234.50%")[:2] == (Fraction(12345, 1000), Fraction(1, 10000))
 
 
 def test_a_final_value_is_that_of_the_last_epoch():
@@ -232,3 +234,66 @@ def test_what_is_no_claim_is_refused_with_its_place(tmp_path, content, where):
         load_claims(path)
     assert f"claims.json: {where}: expected a number as printed" in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+# With their scatter
+
+
+@pytest.mark.parametrize(
+    ("claim", "recorded", "verdict", "said"),
+    [
+        ("96.30% ± 0.20% (n=5)", 0.9584, "match", "within what 5 runs let expect of one more"),
+        ("96.30% ± 0.20% (n=5)", 0.9563, "differ", "outside what 5 runs let expect of one more"),
+        ("96.30 ± 0.20 (n=5)", 0.9584, "differ", "the claim may lack its percent sign"),
+        ("96.3(2)%, n=5", 0.9584, "match", "Student's t, 95%"),
+        ("96.3 ± 0.2 %", 0.9618, "match", "within one deviation of the mean"),
+        ("96.3 ± 0.2 %", 0.9563, "missing", "it does not say over how many runs"),
+        ("0.963 [0.961, 0.965]", 0.9642, "match", "within the ends that are printed"),
+        ("0.963 [0.961, 0.965]", 0.9688, "missing", "how often an honest rerun is cannot be told"),
+        ("95.8-96.4%", 0.9601, "match", "within the ends that are printed"),
+        ("95.8-96.4% (n=5)", 0.9655, "missing", "as 33% of honest reruns of 5 runs are"),
+        ("95.8-96.4% (n=99)", 0.9655, "differ", "2.0% of honest reruns are"),
+    ],
+)
+def test_a_number_with_its_scatter_is_held_against_that(claim, recorded, verdict, said):
+    (found,) = checked({"accuracy": claim}, accuracy=[recorded])
+    assert (found.verdict, found.claimed) == (verdict, claim)
+    assert said in found.text
+
+
+def test_what_agrees_in_the_printed_digits_needs_no_scatter():
+    (found,) = checked({"accuracy": "96.3 ± 0.0% (n=2)"}, accuracy=[0.9632])
+    assert (found.verdict, found.text) == ("match", "to the last digit printed")
+
+
+def test_of_several_claims_together_one_may_lie_farther_out():
+    """Each by itself would be called another one in 4 of 100 honest reruns."""
+    value, deviation, runs = 0.96, 0.002, 5
+    outer = value + 1.1 * (interval(value, deviation, runs).high - value)
+    claim = f"{value:.6f} ± {deviation:.6f} (n={runs})"
+    for others, verdict in ((0, "differ"), (3, "match")):
+        claims = {"accuracy": claim} | dict.fromkeys(NAMES[:others], claim)
+        values = {"accuracy": [outer]} | {name: [value + 1e-5] for name in NAMES[:others]}
+        first, *_ = checked(claims, **values)
+        assert first.verdict == verdict
+
+
+NAMES = ["loss", "val_accuracy", "val_loss"]
+
+
+def test_of_several_runs_each_is_judged_by_itself():
+    claims = {"loss": "2.0 ± 0.1 (n=5)"}
+    runs = [
+        record(changed(document(), {"outcomes/fits/0/history/loss": [value]}))
+        for value in (2.04, 2.2, 9.0)
+    ]
+    verdicts = [item.verdict for item in check_claims(runs, claims)]
+    assert verdicts == ["match", "match", "differ"]
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match="noise"):
+        checked({"accuracy": "96.3 ± 0.2% (n=5)"}, accuracy=[0.9584])
+    (found,) = checked({"accuracy": "96.3 ± 0.2% (n=5)"}, accuracy=[0.963])
+    assert found.verdict == "match"

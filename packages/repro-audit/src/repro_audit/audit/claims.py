@@ -1,24 +1,25 @@
-"""Check numbers that somebody published against a run, each at the precision it is printed in."""
+"""Check numbers that somebody published against a run, each at the precision it is printed in.
+
+A number that is printed with its scatter is one of several runs: another one need not end in its
+digits, and is held against the scatter.
+"""
 
 from __future__ import annotations
 
 import difflib
 import math
 import os
-import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, NoReturn
 
 from repro_audit.canonical import SPECIAL, number
 from repro_audit.compare import Match, same_value
 from repro_audit.errors import ManifestError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, metric_series
+from repro_audit.noise import LEVEL, Printed, chance, holm, interval, outside_range, parse
 from repro_audit.strict_json import read_json
 from repro_audit.wording import counted
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 __all__ = ["Claim", "Claims", "check_claims", "claims_verdict", "load_claims"]
 
@@ -28,12 +29,6 @@ Value = str | float
 Claims = Mapping[str, Value | tuple[Value, ...]]
 """For each metric its final value, or one value an epoch."""
 
-_PRINTED = re.compile(
-    # U+2212 is the minus sign that papers print.
-    # A comma parts thousands; what begins with 0 and a comma is somebody's decimal comma.
-    r"(?P<sign>[+\-\u2212]?)(?P<whole>[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,40})?"
-    r"(?:\.(?P<part>[0-9]{0,40}))?(?:[eE](?P<exponent>[+\-\u2212]?[0-9]{1,3}))?(?P<percent>\s?\\?%)?"
-)
 _VERDICTS: tuple[Match, ...] = ("match", "missing", "differ")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
@@ -97,7 +92,7 @@ def _value(name: str, where: str, value: object) -> Value:
     if isinstance(value, str):
         if value in SPECIAL:
             return number(value)
-        if _parsed(value) is None:
+        if parse(value) is None:
             _refuse(name, where, value)
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -131,11 +126,15 @@ def check_claims(
     Returns:
         All claims on the first run, then all on the next, in the order of the claims.
     """
-    return tuple(
-        _check(position, manifest, metric, claimed, (rtol or 0.0, atol or 0.0))
-        for position, manifest in enumerate(manifests)
-        for metric, claimed in claims.items()
-    )
+    tolerance = rtol or 0.0, atol or 0.0
+    checked: list[Claim] = []
+    for position, manifest in enumerate(manifests):
+        found = [
+            _check(position, manifest, metric, claimed, tolerance)
+            for metric, claimed in claims.items()
+        ]
+        checked += _scattered(found, claims)
+    return tuple(checked)
 
 
 def claims_verdict(claims: Sequence[Claim]) -> Match:
@@ -182,18 +181,106 @@ def _check(
     return Claim(position, metric, "match", last, recorded, _agreement(wanted, tolerance))
 
 
+def _scattered(claims: Sequence[Claim], printed: Claims) -> Iterator[Claim]:
+    """Yield claims of one run; those that miss what is printed are held against its scatter.
+
+    All together call an honest rerun another one as often as `LEVEL` says, and not each of them.
+    """
+    scatters = {
+        at: scatter
+        for at, claim in enumerate(claims)
+        if claim.verdict == "differ" and (scatter := _scatter(claim, printed[claim.metric]))
+    }
+    of_runs = [at for at, scatter in scatters.items() if scatter.spread and (scatter.runs or 0) > 1]
+    chances = [_chance(claims[at], scatters[at]) for at in of_runs]
+    others = dict(zip(of_runs, holm(chances), strict=True))
+    for at, claim in enumerate(claims):
+        scatter = scatters.get(at)
+        if scatter is None:
+            yield claim
+        elif at in others:
+            yield _against_runs(claim, scatter, is_other=others[at])
+        else:
+            yield _against_ends(claim, scatter)
+
+
+def _scatter(claim: Claim, claimed: Value | tuple[Value, ...]) -> Printed | None:
+    """Return what is printed of one value with its scatter; None of anything else."""
+    if not isinstance(claimed, str) or claim.recorded is None or not math.isfinite(claim.recorded):
+        return None
+    printed = parse(claimed)
+    known = printed is not None and (printed.spread is not None or printed.low is not None)
+    return printed if known else None
+
+
+def _chance(claim: Claim, printed: Printed) -> float:
+    """Return how often an honest rerun lies as far away; roundings of print are in its favour."""
+    recorded, mean, deviation = _rounded(claim, printed)
+    return chance(recorded, mean, deviation, printed.runs or 2)
+
+
+def _rounded(claim: Claim, printed: Printed) -> tuple[float, float, float]:
+    """Return a run's value, and of mean and deviation what was printed that is nearest to it."""
+    value, unit = float(printed.value or 0), float(printed.unit) / 2
+    recorded = float(claim.recorded or 0)
+    mean = min(max(recorded, value - unit), value + unit)
+    return recorded, mean, float(printed.spread or 0) + float(printed.spread_unit or 0) / 2
+
+
+def _against_runs(claim: Claim, printed: Printed, *, is_other: bool) -> Claim:
+    """Judge a value by the prediction interval of so many runs."""
+    _, mean, deviation = _rounded(claim, printed)
+    low, high = interval(mean, deviation, printed.runs or 2)
+    where = "outside" if is_other else "within"
+    text = (
+        f"recorded {claim.recorded!r}, {where} what {counted(printed.runs or 2, 'run')} let expect "
+        f"of one more: {low:.4g} to {high:.4g} (Student's t, {1 - LEVEL:.0%})"
+    )
+    text += _without_percent(claim, printed) if is_other else ""
+    return claim._replace(verdict="differ" if is_other else "match", text=text)
+
+
+def _against_ends(claim: Claim, printed: Printed) -> Claim:
+    """Judge a value by an interval, a range, or a deviation of nobody says how many runs."""
+    recorded, half = claim.recorded or 0.0, float(printed.unit) / 2
+    if printed.low is not None and printed.high is not None:
+        low, high, what = float(printed.low), float(printed.high), "the ends that are printed"
+    else:
+        value, spread = float(printed.value or 0), float(printed.spread or 0)
+        low, high, what = value - spread, value + spread, "one deviation of the mean"
+    if low - half <= recorded <= high + half:
+        return claim._replace(verdict="match", text=f"recorded {recorded!r}, within {what}")
+    said = f"recorded {recorded!r}, outside {what}{_without_percent(claim, printed)}"
+    if printed.value is None and printed.runs:
+        often = outside_range(printed.runs)
+        if often <= LEVEL:
+            return claim._replace(text=f"{said}: {often:.1%} of honest reruns are")
+        text = f"{said}, as {often:.0%} of honest reruns of {counted(printed.runs, 'run')} are"
+    elif printed.value is None or printed.low is not None:
+        text = f"{said}: how often an honest rerun is cannot be told from them"
+    else:
+        text = f"{said}: it does not say over how many runs, such as (n=5)"
+    return claim._replace(verdict="missing", text=text)
+
+
+def _without_percent(claim: Claim, printed: Printed) -> str:
+    """Say that a claim lacks its percent sign, where its middle is then near the run's value."""
+    middles = [item for item in (printed.value, printed.low) if item is not None]
+    near = any(abs(float(item) / 100 - (claim.recorded or 0)) < 0.1 for item in middles)
+    return "; the claim may lack its percent sign" if near and min(middles) > 1 else ""
+
+
 def _holds(claimed: Value, recorded: float, tolerance: tuple[float, float]) -> bool:
     """Whether a value is the one claimed: to the last digit printed, or within a tolerance."""
     if isinstance(claimed, str):
-        printed = _parsed(claimed)
-        if printed is None or not math.isfinite(recorded):
+        printed = parse(claimed)
+        if printed is None or printed.value is None or not math.isfinite(recorded):
             return False
         from fractions import Fraction
 
-        value, unit = printed
         # Halfway between two, either may have been printed; and a percentage was multiplied first.
         rounding = abs(Fraction(recorded)) * Fraction(2) ** -52
-        return abs(Fraction(recorded) - value) <= unit / 2 + rounding
+        return abs(Fraction(recorded) - printed.value) <= printed.unit / 2 + rounding
     if same_value(claimed, recorded):
         return True
     rtol, atol = tolerance
@@ -201,21 +288,6 @@ def _holds(claimed: Value, recorded: float, tolerance: tuple[float, float]) -> b
         return False
     finite = math.isfinite(claimed) and math.isfinite(recorded)
     return finite and abs(recorded - claimed) <= atol + rtol * abs(claimed)
-
-
-def _parsed(text: str) -> tuple[Fraction, Fraction] | None:
-    """Return the value of a printed number and that of one unit of its last digit."""
-    match = _PRINTED.fullmatch(text.strip())
-    if match is None or not (match["whole"] or match["part"]):
-        return None
-    # Only claims need it, and every start of the command line would pay for it.
-    from fractions import Fraction
-
-    digits = (match["whole"] or "").replace(",", "") + (match["part"] or "")
-    power = int((match["exponent"] or "0").replace("\u2212", "-")) - len(match["part"] or "")
-    unit = Fraction(10) ** power / (100 if match["percent"] else 1)
-    value = int(digits) * unit
-    return (value if match["sign"] in {"", "+"} else -value), unit
 
 
 def _difference(claimed: Value, recorded: float) -> str:

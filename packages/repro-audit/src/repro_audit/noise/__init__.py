@@ -1,0 +1,19 @@
+"""Is a difference noise? How papers print results, and how far apart honest reruns lie.
+
+Nothing here knows of manifests. SciPy, which only ``repro-audit[noise]`` brings, is imported where
+a probability is asked for.
+"""
+
+from repro_audit.noise.printed import Printed, parse
+from repro_audit.noise.scatter import LEVEL, Interval, chance, holm, interval, outside_range
+
+__all__ = [
+    "LEVEL",
+    "Interval",
+    "Printed",
+    "chance",
+    "holm",
+    "interval",
+    "outside_range",
+    "parse",
+]
