@@ -297,3 +297,14 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
         checked({"accuracy": "96.3 ± 0.2% (n=5)"}, accuracy=[0.9584])
     (found,) = checked({"accuracy": "96.3 ± 0.2% (n=5)"}, accuracy=[0.963])
     assert found.verdict == "match"
+
+
+EXTREME = "1e999 ± 1e999 (n=5)", "1e-999 ± 1e-999 (n=5)", "0 ± 0 (n=2)", "1e300(9)", "5-6 (n=0)"
+
+
+@pytest.mark.parametrize("claim", EXTREME)
+@pytest.mark.parametrize("recorded", [0.5, -0.0, 1.7e308, 5e-324, "NaN", "Infinity"])
+def test_whatever_is_printed_and_recorded_there_is_a_verdict(claim, recorded):
+    (found,) = checked({"accuracy": claim}, accuracy=[recorded])
+    assert found.verdict in {"match", "differ", "missing"}
+    assert render_json(audit(record(document()), claims={"accuracy": claim}))

@@ -29,6 +29,7 @@ Value = str | float
 Claims = Mapping[str, Value | tuple[Value, ...]]
 """For each metric its final value, or one value an epoch."""
 
+_LARGEST = 10**300
 _VERDICTS: tuple[Match, ...] = ("match", "missing", "differ")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
@@ -191,7 +192,9 @@ def _scattered(claims: Sequence[Claim], printed: Claims) -> Iterator[Claim]:
         for at, claim in enumerate(claims)
         if claim.verdict == "differ" and (scatter := _scatter(claim, printed[claim.metric]))
     }
-    of_runs = [at for at, scatter in scatters.items() if scatter.spread and (scatter.runs or 0) > 1]
+    of_runs = [
+        at for at, scatter in scatters.items() if scatter.spread is not None and scatter.runs
+    ]
     chances = [_chance(claims[at], scatters[at]) for at in of_runs]
     others = dict(zip(of_runs, holm(chances), strict=True))
     for at, claim in enumerate(claims):
@@ -209,8 +212,12 @@ def _scatter(claim: Claim, claimed: Value | tuple[Value, ...]) -> Printed | None
     if not isinstance(claimed, str) or claim.recorded is None or not math.isfinite(claim.recorded):
         return None
     printed = parse(claimed)
-    known = printed is not None and (printed.spread is not None or printed.low is not None)
-    return printed if known else None
+    if printed is None or (printed.spread is None and printed.low is None):
+        return None
+    numbers = (printed.value, printed.unit, printed.spread, printed.low, printed.high)
+    # No metric is so large, and few floats are.
+    too_large = any(item is not None and abs(item) > _LARGEST for item in numbers)
+    return None if too_large else printed
 
 
 def _chance(claim: Claim, printed: Printed) -> float:

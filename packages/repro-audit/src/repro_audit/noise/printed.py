@@ -55,7 +55,7 @@ class Printed(NamedTuple):
         spread_unit: One unit of the last digit of that.
         low: The lower end of an interval or a range.
         high: The upper end.
-        runs: Over how many runs; None where that is not printed.
+        runs: Over how many runs, 2 or more; None where that is not printed.
     """
 
     value: Fraction | None
@@ -83,7 +83,8 @@ def parse(text: str) -> Printed | None:
     runs = None if count is None else int(next(filter(None, count.groups())))
     bare = text if count is None else text[: count.start()]
     read = _read(bare.strip().strip("$").strip())
-    return None if read is None else read._replace(runs=runs)
+    # One run has no scatter, and none is none.
+    return None if read is None else read._replace(runs=runs if (runs or 0) > 1 else None)
 
 
 def _read(text: str) -> Printed | None:
