@@ -126,7 +126,7 @@ NO_COMMIT = {"conditions/code/git": None}
             "git checkout 0123abcd  # or restore the code of net.Scaled alone",
         ),
         ("model_code", MODEL, NO_COMMIT, "# restore the code, as in the expected run"),
-        ("code", FILE, COMMIT, "git checkout 0123abcd -- ':/the net.py'"),
+        ("code", FILE, COMMIT, "git checkout 0123abcd"),
         ("code", "$.conditions.code.git.commit", COMMIT, "git checkout 0123abcd"),
         (
             "code",

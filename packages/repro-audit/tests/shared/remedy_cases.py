@@ -149,7 +149,8 @@ CASES = (
             (CONTROL, f"noise = np.random.rand(64, 8)\n{CONTROL}"),
             ("y = rng", "x += noise.astype('float32')\ny = rng"),
         ),
-        printed=f"{RESEEDED}  # in both runs, first: before data are drawn or split",
+        printed=f"{RESEEDED}  # in both runs, first: before data are drawn or split\n"
+        "rng = np.random.default_rng(812)  # so for each generator of its own",
         change=(("noise = np", f"{RESEEDED}\nnoise = np"),),
         both=True,
         usual=True,

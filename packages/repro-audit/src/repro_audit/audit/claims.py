@@ -29,7 +29,6 @@ Value = str | float
 Claims = Mapping[str, Value | tuple[Value, ...]]
 """For each metric its final value, or one value an epoch."""
 
-_LARGEST = 10**300
 _VERDICTS: tuple[Match, ...] = ("match", "missing", "differ")
 _EXAMPLE = '{"accuracy": "96.30%", "loss": ["0.41", "0.12"]}'
 
@@ -177,7 +176,10 @@ def _check(
             return Claim(position, metric, "missing", _quoted(value), None, text)
         if not _holds(value, recorded, tolerance):
             text = where + _difference(value, recorded)
-            return Claim(position, metric, "differ", _quoted(value), recorded, text)
+            verdict: Match = "differ"
+            if isinstance(claimed, tuple) and _has_scatter(value):
+                verdict, text = "missing", f"{text}: of a value an epoch no scatter is judged"
+            return Claim(position, metric, verdict, _quoted(value), recorded, text)
     recorded = values[-1] if values else None
     return Claim(position, metric, "match", last, recorded, _agreement(wanted, tolerance))
 
@@ -187,41 +189,46 @@ def _scattered(claims: Sequence[Claim], printed: Claims) -> Iterator[Claim]:
 
     All together call an honest rerun another one as often as `LEVEL` says, and not each of them.
     """
-    scatters = {
+    known = {
         at: scatter
         for at, claim in enumerate(claims)
-        if claim.verdict == "differ" and (scatter := _scatter(claim, printed[claim.metric]))
+        if (scatter := _scatter(claim, printed[claim.metric])) is not None
     }
-    of_runs = [
-        at for at, scatter in scatters.items() if scatter.spread is not None and scatter.runs
-    ]
-    chances = [_chance(claims[at], scatters[at]) for at in of_runs]
+    of_runs = [at for at, item in known.items() if item.runs]
+    chances = [_chance(claims[at], known[at]) for at in of_runs]
     others = dict(zip(of_runs, holm(chances), strict=True))
     for at, claim in enumerate(claims):
-        scatter = scatters.get(at)
-        if scatter is None:
+        scatter = known.get(at)
+        if scatter is None or claim.verdict != "differ":
             yield claim
-        elif at in others:
-            yield _against_runs(claim, scatter, is_other=others[at])
+        elif scatter.spread is not None and scatter.runs:
+            yield _against_runs(claim, scatter, is_other=others[at], together=len(of_runs))
         else:
-            yield _against_ends(claim, scatter)
+            yield _against_ends(claim, scatter, is_other=others.get(at, False))
 
 
 def _scatter(claim: Claim, claimed: Value | tuple[Value, ...]) -> Printed | None:
     """Return what is printed of one value with its scatter; None of anything else."""
     if not isinstance(claimed, str) or claim.recorded is None or not math.isfinite(claim.recorded):
         return None
-    printed = parse(claimed)
-    if printed is None or (printed.spread is None and printed.low is None):
-        return None
-    numbers = (printed.value, printed.unit, printed.spread, printed.low, printed.high)
-    # No metric is so large, and few floats are.
-    too_large = any(item is not None and abs(item) > _LARGEST for item in numbers)
-    return None if too_large else printed
+    return parse(claimed) if _has_scatter(claimed) else None
+
+
+def _has_scatter(claimed: Value) -> bool:
+    """Whether a result is printed with how far it scatters."""
+    printed = parse(claimed) if isinstance(claimed, str) else None
+    return printed is not None and (printed.spread is not None or printed.low is not None)
 
 
 def _chance(claim: Claim, printed: Printed) -> float:
     """Return how often an honest rerun lies as far away; roundings of print are in its favour."""
+    if claim.verdict == "match":
+        return 1.0
+    if printed.low is not None and printed.high is not None:
+        recorded = claim.recorded or 0.0
+        inside = float(printed.low) <= recorded <= float(printed.high)
+        # An interval is for a mean, of which nobody knows how often a run lies outside.
+        return 1.0 if inside or printed.value is not None else outside_range(printed.runs or 2)
     recorded, mean, deviation = _rounded(claim, printed)
     return chance(recorded, mean, deviation, printed.runs or 2)
 
@@ -229,52 +236,52 @@ def _chance(claim: Claim, printed: Printed) -> float:
 def _rounded(claim: Claim, printed: Printed) -> tuple[float, float, float]:
     """Return a run's value, and of mean and deviation what was printed that is nearest to it."""
     value, unit = float(printed.value or 0), float(printed.unit) / 2
-    recorded = float(claim.recorded or 0)
+    recorded = claim.recorded or 0.0
     mean = min(max(recorded, value - unit), value + unit)
     return recorded, mean, float(printed.spread or 0) + float(printed.spread_unit or 0) / 2
 
 
-def _against_runs(claim: Claim, printed: Printed, *, is_other: bool) -> Claim:
-    """Judge a value by the prediction interval of so many runs."""
+def _against_runs(claim: Claim, printed: Printed, *, is_other: bool, together: int) -> Claim:
+    """Judge a value by what so many runs let expect of one more."""
     _, mean, deviation = _rounded(claim, printed)
     low, high = interval(mean, deviation, printed.runs or 2)
     where = "outside" if is_other else "within"
+    held = f"; {together} claims are judged together" if together > 1 else ""
     text = (
         f"recorded {claim.recorded!r}, {where} what {counted(printed.runs or 2, 'run')} let expect "
-        f"of one more: {low:.4g} to {high:.4g} (Student's t, {1 - LEVEL:.0%})"
+        f"of one more: as far off are {_chance(claim, printed):.2g} of honest reruns, and "
+        f"{1 - LEVEL:.0%} from {low:.6g} to {high:.6g}{held}"
     )
     text += _without_percent(claim, printed) if is_other else ""
     return claim._replace(verdict="differ" if is_other else "match", text=text)
 
 
-def _against_ends(claim: Claim, printed: Printed) -> Claim:
+def _against_ends(claim: Claim, printed: Printed, *, is_other: bool) -> Claim:
     """Judge a value by an interval, a range, or a deviation of nobody says how many runs."""
-    recorded, half = claim.recorded or 0.0, float(printed.unit) / 2
+    recorded = claim.recorded or 0.0
     if printed.low is not None and printed.high is not None:
         low, high, what = float(printed.low), float(printed.high), "the ends that are printed"
     else:
-        value, spread = float(printed.value or 0), float(printed.spread or 0)
-        low, high, what = value - spread, value + spread, "one deviation of the mean"
-    if low - half <= recorded <= high + half:
+        value, reach = float(printed.value or 0), float((printed.spread or 0) + printed.unit / 2)
+        low, high, what = value - reach, value + reach, "one deviation of the mean"
+    if low <= recorded <= high:
         return claim._replace(verdict="match", text=f"recorded {recorded!r}, within {what}")
     said = f"recorded {recorded!r}, outside {what}{_without_percent(claim, printed)}"
     if printed.value is None and printed.runs:
         often = outside_range(printed.runs)
-        if often <= LEVEL:
-            return claim._replace(text=f"{said}: {often:.1%} of honest reruns are")
-        text = f"{said}, as {often:.0%} of honest reruns of {counted(printed.runs, 'run')} are"
-    elif printed.value is None or printed.low is not None:
-        text = f"{said}: how often an honest rerun is cannot be told from them"
+        said += f", as {often:.2g} of honest reruns of {counted(printed.runs, 'run')} are"
+    elif printed.low is not None:
+        said += ": how often an honest rerun is cannot be told from them"
     else:
-        text = f"{said}: it does not say over how many runs, such as (n=5)"
-    return claim._replace(verdict="missing", text=text)
+        said += ": it does not say over how many runs, such as (n=5)"
+    return claim._replace(verdict="differ" if is_other else "missing", text=said)
 
 
 def _without_percent(claim: Claim, printed: Printed) -> str:
-    """Say that a claim lacks its percent sign, where its middle is then near the run's value."""
-    middles = [item for item in (printed.value, printed.low) if item is not None]
-    near = any(abs(float(item) / 100 - (claim.recorded or 0)) < 0.1 for item in middles)
-    return "; the claim may lack its percent sign" if near and min(middles) > 1 else ""
+    """Say that a claim may lack its percent sign, where it would then be near the run's value."""
+    middle = printed.value if printed.value is not None else printed.low
+    near = middle is not None and abs(float(middle) / 100 - (claim.recorded or 0)) < 0.05
+    return "; the claim may lack its percent sign" if near and float(middle or 0) > 10 else ""
 
 
 def _holds(claimed: Value, recorded: float, tolerance: tuple[float, float]) -> bool:

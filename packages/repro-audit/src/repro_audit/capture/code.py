@@ -105,7 +105,7 @@ def capture_code(
     return Code(
         argv=mask_arguments(arguments, outputs, project),
         entry_point=_entry_point(project) if notebook is None else arguments[0],
-        git=_repository(source, _results(outputs, written), missed),
+        git=_repository(source, outputs, written, missed),
         files=_imported_files(project) | _cells_of(notebook, project, missed),
     )
 
@@ -200,28 +200,29 @@ def _name_outside(module: str, path: Path) -> str:
     return found.as_posix() if bare == Path(*parts) else path.name
 
 
-def _repository(source: Source, results: Collection[Path], missed: Missed) -> Git | None:
+def _repository(
+    source: Source, outputs: Sequence[str], written: Collection[str], missed: Missed
+) -> Git | None:
     """Read the state of the repository; what the run writes there is no change of its code."""
     if source.git is not None:
         missed("$.conditions.code.git", source.git)
         return None
     folder, root = source.folder, source.project
-    written = {str(path.relative_to(root)) for path in results if path.is_relative_to(root)}
-    status, _ = _git(folder, "status", "--porcelain", "--untracked-files=normal")
+    status, _ = _git(folder, "status", "--porcelain", "-z", "--untracked-files=normal")
     commit, _ = _git(folder, "rev-parse", "--verify", "HEAD")
-    difference = None
-    if commit is not None:
-        shown = "--no-ext-diff", "--no-textconv", "--binary"
-        names = [line[3:] for line in (status or "").splitlines()]
-        without = (f":(top,exclude,literal){name}" for name in names if name in written)
-        difference, _ = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
     if status is None:
         missed("$.conditions.code.git", "git status did not answer")
         return None
-    changes = [line for line in status.splitlines() if not _is_written(line[3:], written, root)]
-    untracked = [line[3:] for line in changes if line.startswith("??")]
+    changed = _changed(status)
+    results = _outputs(outputs) | (_results(written) if changed else set())
+    changes = {name: kind for name, kind in changed.items() if not _is_result(root / name, results)}
+    difference = None
+    if commit is not None:
+        shown = "--no-ext-diff", "--no-textconv", "--binary"
+        without = (f":(top,exclude,literal){name}" for name in changed if name not in changes)
+        difference, _ = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
     content = (difference or "").encode(errors="surrogateescape")
-    for name in untracked:
+    for name in (name for name, kind in changes.items() if kind == "??"):
         path = root / name
         content += name.encode(errors="surrogateescape")
         if path.is_file() and path.stat().st_size <= _UNTRACKED_LIMIT_BYTES:
@@ -233,19 +234,40 @@ def _repository(source: Source, results: Collection[Path], missed: Missed) -> Gi
     )
 
 
-def _results(outputs: Sequence[str], written: Collection[str]) -> list[Path]:
-    """Return all that a run writes but code: its outputs, what lies beside them, and the rest."""
-    outs = [Path(output).resolve() for output in outputs]
+def _changed(status: str) -> dict[str, str]:
+    """Return the names that git tells of, as they are, and how each has changed."""
+    entries = iter(status.split("\0"))
+    changed = {}
+    for entry in entries:
+        if entry:
+            kind, name = entry[:2], entry[3:]
+            changed[name] = kind
+            if "R" in kind or "C" in kind:
+                changed[next(entries, name)] = kind  # what it was called before
+    return changed
+
+
+def _outputs(outputs: Sequence[str]) -> set[str]:
+    """Return the real paths that a run was told to write, and those of what lies beside them."""
+    outs = [Path(output) for output in outputs]
     paths = [path for out in outs for path in (out, trace_path(out), executed_path(out))]
-    return paths + [Path(path).resolve() for path in written if not path.endswith(_SOURCES)]
+    return set(map(os.path.realpath, paths))
 
 
-def _is_written(name: str, written: set[str], root: Path) -> bool:
-    """Whether something that git tells of is a file the run writes, or a folder of such files."""
-    if not name.endswith("/"):
-        return name in written
-    files = [path for path in (root / name).rglob("*") if path.is_file()]
-    return bool(files) and all(str(path.relative_to(root)) in written for path in files)
+def _results(written: Collection[str]) -> set[str]:
+    """Return the real paths of what a run has written, but for code."""
+    real = map(os.path.realpath, written)
+    return {path for path in real if not path.endswith(_SOURCES)}
+
+
+def _is_result(path: Path, results: Collection[str]) -> bool:
+    """Whether something that git tells of is a file the run wrote, or a folder of such files."""
+    if str(path) in results:
+        return path.is_file() and not path.is_symlink()
+    if path.is_symlink() or (path / ".git").exists() or not path.is_dir():
+        return False
+    files = [item for item in path.rglob("*") if not item.is_dir()]
+    return bool(files) and all(str(item) in results for item in files)
 
 
 def _git(folder: Path, *arguments: str) -> tuple[str | None, str]:

@@ -205,7 +205,7 @@ def misplaced_options(target: Sequence[str], *, failed: bool) -> str:
     Args:
         target: The script and its arguments.
         failed: Whether the script failed. One that ends well may have an option of that name; it
-            has none if its text does not hold the name.
+            may have none if its text does not hold the name.
 
     Returns:
         A sentence; empty where there is no such option.
@@ -227,7 +227,7 @@ def _names(script: str, option: str) -> bool:
         text = Path(script).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return True
-    return option.lstrip("-") in text
+    return option.lstrip("-").replace("-", "_") in text.replace("-", "_")
 
 
 def text_style(output: str, color: str) -> tuple[int, bool]:

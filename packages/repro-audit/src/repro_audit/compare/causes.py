@@ -144,8 +144,8 @@ def _cause(case: Case, kind: Kind, certainty: Certainty, why: str, told: Testimo
     if kind.name == "drawn_seeds":
         title, reason = extra_draws(case.expected, case.actual) or (title, reason)
     if case.made_data_by_chance(kind):
-        reason += "; as far as was seen, the same program made it of the same: it draws before a "
-        reason += "seed is set, or with none"
+        reason += "; as far as was seen, the same program made it of the same: it may draw before "
+        reason += "a seed is set, or from a generator that has none"
     if why:
         reason += f"; {why}"
     if told is not None and certainty != "possible" and case.strength(kind) != "bits":

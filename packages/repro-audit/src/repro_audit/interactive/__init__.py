@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def repeat(
     except ReproAuditError as error:
         said = f"{type(error).__name__}: {error}"
         # A notebook shows the message below the cell, and no code of ours between the two.
-        error._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
+        error._render_traceback_ = functools.partial(list, (said,))  # type: ignore[attr-defined]
         raise
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Printed", "parse"]
 
 _MAX_LENGTH = 200
+_LARGEST = 10**300
 
 # U+2212 is the minus sign that papers print.
 # A comma parts thousands; what begins with 0 and a comma is somebody's decimal comma.
@@ -36,7 +37,7 @@ _FORMS: tuple[tuple[Literal["", "spread", "units", "interval", "range"], re.Patt
     ("spread", re.compile(rf"(?:\(\s*)?{_ONE}\s*(?:±|\+/?-|\\pm)\s*{_TWO}(?:\s*\))?{_PERCENT}")),
     ("units", re.compile(rf"(?P<number>{_ONE})\((?P<units>[0-9]{{1,6}})\){_PERCENT}")),
     ("interval", re.compile(rf"{_ONE}\s*[\[(]\s*{_TWO}\s*(?:,|;|to|\u2013)\s*{_THREE}\s*[\])]")),
-    ("range", re.compile(rf"{_ONE}\s*(?:-|\u2013|\u2014|--|to)\s*{_TWO}")),
+    ("range", re.compile(rf"{_ONE}\s*(?:--|\u2013|\u2014|to|-)\s*{_TWO}")),
 )
 _COUNT = re.compile(
     r"[,;]?\s*(?:\(\s*(?:n\s*=\s*)?(?P<in>[0-9]{1,6})\s*(?:runs?|seeds?|trials?)?\s*\)"
@@ -53,8 +54,8 @@ class Printed(NamedTuple):
         unit: One unit of its last digit.
         spread: The standard deviation printed beside it.
         spread_unit: One unit of the last digit of that.
-        low: The lower end of an interval or a range.
-        high: The upper end.
+        low: The lower end of an interval or a range, less half a unit of its last digit.
+        high: The upper end, and half a unit more.
         runs: Over how many runs, 2 or more; None where that is not printed.
     """
 
@@ -112,11 +113,15 @@ def _of(form: str, match: re.Match[str]) -> Printed | None:
     if form == "units":
         return Printed(value, unit, int(groups["units"]) * unit, unit)
     if form == "interval":
-        (low, _), (high, _) = others
-        return Printed(value, unit, low=low, high=high) if low <= value <= high else None
+        (low, below), (high, above) = others
+        if not low <= value <= high:
+            return None
+        return Printed(value, unit, low=low - below / 2, high=high + above / 2)
     if form == "range":
-        ((high, _),) = others
-        return Printed(None, unit, low=value, high=high) if value <= high else None
+        ((high, above),) = others
+        if value > high:
+            return None
+        return Printed(None, unit, low=value - unit / 2, high=high + above / 2)
     return Printed(value, unit)
 
 
@@ -131,4 +136,6 @@ def _number(groups: dict[str, str], name: str, percent: bool) -> tuple[Fraction,
     power = int((groups[f"{name}exponent"] or "0").replace("\u2212", "-")) - len(part)
     unit = Fraction(10) ** power / (100 if percent else 1)
     value = int(whole.replace(",", "") + part) * unit
+    if max(value, unit) > _LARGEST:
+        return None  # no metric is so large, and hardly a float
     return (value if groups[f"{name}sign"] in {"", "+"} else -value), unit

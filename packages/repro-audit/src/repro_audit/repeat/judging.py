@@ -180,7 +180,7 @@ def _set_by_repeat(plan: Plan) -> tuple[str, ...]:
 def _repeated(plan: Plan) -> str:
     """Return the words that repeat the same again; nothing where one of them is to be hidden."""
     words = tuple(plan.target)
-    if mask_arguments(words, [], None) != words:
+    if mask_arguments(words, [], None) != words or not "".join(words).isprintable():
         return ""
     return shlex.join([*(["-m"] if plan.module else []), *words])
 

@@ -72,13 +72,12 @@ def _checkout(manifest: Manifest) -> str | None:
 
 
 def _code(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:
-    command, names = _checkout(manifest), names_below(differences, "code.files")[:_MAX_FILES]
-    if command is None:
-        files = printable(shlex.join(names)) or "the files"
-        return f"# run {files} as in the expected run, whose code no commit holds"
-    # Checking out a commit leaves what was changed since; a path is taken from the top.
-    paths = printable(shlex.join(f":/{name}" for name in names))
-    return f"{command} -- {paths}" if paths else command
+    command = _checkout(manifest)
+    if command is not None:
+        return command
+    names = names_below(differences, "code.files")[:_MAX_FILES]
+    files = printable(shlex.join(names)) or "the files"
+    return f"# run {files} as in the expected run, whose code no commit holds"
 
 
 def _variables(manifest: Manifest, differences: Sequence[ConditionDifference]) -> str:

@@ -49,8 +49,11 @@ def _drawn_seeds(manifest: Manifest, differences: Sequence[ConditionDifference])
 
 
 def seed_before_data(manifest: Manifest) -> str:
-    """Return the line that seeds before a program draws data, shuffles or splits them."""
-    return f"{set_random_seed(manifest)}  # {IN_BOTH}, first: before data are drawn or split"
+    """Return the lines that seed before a program draws data, shuffles or splits them."""
+    return (
+        f"{set_random_seed(manifest)}  # {IN_BOTH}, first: before data are drawn or split\n"
+        f"rng = np.random.default_rng({seed_of(manifest)})  # so for each generator of its own"
+    )
 
 
 def _python_seed(manifest: Manifest, _: Sequence[ConditionDifference]) -> str:

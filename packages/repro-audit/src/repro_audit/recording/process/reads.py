@@ -7,6 +7,7 @@ taken is watched. Of files all count but those that Python, its imports and the 
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import sys
@@ -43,6 +44,8 @@ _FORKED = "what processes that were forked from this one read is not seen"
 _TOO_MANY = "more than {:,} files were read, and not all were kept count of"
 
 _MAX_FILES = 100_000
+_MAX_WRITTEN = 10_000
+_TICK_S = 0.01
 _MAX_VARIABLES = 1000
 _MAX_BYTES_AT_ONCE = 16 * 2**20
 """Size of a file that is digested while the run goes on, since it is about to be written over."""
@@ -84,13 +87,12 @@ class Reads:
 
     Attributes:
         since_start: Whether that was before the script's first line.
-        written: Whole paths of what it has opened to write, or made.
     """
 
     def __init__(self, *, since_start: bool) -> None:
         """Take note of the variables as they are now."""
         self.since_start = since_start
-        self.written: set[str] = set()
+        self._opened_to_write: set[str] = set()
         self._began = time.time()
         # No value is kept: a digest of 16 bits each.
         self._inherited = variable_digests(os.environb)
@@ -110,6 +112,13 @@ class Reads:
         patches.watch("os", f"{kind}.__getitem__", self._variable, lost=VARIABLES)
         patches.watch("os", f"{kind}.__iter__", self._iterated, lost=VARIABLES)
         self._pipelines.install(patches)
+
+    @property
+    def written(self) -> list[str]:
+        """Whole paths of the files that the process opened to write, and that changed since."""
+        # Another thread may open more. A file is as new as the last tick of a coarse clock.
+        opened = list(self._opened_to_write)
+        return [path for path in opened if _modified(path) >= self._began - _TICK_S]
 
     def capture(self, project: Path | None, missed: Missed) -> Read:
         """Return what was read so far, and digest the files.
@@ -180,8 +189,8 @@ class Reads:
             whole: Its whole path.
             mode: How, as `open` has it.
         """
-        if any(letter in mode for letter in "wax+") and len(self.written) < _MAX_FILES:
-            self.written.add(whole)
+        if any(letter in mode for letter in "wax") and len(self._opened_to_write) < _MAX_WRITTEN:
+            self._opened_to_write.add(whole)
         if "w" in mode or "x" in mode:
             self._make(whole)
             return
@@ -263,6 +272,15 @@ class Reads:
             own = module.partition(".")[0] not in _RECORDER and not is_installed(file)
             known = self._is_own[file] = own and file.endswith(".py")
         return known
+
+
+def _modified(path: str) -> float:
+    """Return when a file was modified last; before all time if it is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - of very many
+    except OSError:
+        return -math.inf
+    return status.st_mtime if stat.S_ISREG(status.st_mode) else -math.inf
 
 
 def _beyond(
