@@ -26,7 +26,7 @@ except FileExistsError:
     pass
 print(json.dumps(capture_code(find_source(), sys.argv, [], reads.written, print).git))
 """
-COMMITTED = ("settings.yaml", "prepare.sh", "library.py", "log.csv", "data/caf é.bin")
+COMMITTED = ("settings.yaml", "prepare.sh", "library.py", "log.csv", "data/ü é.bin")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def git(project: Path) -> Callable[[str], tuple[bool, str | None]]:
     [
         "",
         "open('log.csv', 'a').write('a row')",
-        "open('data/caf é.bin', 'w').write('other')",
+        "open('data/ü é.bin', 'w').write('other')",
         "os.makedirs('new/states'); open('new/states/last.bin', 'w').write('state')",
         "open('part', 'w').write('state'); os.replace('part', 'log.csv')",
     ],
