@@ -200,6 +200,13 @@ def test_the_size_of_a_batch_is_that_of_the_first_fit_and_32_where_keras_decides
         assert said in seen.remedy
 
 
+def test_a_data_set_that_takes_the_place_of_arrays_cannot_be_split_by_keras():
+    for share in (None, 0.2):
+        changes = fitted(({"validation_split": share, "shuffle": True}, {}, {}))
+        (seen,) = seen_by("RA304", changes | datasets(arrays(0)))
+        assert ("validation_split is for arrays: split them before" in seen.remedy) is bool(share)
+
+
 @pytest.mark.parametrize("longer", ["conditions/training/fits", "outcomes/fits"])
 def test_a_fit_that_only_conditions_or_only_outcomes_have_is_left_out(longer):
     changes = epochs(2) | datasets(arrays(0), arrays(1))

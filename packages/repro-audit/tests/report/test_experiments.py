@@ -179,3 +179,16 @@ def test_of_several_causes_each_may_have_acted():
     text = render_text(audit(*manifests), manifests)
     assert "\nWhy, likely: optimizer: learning_rate 0.001 → 0.003" in text
     assert "\nAlso, possible: thread count: 2 → 1" in text
+
+
+def test_files_that_a_run_leaves_are_a_warning_until_a_run_without_them_agrees():
+    left = SharedFile("best.keras", "run-1", ())
+    apart = RunSummary("apart", 0, "complete", 63)
+    for verdict, runs, files, word in (
+        ("identical", (apart,), (left,), "info"),
+        ("identical", (), (left,), "warning"),
+        ("divergent", (apart,), (left,), "warning"),
+        ("identical", (apart,), (left._replace(read_by=("run-2",)),), "warning"),
+    ):
+        result = shown(verdict=verdict, runs=runs, shared_files=files)
+        assert f"\n{word}  files shared between runs" in render_text(result, MANIFESTS)

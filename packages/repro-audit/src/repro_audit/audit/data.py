@@ -143,13 +143,16 @@ def one_permutation(manifest: Manifest) -> Iterator[Hit]:
         first.setdefault(fit.model, dataset.fit)
     for model, count in epochs.items():
         if count > 1:
-            batch = training.fits[first[model]].arguments.get("batch_size")
+            given = training.fits[first[model]].arguments
+            batch = given.get("batch_size")
+            split = "  # validation_split is for arrays: split them before"
             yield Hit(
                 f"Model {model} was trained for {count} epochs on arrays with shuffle=True, all "
                 "in one order.",
                 f"$.conditions.training.fits[{first[model]}].arguments.shuffle",
                 "dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch("
-                f"{batch if isinstance(batch, int) else 32}); model.fit(dataset, ...)",
+                f"{batch if isinstance(batch, int) else 32}); model.fit(dataset, ...)"
+                + (split if given.get("validation_split") else ""),
             )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "headline",
     "number",
     "share",
+    "shared_files_are_harmless",
     "shared_files_read",
     "summarize",
     "ulp_count",
@@ -211,6 +212,13 @@ def claims_summary(result: Audit) -> str:
     return "the claim holds" if held == count == 1 else f"{held} of {count:,} claims hold{each}"
 
 
+def shared_files_are_harmless(result: Audit) -> bool:
+    """Whether no run was seen to read what another left, and one that found none of it agrees."""
+    agrees = result.verdict in {"identical", "close"}
+    apart = agrees and any(run.name == "apart" for run in result.runs)
+    return apart and not any(file.read_by for file in result.shared_files)
+
+
 def shared_files_read(result: Audit) -> str:
     """Say which files that one run left another has read."""
     read = [
@@ -222,7 +230,7 @@ def shared_files_read(result: Audit) -> str:
     if read:
         return "; ".join(read[:3]) + "."
     said = "None of them was seen to be read by another run"
-    if any(run.name == "apart" for run in result.runs) and result.verdict in {"identical", "close"}:
+    if shared_files_are_harmless(result):
         said += ", and the run apart, for which none of them was there, agrees"
     return f"{said}."
 

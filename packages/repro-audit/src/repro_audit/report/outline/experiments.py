@@ -21,7 +21,13 @@ from repro_audit.report.outline.tree import (
     Table,
     line,
 )
-from repro_audit.report.summary import CONFIRMED, control_text, control_word, shared_files_read
+from repro_audit.report.summary import (
+    CONFIRMED,
+    control_text,
+    control_word,
+    shared_files_are_harmless,
+    shared_files_read,
+)
 from repro_audit.wording import counted
 
 __all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
@@ -117,8 +123,9 @@ def _spread(spread: Spread) -> Section:
 def _shared_files(result: Audit) -> Section:
     names = ", ".join(file.path for file in result.shared_files[:_MAX_FILES])
     more = ", …" if len(result.shared_files) > _MAX_FILES else ""
+    kind = "info" if shared_files_are_harmless(result) else "warning"
     return Section(
-        title=line(Span("warning", "verdict")),
+        title=line(Span(kind, "verdict")),
         said=line("files shared between runs"),
         children=(
             Paragraph(
