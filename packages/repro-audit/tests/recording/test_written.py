@@ -24,7 +24,7 @@ try:
     exec(sys.argv[1])
 except FileExistsError:
     pass
-print(json.dumps(capture_code(find_source(), sys.argv, [], reads.written, print).git))
+print(json.dumps(capture_code(find_source(), sys.argv, [], reads.written(), print).git))
 """
 COMMITTED = ("settings.yaml", "prepare.sh", "library.py", "log.csv", "data/ü é.bin")
 

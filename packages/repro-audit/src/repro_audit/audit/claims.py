@@ -177,7 +177,8 @@ def _check(
         if not _holds(value, recorded, tolerance):
             text = where + _difference(value, recorded)
             verdict: Match = "differ"
-            if isinstance(claimed, tuple) and _has_scatter(value):
+            printed = parse(value) if isinstance(value, str) else None
+            if isinstance(claimed, tuple) and printed is not None and printed.scatters:
                 verdict, text = "missing", f"{text}: of a value an epoch no scatter is judged"
             return Claim(position, metric, verdict, _quoted(value), recorded, text)
     recorded = values[-1] if values else None
@@ -211,13 +212,8 @@ def _scatter(claim: Claim, claimed: Value | tuple[Value, ...]) -> Printed | None
     """Return what is printed of one value with its scatter; None of anything else."""
     if not isinstance(claimed, str) or claim.recorded is None or not math.isfinite(claim.recorded):
         return None
-    return parse(claimed) if _has_scatter(claimed) else None
-
-
-def _has_scatter(claimed: Value) -> bool:
-    """Whether a result is printed with how far it scatters."""
-    printed = parse(claimed) if isinstance(claimed, str) else None
-    return printed is not None and (printed.spread is not None or printed.low is not None)
+    printed = parse(claimed)
+    return printed if printed is not None and printed.scatters else None
 
 
 def _chance(claim: Claim, printed: Printed) -> float:

@@ -217,7 +217,7 @@ def _repository(
     results = _outputs(outputs) | (_results(written) if changed else set())
     changes = {name: kind for name, kind in changed.items() if not _is_result(root / name, results)}
     difference = None
-    if commit is not None:
+    if commit is not None and changes:
         shown = "--no-ext-diff", "--no-textconv", "--binary"
         without = (f":(top,exclude,literal){name}" for name in changed if name not in changes)
         difference, _ = _git(folder, "diff", "HEAD", *shown, "--", ":(top)", *without)
@@ -263,7 +263,7 @@ def _results(written: Collection[str]) -> set[str]:
 def _is_result(path: Path, results: Collection[str]) -> bool:
     """Whether something that git tells of is a file the run wrote, or a folder of such files."""
     if str(path) in results:
-        return path.is_file() and not path.is_symlink()
+        return not path.is_dir()
     if path.is_symlink() or (path / ".git").exists() or not path.is_dir():
         return False
     files = [item for item in path.rglob("*") if not item.is_dir()]

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -32,17 +32,17 @@ _NUMBER = (
 )
 _ONE, _TWO, _THREE = (_NUMBER.format(name) for name in "abc")
 _PERCENT = r"(?P<percent>\s?\\?%)?"
-_FORMS: tuple[tuple[Literal["", "spread", "units", "interval", "range"], re.Pattern[str]], ...] = (
-    ("", re.compile(_ONE)),
-    ("spread", re.compile(rf"(?:\(\s*)?{_ONE}\s*(?:±|\+/?-|\\pm)\s*{_TWO}(?:\s*\))?{_PERCENT}")),
-    ("units", re.compile(rf"(?P<number>{_ONE})\((?P<units>[0-9]{{1,6}})\){_PERCENT}")),
-    ("interval", re.compile(rf"{_ONE}\s*[\[(]\s*{_TWO}\s*(?:,|;|to|\u2013)\s*{_THREE}\s*[\])]")),
-    ("range", re.compile(rf"{_ONE}\s*(?:--|\u2013|\u2014|to|-)\s*{_TWO}")),
-)
-_COUNT = re.compile(
-    r"[,;]?\s*(?:\(\s*(?:n\s*=\s*)?(?P<in>[0-9]{1,6})\s*(?:runs?|seeds?|trials?)?\s*\)"
-    r"|n\s*=\s*(?P<plain>[0-9]{1,6})|over\s+(?P<over>[0-9]{1,6})\s+(?:runs?|seeds?|trials?))$",
-    re.IGNORECASE,
+_FORMS = {
+    "number": _ONE,
+    "spread": rf"(?:\(\s*)?{_ONE}\s*(?:±|\+/?-|\\pm)\s*{_TWO}(?:\s*\))?{_PERCENT}",
+    "units": rf"{_ONE}\((?P<units>[0-9]{{1,6}})\){_PERCENT}",
+    "interval": rf"{_ONE}\s*[\[(]\s*{_TWO}\s*(?:,|;|to|\u2013)\s*{_THREE}\s*[\])]",
+    "range": rf"{_ONE}\s*(?:--|\u2013|\u2014|to|-)\s*{_TWO}",
+}
+_RUNS = r"(?:runs?|seeds?|trials?)"
+_COUNT = (
+    rf"[,;]?\s*(?:\(\s*(?:n\s*=\s*)?(?P<in>[0-9]{{1,6}})\s*{_RUNS}?\s*\)"
+    rf"|n\s*=\s*(?P<plain>[0-9]{{1,6}})|over\s+(?P<over>[0-9]{{1,6}})\s+{_RUNS})$"
 )
 
 
@@ -67,6 +67,11 @@ class Printed(NamedTuple):
     high: Fraction | None = None
     runs: int | None = None
 
+    @property
+    def scatters(self) -> bool:
+        """Whether it is printed with how far it scatters."""
+        return self.spread is not None or self.low is not None
+
 
 def parse(text: str) -> Printed | None:
     """Return what a printed result says; None where it is none.
@@ -80,7 +85,7 @@ def parse(text: str) -> Printed | None:
     read = _read(text)
     if read is not None:
         return read
-    count = _COUNT.search(text)
+    count = re.search(_COUNT, text, re.IGNORECASE)
     runs = None if count is None else int(next(filter(None, count.groups())))
     bare = text if count is None else text[: count.start()]
     read = _read(bare.strip().strip("$").strip())
@@ -90,8 +95,9 @@ def parse(text: str) -> Printed | None:
 
 def _read(text: str) -> Printed | None:
     """Return what is printed without a count."""
-    for form, pattern in _FORMS:
-        match = pattern.fullmatch(text)
+    for form, pattern in _FORMS.items():
+        # Compiled where it is asked for: every start of the command line would pay for it.
+        match = re.fullmatch(pattern, text)
         found = None if match is None else _of(form, match)
         if found is not None:
             return found

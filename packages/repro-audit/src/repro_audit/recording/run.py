@@ -144,7 +144,7 @@ class Run:
             if tracer is not None:
                 undo.callback(tracer.discard)
             undo.callback(process.unwatch)
-            reads = self._reads = process.watch_reads()
+            reads = process.watch_reads()
             recorder = Recorder(
                 backend,
                 self.path,
@@ -156,6 +156,7 @@ class Run:
                 automatic=self._automatic,
                 file_order=process.file_order,
                 read=reads.capture,
+                written=reads.written,
                 restored=process.restoring.known,
                 children=Descendants(os.getpid()) if request is None else None,
             )
@@ -203,7 +204,7 @@ class Run:
             process.updates.ends()
             try:
                 # Which optimizers made updates is known until the recording is over.
-                self._recorder.end(error, self._arguments, self._outputs, self._reads.written)
+                self._recorder.end(error, self._arguments, self._outputs)
             finally:
                 process.ends(self)
                 if self._lock is not None:

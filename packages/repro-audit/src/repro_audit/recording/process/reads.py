@@ -113,9 +113,8 @@ class Reads:
         patches.watch("os", f"{kind}.__iter__", self._iterated, lost=VARIABLES)
         self._pipelines.install(patches)
 
-    @property
     def written(self) -> list[str]:
-        """Whole paths of the files that the process opened to write, and that changed since."""
+        """Return the whole paths of files that were opened to write, and have changed since."""
         # Another thread may open more. A file is as new as the last tick of a coarse clock.
         opened = list(self._opened_to_write)
         return [path for path in opened if _modified(path) >= self._began - _TICK_S]

@@ -59,6 +59,7 @@ class Recorder:
         automatic: bool = False,
         file_order: Callable[[], str | None] = lambda: None,
         read: CaptureRead = lambda *_: None,
+        written: Callable[[], Collection[str]] = tuple,
         restored: Callable[[], bool | None] = lambda: None,
         children: Children | None = None,
     ) -> None:
@@ -75,6 +76,7 @@ class Recorder:
             automatic: Whether the script knows nothing of the recording, and tells of nothing.
             file_order: Returns in which order folders were listed, where that is seen.
             read: Returns what was read from outside, where that is seen.
+            written: Returns the whole paths of what was written, where that is seen.
             restored: Returns whether weights were loaded so far, where that can be seen.
             children: Looks at child processes, where nobody outside does.
         """
@@ -82,7 +84,7 @@ class Recorder:
         self.open = True
         self.file = ManifestFile(path, self._manifest)
         self._request = request
-        self._file_order, self._read = file_order, read
+        self._file_order, self._read, self._written = file_order, read, written
         self._draft = Draft()
         self._draft.rank = capture_rank()
         self._models = Models(self._draft, backend)
@@ -111,11 +113,7 @@ class Recorder:
 
     @guarded("$.conditions.initializers.restored")
     def used_before(self) -> bool:
-        """Return whether the framework was in use before.
-
-        Returns:
-            None where that cannot be read.
-        """
+        """Return whether the framework was in use before; None where that cannot be read."""
         return self.backend.in_use()
 
     def discard(self) -> None:
@@ -124,11 +122,7 @@ class Recorder:
         self.trace.discard()
 
     def end(
-        self,
-        error: BaseException | None,
-        arguments: Sequence[str],
-        outputs: Sequence[str],
-        written: Collection[str] = (),
+        self, error: BaseException | None, arguments: Sequence[str], outputs: Sequence[str]
     ) -> None:
         """Read what can be read last, and write the manifest.
 
@@ -136,7 +130,6 @@ class Recorder:
             error: The exception that ended the run, if any.
             arguments: ``sys.argv``.
             outputs: Paths the run was told to write.
-            written: Whole paths of what it was seen to write.
         """
         self.open = False
         self._draft.end(error)
@@ -147,16 +140,14 @@ class Recorder:
                 self.read_training(model)
             self.read_final_state(item, model)
         self._count_unfollowed()
-        self._read_last(arguments, outputs, written)
+        self._read_last(arguments, outputs)
         self.trace.end()
         self.file.write()
 
     @guarded("$.conditions.code")
-    def _read_last(
-        self, arguments: Sequence[str], outputs: Sequence[str], written: Collection[str]
-    ) -> None:
+    def _read_last(self, arguments: Sequence[str], outputs: Sequence[str]) -> None:
         """Read the conditions that only the end knows."""
-        self._conditions.code(arguments, outputs, written)
+        self._conditions.code(arguments, outputs, self._written())
         self._conditions.all_given()
         self._conditions.all_restored()
         self._conditions.file_order(self._file_order())
