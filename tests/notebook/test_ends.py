@@ -59,6 +59,7 @@ def folder(tmp_path: Path) -> Path:
         (("import os; os._exit(7)", "print('on')"), 7, "the kernel ended in cell 1", None),
         (("import os; os.kill(os.getpid(), 11)",), -signal.SIGSEGV, "the kernel ended", None),
         (("import atexit, os; atexit.register(lambda: os._exit(9))",), 9, "", 1),
+        (("import atexit, os; atexit.register(os.abort)",), 0, "killed by signal 6 (SIGABRT)", 1),
         (("import threading; threading.Thread(target=threading.Event().wait).start()",), 0, "", 1),
         (("import atexit, threading; atexit.register(threading.Event().wait)",), 0, "", 1),
         (("get_ipython().showtraceback = lambda *a, **k: print('mine')", "1 / 0"), 1, "cell 2", 2),

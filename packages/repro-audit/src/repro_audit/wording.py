@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["EXAMPLE_SEED", "counted", "epoch_name", "listed", "step_name"]
+__all__ = ["EXAMPLE_SEED", "counted", "epoch_name", "how_it_ended", "listed", "step_name"]
 
 EXAMPLE_SEED = 812
 """What code that is advised seeds with where the run itself has no seed."""
+
+_SIGKILL = 9
 
 
 def counted(count: int, noun: str) -> str:
@@ -45,6 +47,27 @@ def step_name(step: int, epoch: int, fit: int | None = None) -> str:
     ('step 1,200 of epoch 3', 'step 1 of epoch 3 of fit 1')
     """
     return f"step {step:,} of {epoch_name(epoch, fit)}"
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Return in words how a process ended.
+
+    Args:
+        exit_code: Its exit code; negative for a signal.
+
+    >>> how_it_ended(3), how_it_ended(-15)
+    ('ended with exit code 3', 'was killed by signal 15 (SIGTERM)')
+    """
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    import signal  # what reads a manifest has no use for it
+
+    try:
+        name = f" ({signal.Signals(-exit_code).name})"
+    except ValueError:
+        name = ""
+    memory = ", as the system does when memory runs out" if exit_code == -_SIGKILL else ""
+    return f"was killed by signal {-exit_code}{name}{memory}"
 
 
 def listed(items: Iterable[str], most: int = 8, between: str = ", ") -> str:

@@ -20,7 +20,7 @@ from repro_audit.cli.options import (
     trace_option,
 )
 from repro_audit.errors import OutputError, printable
-from repro_audit.wording import counted
+from repro_audit.wording import counted, how_it_ended
 
 if TYPE_CHECKING:
     from repro_audit.manifest import Manifest
@@ -78,7 +78,6 @@ def command(
     from repro_audit.recording.process.launcher import (
         check_target,
         finalize_manifest,
-        how_it_ended,
         recording_environment,
         run_command,
         run_in_foreground,

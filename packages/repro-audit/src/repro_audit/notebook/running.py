@@ -28,6 +28,7 @@ from nbformat import NotebookNode
 from repro_audit.files import replace_file
 from repro_audit.notebook.cells import text_of
 from repro_audit.notebook.kernels import CONNECTION, MARK, SESSION
+from repro_audit.wording import how_it_ended
 
 __all__ = ["main"]
 
@@ -55,7 +56,8 @@ class _Manager(AsyncKernelManager):
     """Ends a kernel as Jupyter does, but only when its recording has ended.
 
     A kernel that is asked to end may wait for a thread of its notebook, or one of its own for
-    another (ipykernel 7), for ever: then it is killed, which is no fault of the notebook.
+    another (ipykernel 7), for ever: then it is killed. Or it closes a socket that another thread
+    still reads (libzmq aborts). Neither is a fault of the notebook, and Jupyter shows neither.
     """
 
     asked = False
@@ -260,12 +262,16 @@ def _exit_code(value: str) -> int:
 def _how_it_ended(client: _Client) -> int:
     """Return the exit code of the kernel's process, and show its last words if it is not 0."""
     code: int = client.kernel.wait()
-    if client.manager.asked and -code in _BY_US and -code != client.passed_on:
+    after_all = client.manager.asked and code < 0 and -code != client.passed_on
+    if after_all and -code in _BY_US:
         return 0
     if code and code != -signal.SIGKILL:  # of which it knew nothing
         client.raw.seek(0)
         for line in deque(client.raw, _TAIL_LINES):
             _write(line.decode(errors="replace"), sys.stderr)
+    if after_all:
+        _write(f"after all cells, the kernel {how_it_ended(code)}\n", sys.stderr)
+        return 0
     return code
 
 

@@ -18,7 +18,6 @@ from repro_audit.notebook.cells import failed_cell
 from repro_audit.notebook.kernels import executed_path, folder_of
 from repro_audit.recording.process.launcher import (
     finalize_manifest,
-    how_it_ended,
     run_command,
     runs_notebook,
 )
@@ -29,7 +28,7 @@ from repro_audit.repeat.folders import FILES, LOG, MANIFEST
 from repro_audit.repeat.plan import Plan, Setting
 from repro_audit.repeat.shared_files import Used, read_used
 from repro_audit.trace import Trace, find_trace
-from repro_audit.wording import counted
+from repro_audit.wording import counted, how_it_ended
 
 __all__ = ["Done", "ProgressReporter", "Runner"]
 

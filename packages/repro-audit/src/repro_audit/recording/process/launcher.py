@@ -19,19 +19,17 @@ from repro_audit.notebook.cells import is_notebook
 from repro_audit.notebook.kernels import check_notebook, notebook_command
 from repro_audit.recording.process.supervisor.descendants import COMPUTING, Descendants
 from repro_audit.recording.request import VARIABLE, Request
-from repro_audit.wording import counted
+from repro_audit.wording import counted, how_it_ended
 
 __all__ = [
     "check_target",
     "finalize_manifest",
-    "how_it_ended",
     "recording_environment",
     "run_command",
     "run_in_foreground",
     "runs_notebook",
 ]
 
-_SIGKILL = 9
 _LOOK_S = 0.1
 # A scheduler tells a job by the last two that its time is nearly over.
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -164,25 +162,6 @@ def _in_foreground() -> bool:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def how_it_ended(exit_code: int) -> str:
-    """Return in words how a process ended.
-
-    Args:
-        exit_code: Its exit code; negative for a signal.
-
-    >>> how_it_ended(3), how_it_ended(-15)
-    ('ended with exit code 3', 'was killed by signal 15 (SIGTERM)')
-    """
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code}"
-    try:
-        name = f" ({signal.Signals(-exit_code).name})"
-    except ValueError:
-        name = ""
-    memory = ", as the system does when memory runs out" if exit_code == -_SIGKILL else ""
-    return f"was killed by signal {-exit_code}{name}{memory}"
 
 
 def finalize_manifest(path: Path, exit_code: int, computing: int = 0) -> Manifest | None:
