@@ -61,6 +61,10 @@ releases are read as well: [the format](../format.md) says how.""",
     "audit": """\
 `repro-audit FILE… --format json` writes an audit, and `repro-audit repeat` leaves one as
 `audit.json`. It holds all that the other formats show. Every field is in every file.""",
+    "ensemble": """\
+`repro-audit repeat --perturb 6 --spread 9 SCRIPT` leaves one as `ensemble.json`, and
+`repro-audit baseline` keeps one: a run, and others that noise has moved from it.
+[Is my difference noise?](../noise.md) says what for.""",
     "plan": """\
 `repro-audit FILE… --format plan` writes the remedies of an audit as steps, for tools that edit
 code: what to write, where, and the command that shows that it helped.""",

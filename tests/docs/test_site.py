@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from ensembles import drawn_ensemble, write_repeat
 from manifests import EXAMPLES, ROOT, document, record, rerun, sealed, two_models
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
@@ -29,6 +30,8 @@ from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS, group
 from repro_audit.compare.kinds import KINDS
 from repro_audit.compare.remedies import REMEDIES
+from repro_audit.manifest import load
+from repro_audit.noise.ensemble import serialize
 from repro_audit_schemas import NAMES, schema
 
 pytestmark = pytest.mark.minutes(2)
@@ -143,6 +146,10 @@ def workplace(tmp_path: Path) -> Path:
         for suffix in (".json", ".trace"):
             shutil.copy(EXAMPLES / f"threads-{threads}{suffix}", tmp_path / f"{name}{suffix}")
     drawn(tmp_path / "paper.pdf")
+    runs = [load(tmp_path / name / "manifest.json") for name in ("run-1", "run-2")]
+    write_repeat(tmp_path / "repeat/train", *runs)
+    ensemble = drawn_ensemble(load(tmp_path / "theirs.json"), rounding=1e-4, seeds=1e-2)
+    (tmp_path / "ensemble.json").write_bytes(serialize(ensemble))
     return tmp_path
 
 
@@ -387,6 +394,7 @@ def test_pages_are_written_once_and_alike(generate, tmp_path):
         "audit.md",
         "checklist.md",
         "cli.md",
+        "ensemble.md",
         "manifest.md",
         "plan.md",
         "rules.md",
@@ -446,7 +454,7 @@ def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     pages -= {"index.html", "genindex.html", "search.html"}
-    assert len(pages) == 22
+    assert len(pages) == 23
     assert all(f'href="{page}"' in index for page in pages)
     assert 'href="nonsense.html"' not in index
 

@@ -1,4 +1,4 @@
-"""`repeat --vary` and `--spread` around a reference trainer."""
+"""`repeat --vary`, `--spread` and `--perturb` around a reference trainer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from forking import Server
 
+from repro_audit.noise.ensemble import load_ensemble
+
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(5)]
 
 APP = ("-m", "mnist_cnn", "--epochs", "1", "--data")
@@ -17,7 +19,7 @@ SOME = "threads", "op-determinism", "jit", "hash-seed"
 WAYS = {
     "grouped": ("--vary", "all"),
     "one at a time": ("--vary", ",".join(SOME), "--one-at-a-time"),
-    "spread": ("--spread", "2"),
+    "spread": ("--spread", "2", "--perturb", "5"),
 }
 
 
@@ -43,7 +45,7 @@ def varied(repeat: Any, server: Server, tmp_path_factory: pytest.TempPathFactory
         return done, json.loads((own / "out/audit.json").read_text(encoding="utf-8"))
 
     with ThreadPoolExecutor(2) as workers:
-        return dict(zip(WAYS, workers.map(one, WAYS), strict=True))
+        return {**dict(zip(WAYS, workers.map(one, WAYS), strict=True)), "folder": folder}
 
 
 def found(said: Any) -> dict[str, str]:
@@ -102,3 +104,28 @@ def test_other_seeds_scatter_beside_a_verdict_that_is_identical(varied: Any) -> 
     assert loss["least"] == min(loss["values"]) < loss["mean"] < max(loss["values"])
     assert loss["deviation"] == pytest.approx(float(np.std(loss["values"], ddof=1)))
     assert "Spread: 3 seeds: 812, 10819, 20826" in done.stdout
+
+
+def test_rounding_scatters_beside_it_and_far_less(varied: Any) -> None:
+    """Only what began with weights moved by one unit in the last place counts."""
+    _, said = varied["spread"]
+    rounding, spread = (
+        {item["name"]: item for item in said[name]["metrics"]} for name in ("rounding", "spread")
+    )
+    assert len(rounding["loss"]["values"]) == 6
+    assert rounding["loss"]["deviation"] < spread["loss"]["deviation"] / 100
+    assert said["ladder"] == [], "the runs themselves have the same bits"
+
+
+def test_each_run_of_the_ensemble_is_kept_with_its_values_and_its_distance(varied: Any) -> None:
+    """So a reader needs none of the runs."""
+    _, said = varied["spread"]
+    ensemble = load_ensemble(varied["folder"] / "spread/out/ensemble.json")
+    assert [item.moved for item in ensemble.members] == [
+        "nothing", *["rounding"] * 5, *["seed"] * 2
+    ]  # fmt: skip
+    assert ensemble.base.digest == said["manifests"][0]["digest"]
+    apart = [item.distance for item in ensemble.members]
+    assert apart[0] == 0
+    assert all(0 < item < 1e-3 for item in apart[1:6])
+    assert all(item > 1e-2 for item in apart[6:])

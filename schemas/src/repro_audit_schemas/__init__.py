@@ -1,7 +1,7 @@
 """The JSON Schemas (2020-12) of repro-audit's files, as one registry.
 
 >>> sorted(NAMES)
-['audit-1', 'audit-2', 'checklist-1', 'manifest-1', 'manifest-2', 'plan-1', 'texts-1']
+['audit-1', 'audit-2', 'checklist-1', 'ensemble-1', 'manifest-1', 'manifest-2', 'plan-1', 'texts-1']
 >>> schema("manifest-2")["$id"]
 'urn:repro-audit:manifest-2'
 """
@@ -17,7 +17,16 @@ from referencing import Registry, Resource
 
 __all__ = ["NAMES", "REGISTRY", "schema", "text"]
 
-NAMES = ("manifest-2", "manifest-1", "audit-2", "audit-1", "plan-1", "checklist-1", "texts-1")
+NAMES = (
+    "manifest-2",
+    "manifest-1",
+    "audit-2",
+    "audit-1",
+    "ensemble-1",
+    "plan-1",
+    "checklist-1",
+    "texts-1",
+)
 """Every schema. Its file is ``NAME.schema.json``, its ``$id`` ``urn:repro-audit:NAME``."""
 
 

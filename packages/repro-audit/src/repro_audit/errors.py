@@ -20,6 +20,8 @@ A difference between runs is a result, never an exception.
 
 from __future__ import annotations
 
+from typing import Any
+
 from repro_audit.installing import RELEASED, install_command
 
 __all__ = [
@@ -52,6 +54,15 @@ class SchemaError(ReproAuditError):
 
 class ManifestError(ReproAuditError, ValueError):
     """A manifest cannot be read, is not valid, or does not match its digest."""
+
+
+class OtherDocumentError(ManifestError):
+    """A file is one of ours and no manifest that is read: the document that it holds is kept."""
+
+    def __init__(self, document: dict[str, Any], message: str) -> None:
+        """Keep the document."""
+        super().__init__(message)
+        self.document = document
 
 
 class TraceError(ReproAuditError, ValueError):

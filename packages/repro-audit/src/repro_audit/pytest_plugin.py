@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import pytest
 
@@ -62,6 +62,8 @@ class AssertRepeats:
         ignore_metrics: Sequence[str] = (),
         require: str = "weights",
         accept_partial: bool = False,
+        against: str | os.PathLike[str] | None = None,
+        accept: Literal["bits", "rounding", "seeds"] = "bits",
         check_recording: bool = False,
         jobs: int = 1,
         reports: Mapping[str, str | os.PathLike[str]] | None = None,
@@ -87,6 +89,10 @@ class AssertRepeats:
             require: The least evidence: ``history``, ``weights`` or ``trace``.
             accept_partial: Whether agreement may rest on the part of the training that was
                 followed, where something was trained that was not.
+            against: The baseline that the runs are held against, besides each other; looked for as
+                the script is.
+            accept: What runs may differ by: nothing; ``rounding`` or ``seeds``, by the ensemble
+                of the baseline.
             check_recording: Whether to make one more run without any recording.
             jobs: Runs at a time, each on cores of its own.
             reports: Files to write the audit to, by format: ``{"sarif": "repeat.sarif"}``. They
@@ -96,8 +102,13 @@ class AssertRepeats:
         from repro_audit.cli.progress import Progress
         from repro_audit.recording.process.launcher import check_target
         from repro_audit.repeat import Plan, check_plan, repeat_plan
+        from repro_audit.repeat.baseline import load_baseline
 
         name = printable(os.fspath(target))
+        try:
+            baseline = None if against is None else load_baseline(self._script(against))
+        except ReproAuditError as error:
+            _fail(f"assert_repeats: {error}")
         plan = Plan(
             target=[
                 os.fspath(target) if module else self._script(target),
@@ -118,6 +129,7 @@ class AssertRepeats:
             ignore_metrics=_several(ignore_metrics),
             require=require,
             accept_partial=accept_partial,
+            against=baseline,
         )
         _check_reports(reports or {})
         try:
@@ -132,7 +144,7 @@ class AssertRepeats:
         except ReproAuditError as error:
             _fail(f"{name} was not shown to repeat: {error}")
         refused = list(_write(result, reports or {}))
-        if exit_code(result.audit) != 0:
+        if exit_code(result.audit, accept=accept) != 0:
             _fail(_report(name, plan, result))
         if refused:
             _fail("\n".join(refused))

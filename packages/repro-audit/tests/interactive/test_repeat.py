@@ -43,7 +43,7 @@ def plans(monkeypatch, tmp_path):
 def test_each_option_of_the_command_is_a_keyword():
     """But for those that say how the result is shown."""
     options = {NAMES.get(item.name, item.name) for item in command.params}
-    options -= {"target", "form", "output", "color", "quiet", "strict"}
+    options -= {"target", "form", "output", "color", "quiet", "strict", "accept"}
     keywords = {
         name
         for name, parameter in inspect.signature(repro_audit.repeat).parameters.items()

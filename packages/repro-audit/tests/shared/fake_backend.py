@@ -188,6 +188,12 @@ class FakeBackend:
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         return [(item.kind, item.layer, item.role) for item in _state(model)]
 
+    def move_weights(self, model: Any, seed: int) -> None:
+        for number, variable in enumerate(model.variables):
+            value = variable.value.copy()
+            value.view("i4")[...] += np.int32((seed + number) % 2)
+            variable.value = value
+
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         value = model.variables[0].value.copy()
         value.view("u4")[0] ^= np.uint32(1 << 11)

@@ -25,6 +25,7 @@ from repro_audit.audit.judging import (
     exit_code,
 )
 from repro_audit.audit.rules import Finding, Rule, all_rules
+from repro_audit.audit.sameness import Ladder, with_ladder
 
 __all__ = [
     "Audit",
@@ -36,6 +37,7 @@ __all__ = [
     "Factor",
     "Finding",
     "FitAlone",
+    "Ladder",
     "RecordingCheck",
     "Rule",
     "RunSummary",
@@ -49,4 +51,5 @@ __all__ = [
     "exit_code",
     "fits_alone",
     "load_claims",
+    "with_ladder",
 ]

@@ -100,17 +100,22 @@ def missing_conditions(manifest: Manifest) -> Iterator[Hit]:
 @rule(
     "RA505",
     "warning",
-    "this is a positive control",
-    why="One bit of it was flipped on purpose: it is evidence of the audit, never of the run.",
+    "the run was changed on purpose",
+    why="A bit of it was flipped, or its weights were moved: it is evidence of the audit, never of "
+    "the run.",
     remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",
     source="repro-audit: an audit proves that it can fail",
 )
 def positive_control(manifest: Manifest) -> Iterator[Hit]:
-    """The manifest says that a bit was flipped."""
+    """The manifest says that a bit was flipped, or that weights were moved."""
     if manifest.positive_control is not None:
         yield Hit(
             f"One bit was flipped after step {manifest.positive_control.step}.",
             "$.positive_control",
+        )
+    if manifest.perturbation is not None:
+        yield Hit(
+            "Its weights were moved before training, each by one ULP at most.", "$.perturbation"
         )
 
 

@@ -9,6 +9,7 @@ from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
 from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
 from repro_audit.audit.fits import fits_alone
 from repro_audit.audit.rules import Finding, check_with_trace
+from repro_audit.audit.sameness import Ladder, accepted, with_ladder
 from repro_audit.audit.shared_causes import with_shared_causes
 from repro_audit.compare import (
     EVIDENCE,
@@ -23,6 +24,8 @@ from repro_audit.manifest import Manifest
 from repro_audit.manifest.records import Evidence
 
 if TYPE_CHECKING:
+    from repro_audit.noise.ensemble import Ensemble
+    from repro_audit.noise.ladder import RungName
     from repro_audit.trace import Trace
 
 __all__ = [
@@ -41,11 +44,16 @@ SCHEMA = "repro-audit/audit-2"
 ManifestVerdict = Literal["controlled", "uncontrolled", "inconclusive"]
 """What one run is by itself."""
 
-_EXIT_CODES: dict[Verdict | ManifestVerdict, int] = {
+SamenessVerdict = Literal["rounding", "seeds"]
+"""What runs are that end in other bits, and no farther apart than noise takes them."""
+
+_EXIT_CODES: dict[Verdict | SamenessVerdict | ManifestVerdict, int] = {
     "controlled": 0,
     "identical": 0,
     "close": 0,
     "uncontrolled": 1,
+    "rounding": 1,
+    "seeds": 1,
     "divergent": 1,
     "inconclusive": 2,
 }
@@ -148,16 +156,18 @@ class Audit(NamedTuple):
         shared_files: Files that one run left where the next could read them, after a `repeat`.
         recording_check: Whether recording changes the run, after a ``repeat --check-recording``.
         sensitivity: Which conditions change the run, after a ``repeat --vary``.
+        rounding: How far its own rounding takes it, after a ``repeat --perturb``.
         spread: How far other seeds take it, after a ``repeat --spread``.
         confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
         claims: Numbers somebody published, checked against each run.
+        ladder: In which sense each run that ends in other bits is the same as the first.
         set_by_repeat: What a `repeat` gave its runs that the user's shell leaves open.
         watched: Which places a `repeat` watched for files that runs share; empty without one.
         repeated: The script or module that a `repeat` ran, and its arguments, as a shell reads
             them; empty without one, and where they hold a secret or a path of the machine.
     """
 
-    verdict: Verdict | ManifestVerdict
+    verdict: Verdict | SamenessVerdict | ManifestVerdict
     reason: str
     evidence: Evidence
     manifests: tuple[AuditedManifest, ...]
@@ -168,9 +178,11 @@ class Audit(NamedTuple):
     shared_files: tuple[SharedFile, ...] = ()
     recording_check: RecordingCheck | None = None
     sensitivity: Sensitivity | None = None
+    rounding: Spread | None = None
     spread: Spread | None = None
     confirmation: Confirmation | None = None
     claims: tuple[Claim, ...] = ()
+    ladder: tuple[Ladder, ...] = ()
     set_by_repeat: tuple[str, ...] = ()
     watched: str = ""
     repeated: str = ""
@@ -188,6 +200,7 @@ def audit(
     traces: Sequence[Trace | None] = (),
     claims: Claims | None = None,
     fits: Sequence[int] = (),
+    ensemble: Ensemble | None = None,
 ) -> Audit:
     """Judge one manifest by the rules, or several by comparing them with the first.
 
@@ -204,6 +217,7 @@ def audit(
             checked against its manifest.
         claims: Numbers somebody published, to be checked against each run.
         fits: Fits of the one manifest given, counted from 1, which are compared in its place.
+        ensemble: Of the first run: what noise makes of it.
 
     Returns:
         The verdict, the findings in each manifest, and each further manifest compared with the
@@ -212,6 +226,7 @@ def audit(
     Raises:
         ValueError: No manifest is given; with `fits`, several are, or fits that it does not have.
         TraceError: A trace is damaged, or not its manifest's.
+        MissingExtraError: An ensemble is given, and SciPy is not installed.
     """
     if not manifests:
         message = "Expected at least one manifest, received none."
@@ -278,7 +293,7 @@ def audit(
                 f"{item.name} contradicts itself: {item.contradiction.removesuffix('.')}",
             )
             break
-    return Audit(
+    result = Audit(
         verdict=verdict,
         reason=reason,
         evidence=min((item.evidence for item in comparisons), key=EVIDENCE.index),
@@ -287,6 +302,7 @@ def audit(
         groups=_groups(manifests, comparisons, ignore_metrics),
         claims=checked,
     )
+    return with_ladder(result, manifests, ensemble)
 
 
 def _groups(
@@ -300,7 +316,7 @@ def _groups(
     return whole, *filter(None, rest)
 
 
-def exit_code(result: Audit, *, strict: bool = False) -> int:
+def exit_code(result: Audit, *, strict: bool = False, accept: RungName = "bits") -> int:
     """Return 0, 1 or 2 for an audit.
 
     As a comparison does, claims decide in place of the findings on a single run, which count
@@ -310,12 +326,15 @@ def exit_code(result: Audit, *, strict: bool = False) -> int:
         result: The audit.
         strict: Whether any finding of severity error or warning makes it at least 1, and a metric
             or an evaluation that one run alone has.
+        accept: The rung of the ladder on which runs are to stand that end in other bits.
 
     Returns:
         0 where nothing is wrong, 1 where runs or claims differ or one run is uncontrolled, 2 where
         that cannot be decided.
     """
     code = _EXIT_CODES[result.verdict]
+    if code == 1 and accept != "bits" and result.comparisons:
+        code = accepted(result.ladder, accept) if result.ladder else 2
     if result.claims:
         claimed = {"match": 0, "differ": 1, "missing": 2}[claims_verdict(result.claims)]
         code = max(0 if result.verdict == "uncontrolled" else code, claimed)
@@ -340,11 +359,8 @@ def _judge(
         verdict, reason = "inconclusive", f"the evidence contradicts itself: {contradictions[0]}"
     elif not manifest.complete:
         verdict, reason = "inconclusive", f"the run is not complete: it is {manifest.status}"
-    elif manifest.positive_control is not None:
-        verdict, reason = (
-            "inconclusive",
-            "this is a positive control: one bit was flipped on purpose",
-        )
+    elif manifest.intervention is not None:
+        verdict, reason = "inconclusive", manifest.intervention
     elif manifest.unfollowed is not None and not accept_partial:
         verdict = "inconclusive"
         reason = manifest.unfollowed

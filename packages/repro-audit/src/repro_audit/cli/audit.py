@@ -17,6 +17,7 @@ from repro_audit.cli.options import (
     text_style,
 )
 from repro_audit.cli.output import check_output, write_output
+from repro_audit.noise.ladder import RungName
 from repro_audit.report.formats import RENDERERS
 
 __all__ = ["command"]
@@ -43,6 +44,7 @@ def command(
     fits: tuple[int, ...],
     show_all: bool,
     strict: bool,
+    accept: RungName,
     form: str,
     output: str,
     color: str,
@@ -54,6 +56,9 @@ def command(
     CSVLogger's file, TensorBoard's event files or a folder of them, JSON Lines, trainer_state.json.
     Of several fits in a log, FILE#0 is the first. The file - is standard input. In a PDF, every
     manifest that `attach` put there is read.
+
+    An ensemble, which repeat --perturb or --spread makes, can be given first: other runs are held
+    against how far noise takes its own. --accept says which noise is accepted.
 
     Claims such as {"accuracy": "96.30%"} are checked to the last digit printed, and decide the
     exit code in place of findings; a history.json can be used in place of them, too.
@@ -68,6 +73,7 @@ def command(
       repro-audit history.json training.log --require history
       repro-audit manifest.json --claims claims.json
       repro-audit manifest.json --fits 1,2
+      repro-audit ensemble.json mine.json --accept rounding
       repro-audit paper.pdf mine.json
       repro-audit *.json --format json -o audit.json
       repro-audit manifest.json --show-all
@@ -86,9 +92,16 @@ def command(
             compared = fits_alone(given.manifest, given.trace, fits, given.name)
         manifests = [item.manifest for item in compared]
         names, traces = [item.name for item in compared], [item.trace for item in compared]
-        result = audit(*manifests, names=names, traces=traces, claims=claimed, **options)
+        result = audit(
+            *manifests,
+            names=names,
+            traces=traces,
+            claims=claimed,
+            ensemble=inputs[0].ensemble,
+            **options,
+        )
         deliver(result, manifests, form=form, output=output, color=color)
-    return exit_code(result, strict=strict)
+    return exit_code(result, strict=strict, accept=accept)
 
 
 def _show_all(

@@ -19,11 +19,12 @@ from repro_audit.errors import ReproAuditError, printable
 __all__ = ["InterruptedRunsError", "group", "run"]
 
 COMMANDS = (
-    "audit", "record", "repeat", "attach", "extract", "checklist", "demo", "explain", "schema",
+    "audit", "record", "repeat", "baseline", "attach", "extract", "checklist", "demo", "explain",
+    "schema",
 )  # fmt: skip
 _OPTIONS_WITH_VALUE = {
     "-o", "--output", "--format", "--rtol", "--atol", "--require", "--ignore-metric", "--color",
-    "--claims", "--fits", "--for", "-d", "--directory",
+    "--accept", "--claims", "--fits", "--for", "-d", "--directory",
 }  # fmt: skip
 _FAILED, _INTERRUPTED = 2, 130
 
@@ -55,7 +56,8 @@ def group() -> None:
     """Prove that a Keras training run repeats; find where two runs diverge, and why.
 
     \b
-    Exit codes: 0 controlled, identical or close; 1 uncontrolled or divergent;
+    Exit codes: 0 controlled, identical or close, and with --accept rounding or seeds;
+    1 uncontrolled or divergent, and those without it;
     2 inconclusive, or something went wrong; 130 interrupted.
 
     \b

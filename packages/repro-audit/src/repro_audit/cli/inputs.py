@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from repro_audit.capture.privacy import distinct_names
 from repro_audit.errors import printable
-from repro_audit.manifest import Manifest, load, parse
+from repro_audit.manifest import Manifest, parse
+from repro_audit.noise.ensemble import load_run
 from repro_audit.publish.pdf import is_pdf
 
 if TYPE_CHECKING:
+    from repro_audit.noise.ensemble import Ensemble
     from repro_audit.trace import Trace
 
 __all__ = ["Input", "opened"]
@@ -23,11 +25,15 @@ class Input(NamedTuple):
 
     Attributes:
         name: What a report calls it.
+        manifest: The manifest; of an ensemble that of its first run.
+        trace: The trace that lies beside it.
+        ensemble: The ensemble that the file holds.
     """
 
     name: str
     manifest: Manifest
     trace: Trace | None
+    ensemble: Ensemble | None = None
 
 
 @contextlib.contextmanager
@@ -56,9 +62,14 @@ def opened(files: Sequence[str]) -> Iterator[list[Input]]:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-audit-"))
                 inputs.extend(_in_pdf(file, name, Path(folder)))
             else:
-                manifest = load(file)
-                inputs.append(Input(name, manifest, _trace(file, manifest)))
+                inputs.append(_in_file(file, name))
         yield inputs
+
+
+def _in_file(file: str, name: str) -> Input:
+    """Read a manifest, or an ensemble: its first run stands for it."""
+    manifest, ensemble = load_run(file)
+    return Input(name, manifest, _trace(file, manifest), ensemble)
 
 
 def _in_pdf(file: str, called: str, folder: Path) -> Iterator[Input]:

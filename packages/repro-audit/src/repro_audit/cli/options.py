@@ -145,6 +145,14 @@ def comparison_options(command: F) -> F:
             help="Do not compare this metric, such as a timer. May be given again.",
         ),
         click.option(
+            "--accept",
+            type=click.Choice(["bits", "rounding", "seeds"]),
+            default="bits",
+            show_default=True,
+            help="Exit 0 where runs end in other bits and are no farther apart than this takes "
+            "them, by an ensemble.",
+        ),
+        click.option(
             "--accept-partial",
             is_flag=True,
             help="Let agreement rest on what was recorded where not all of it could be.",

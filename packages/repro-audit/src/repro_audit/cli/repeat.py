@@ -26,6 +26,7 @@ from repro_audit.cli.options import (
 from repro_audit.cli.output import check_output, write_output
 from repro_audit.cli.progress import Progress
 from repro_audit.errors import MissingExtraError, RunError, printable
+from repro_audit.noise.ladder import RungName
 from repro_audit.report.formats import RENDERERS
 
 if TYPE_CHECKING:
@@ -105,6 +106,19 @@ __all__ = ["command"]
     metavar="N",
     help="Also train with N other seeds, and report how far the metrics scatter.",
 )
+@click.option(
+    "--perturb",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also train N times with first weights moved by one unit in the last place, and report "
+    "how far rounding alone takes the run.",
+)
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="Hold the runs against this baseline as well, which repro-audit baseline has kept.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @comparison_options
 @output_options(*RENDERERS)
@@ -115,8 +129,10 @@ def command(
     directory: Path | None,
     vary: str | None,
     confirm: tuple[str, str] | None,
+    against: str | None,
     quiet: bool,
     strict: bool,
+    accept: RungName,
     form: str,
     output: str,
     color: str,
@@ -139,6 +155,8 @@ def command(
       repro-audit repeat train.ipynb
       repro-audit repeat --vary all --jobs 2 train.py
       repro-audit repeat --confirm theirs.json mine.json train.py
+      repro-audit repeat --perturb 6 --spread 9 train.py
+      repro-audit repeat --against baseline.json --accept rounding train.py
       repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
     """
     if vary == "list":
@@ -147,7 +165,8 @@ def command(
     from repro_audit.repeat import Plan, default_directory, planned, repeat_plan
 
     check_target(target, module=module, kernel=options["kernel"])
-    check_output(output, [*(confirm or ()), *([] if module else target[:1])])
+    read = [*(confirm or ()), *([] if against is None else [against])]
+    check_output(output, [*read, *([] if module else target[:1])])
     place = default_directory(target[0], module=module) if directory is None else directory
     if output != "-" and Path(output).resolve().is_relative_to(place.resolve()):
         message = (
@@ -160,6 +179,7 @@ def command(
         directory=place,
         vary=_factors(vary),
         confirm=confirm,
+        against=against,
         options={**options, "module": module},
     )
     if not isinstance(plan, Plan):  # no experiment can show it, but what would can be said
@@ -183,7 +203,7 @@ def command(
         deliver(result.audit, result.manifests, form=form, output=output, color=color)
     finally:  # a badge may be refused
         _leave_report(result, place, quiet=quiet)
-    code = exit_code(result.audit, strict=strict)
+    code = exit_code(result.audit, strict=strict, accept=accept)
     if result.audit.confirmation is not None:
         code = max(code, {True: 0, False: 1, None: 2}[result.audit.confirmation.confirmed])
     return code

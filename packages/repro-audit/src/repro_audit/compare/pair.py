@@ -208,7 +208,7 @@ def _read_traces(
 
 def _comparable(expected: Manifest, actual: Manifest) -> bool:
     """Whether the traces of two runs say something about each other."""
-    ordinary = expected.positive_control is None and actual.positive_control is None
+    ordinary = expected.intervention is None and actual.intervention is None
     alike = bool(expected.outcomes.fits) == bool(actual.outcomes.fits)
     apart = alike and expected.run_id != actual.run_id
     return ordinary and apart and traces_comparable(expected, actual)
@@ -284,8 +284,8 @@ def _obstacle(expected: Manifest, actual: Manifest) -> str | None:
             "compare the same rank of two runs"
         )
     for name, manifest in (("expected", expected), ("actual", actual)):
-        if manifest.positive_control is not None:
-            return f"the {name} run is a positive control: one bit was flipped in it on purpose"
+        if manifest.intervention is not None:
+            return f"the {name} run is no ordinary one: {manifest.intervention}"
         if not manifest.complete:
             return f"the {name} run is not complete: its status is {manifest.status}"
         if manifest.evidence == "none":

@@ -35,6 +35,8 @@ def repeat(
     one_at_a_time: bool = False,
     confirm: Sequence[str | os.PathLike[str]] | None = None,
     spread: int = 0,
+    perturb: int = 0,
+    against: str | os.PathLike[str] | None = None,
     rtol: float | None = None,
     atol: float | None = None,
     ignore_metrics: Sequence[str] = (),
@@ -65,6 +67,8 @@ def repeat(
         one_at_a_time: Whether each of them gets a run of its own.
         confirm: Two manifests, the first cause of whose difference is varied and nothing else.
         spread: Further seeds to train with.
+        perturb: Runs whose first weights are moved by one unit in the last place.
+        against: The baseline that the runs are held against, besides each other.
         rtol: Relative tolerance of history values; with it runs can be ``close``.
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
@@ -96,6 +100,7 @@ def repeat(
         "jobs": jobs,
         "one_at_a_time": one_at_a_time,
         "spread": spread,
+        "perturb": perturb,
         "rtol": rtol,
         "atol": atol,
         "ignore_metrics": _several(ignore_metrics),
@@ -109,6 +114,7 @@ def repeat(
             directory=None if directory is None else os.fspath(directory),
             vary=vary,
             confirm=None if confirm is None else [os.fspath(file) for file in confirm],
+            against=None if against is None else os.fspath(against),
             options=options,
         )
     except ReproAuditError as error:

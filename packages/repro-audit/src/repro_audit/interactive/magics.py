@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Magics"]
 
-_SHOWING = {"form", "output", "color", "quiet", "strict"}
+_SHOWING = {"accept", "form", "output", "color", "quiet", "strict"}
+_NAMED = ("directory", "vary", "confirm", "against")
 """Options of the command that say how its result is shown, which the notebook does itself."""
 
 
@@ -42,7 +43,7 @@ class Magics(BaseMagics):
             with command.make_context("%repeat", _words(line)) as context:
                 given = {name: context.params[name] for name in context.params.keys() - _SHOWING}
                 target, *arguments = given.pop("target") or (None,)
-                named = {name: given.pop(name) for name in ("directory", "vary", "confirm")}
+                named = {name: given.pop(name) for name in _NAMED}
                 named["vary"] = named["vary"] or ()
                 return repeat_target(target, arguments, options=given, **named)
         except click.ClickException as error:

@@ -30,6 +30,7 @@ def repeat_target(
     directory: str | None,
     vary: str | Sequence[str],
     confirm: Sequence[str] | None,
+    against: str | None,
     options: Mapping[str, Any],
 ) -> Audit | None:
     """Repeat a script or a notebook; see `repro_audit.repeat`.
@@ -40,6 +41,7 @@ def repeat_target(
         directory: Where the evidence goes; None is ``repeat/NAME``.
         vary: Factors to vary.
         confirm: Two manifests whose difference is to be explained by an experiment.
+        against: The baseline that the runs are held against.
         options: Further fields of the plan.
     """
     if Request.from_environment() is not None:
@@ -54,7 +56,12 @@ def repeat_target(
         place = default_directory(target, module=module) if directory is None else Path(directory)
         factors = named_factors(vary) if vary else []
         plan = planned(
-            [target, *arguments], directory=place, vary=factors, confirm=confirm, options=options
+            [target, *arguments],
+            directory=place,
+            vary=factors,
+            confirm=confirm,
+            against=against,
+            options=options,
         )
         if not isinstance(plan, Plan):
             return plan.audit

@@ -77,7 +77,9 @@ def _fill(path: str, part: dict[str, Any], node: Node, absent: dict[str, None]) 
     for name in known:
         if name not in part:
             part[name] = None
-            absent[path_below(path, name)] = None
+            # Of what no release before could do there is nothing to record.
+            if not known[name].get("absentMeansNull"):
+                absent[path_below(path, name)] = None
 
 
 def _take(path: str, part: dict[str, Any], node: Node, unknown: dict[str, None]) -> None:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from repro_audit.canonical import digest_json
-from repro_audit.errors import ManifestError, printable, shown
+from repro_audit.errors import ManifestError, OtherDocumentError, printable, shown
 from repro_audit.files import read_bounded
 from repro_audit.manifest.fields import fill_absent, make_whole, take_unknown
 from repro_audit.manifest.from_log import from_log, one_of_log
@@ -74,7 +74,7 @@ def parse(content: bytes, name: str) -> Manifest:
         document = read_json(content, name)
         if isinstance(document, dict) and _is_ours(document.get("schema")):
             if document["schema"] not in READABLE:
-                raise ManifestError(_unknown_version(document, name))
+                raise OtherDocumentError(document, _unknown_version(document, name))
             version = document["schema"].removeprefix("repro-audit/")
             validate(document, name, version)
             _check_digest(document, name)

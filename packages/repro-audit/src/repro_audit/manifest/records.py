@@ -170,6 +170,7 @@ class Manifest(NamedTuple):
     recorder: str
     schema: str = SCHEMA
     positive_control: Flip | None = None
+    perturbation: int | None = None
     rank: Rank | None = None
     trace: TraceSetting | None = None
     missing: tuple[Missing, ...] = ()
@@ -177,6 +178,15 @@ class Manifest(NamedTuple):
     outcomes: Outcomes = Outcomes()
     information: Information = Information()
     digest: str = ""
+
+    @property
+    def intervention(self) -> str | None:
+        """What was changed in the run on purpose; None in an ordinary run."""
+        if self.positive_control is not None:
+            return "it is a positive control, in which one bit was flipped on purpose"
+        if self.perturbation is not None:
+            return "it is one of an ensemble, and its weights were moved by one ULP on purpose"
+        return None
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,6 @@
 """Is a difference noise? How papers print results, and how far apart honest reruns lie.
 
-Nothing here knows of manifests. SciPy, which only ``repro-audit[noise]`` brings, is imported where
+SciPy, which only ``repro-audit[noise]`` brings, is imported where
 a probability is asked for.
 """
 

@@ -47,7 +47,7 @@ def interval(mean: float, deviation: float, runs: int, level: float = LEVEL) -> 
     >>> round(low, 4), round(high, 4)  # doctest: +SKIP
     (0.9569, 0.9691)
     """
-    reach = float(_student().stdtrit(runs - 1, 1 - level / 2)) * deviation * math.sqrt(1 + 1 / runs)
+    reach = float(student().stdtrit(runs - 1, 1 - level / 2)) * deviation * math.sqrt(1 + 1 / runs)
     return Interval(mean - reach, mean + reach)
 
 
@@ -70,7 +70,7 @@ def chance(value: float, mean: float, deviation: float, runs: int) -> float:
     away = abs(value - mean)
     if scale == 0:
         return 1.0 if away == 0 else 0.0
-    return float(2 * _student().stdtr(runs - 1, -away / scale))
+    return float(2 * student().stdtr(runs - 1, -away / scale))
 
 
 def outside_range(runs: int) -> float:
@@ -104,7 +104,7 @@ def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
     return others
 
 
-def _student() -> ModuleType:
+def student() -> ModuleType:
     """Return what knows Student's t: ``stdtr`` its distribution, ``stdtrit`` the inverse."""
     try:
         from scipy import special

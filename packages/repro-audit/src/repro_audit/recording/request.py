@@ -26,6 +26,8 @@ class Request:
     Attributes:
         manifest: Where the manifest goes, whatever the script says.
         flip: Whether to flip one bit after the first step, as a positive control does.
+        perturb: Draws by how much each initial weight is moved, by one unit in the last place at
+            most; None moves none.
         stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
         trace: Which steps are traced, ``none`` for none; None is whatever the script says.
         unrecorded: Whether to record nothing but the state that each model ends with.
@@ -48,6 +50,7 @@ class Request:
 
     manifest: str
     flip: bool = False
+    perturb: int | None = None
     stop_after_epoch: int | None = None
     trace: str | int | None = None
     unrecorded: bool = False

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from repro_audit.audit import Audit, audit
 from repro_audit.errors import RunError, printable
-from repro_audit.manifest import Manifest, load
+from repro_audit.manifest import Manifest
+from repro_audit.noise.ensemble import load_run
+from repro_audit.repeat.baseline import load_baseline
 from repro_audit.repeat.checking import check_plan
 from repro_audit.repeat.confirming import confirm as confirmed
 from repro_audit.repeat.confirming import suspicion
@@ -37,6 +39,7 @@ def planned(
     directory: Path,
     vary: Sequence[str],
     confirm: Sequence[str] | None,
+    against: str | None,
     options: Mapping[str, Any],
 ) -> Plan | Compared:
     """Return the plan of what is asked for, or what is known without any run.
@@ -46,6 +49,7 @@ def planned(
         directory: Where the evidence goes.
         vary: Factors to vary.
         confirm: Two manifests, the first cause of whose difference is to be put to the test.
+        against: The baseline that the runs are held against.
         options: Further fields of the plan.
 
     Returns:
@@ -54,7 +58,7 @@ def planned(
 
     Raises:
         RunError: Both are asked for, an option takes no such value, or a file would be cleared.
-        ManifestError: One of the two cannot be read.
+        ManifestError: One of the two, or the baseline, cannot be read.
     """
     if vary and confirm is not None:
         message = "Of --vary and --confirm give one: what is confirmed is varied by itself."
@@ -67,7 +71,14 @@ def planned(
             said = confirmed(suspected, None, compared.audit)
             return compared._replace(audit=compared.audit._replace(confirmation=said))
         vary = [suspected.factor]
-    plan = Plan(target=target, directory=directory, vary=vary, suspicion=suspected, **options)
+    plan = Plan(
+        target=target,
+        directory=directory,
+        vary=vary,
+        suspicion=suspected,
+        against=None if against is None else load_baseline(against),
+        **options,
+    )
     check_plan(plan)
     return plan
 
@@ -90,7 +101,7 @@ def _compared_files(files: Sequence[str], place: Path) -> Compared:
                 "clear. Name another folder with --directory."
             )
             raise RunError(message)
-    expected, actual = map(load, files)
+    expected, actual = (load_run(file)[0] for file in files)
     traces = [find_trace(files[0], expected), find_trace(files[1], actual)]
     return Compared((expected, actual), audit(expected, actual, names=files, traces=traces))
 

@@ -44,6 +44,14 @@ def _values(plan: Plan) -> Iterator[_Value]:
     folders = WORKING_DIRECTORIES
     yield _Value("runs", plan.runs, plan.runs >= 2, "2 or more")
     yield _Value("jobs", plan.jobs, plan.jobs >= 1, "1 or more")
+    experiments = plan.perturb or plan.spread or plan.vary or plan.suspicion is not None
+    yield _Value(
+        "against",
+        None if plan.against is None else plan.against.name,
+        plan.against is None or not experiments,
+        "nothing beside an experiment, which is one of its own",
+    )
+    yield _Value("perturb", plan.perturb, plan.perturb >= 0, "0 or more")
     yield _Value("spread", plan.spread, plan.spread >= 0, "0 or more")
     limit = plan.timeout_s
     yield _Value("timeout_s", limit, limit is None or limit > 0, "above 0")

@@ -17,6 +17,7 @@ from repro_audit.files import PathLock, read_bounded
 
 __all__ = [
     "AUDIT",
+    "ENSEMBLE",
     "FILES",
     "LOG",
     "MANIFEST",
@@ -29,11 +30,13 @@ __all__ = [
 ]
 
 AUDIT, REPORT, MANIFEST, LOG = "audit.json", "report.html", "manifest.json", "log.txt"
+ENSEMBLE = "ensemble.json"
 FILES = "files.json"
 EARLIER = "earlier"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
-    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|seed-\d+|audit\.json|report\.html|\.gitignore|earlier"
+    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|(?:seed|perturb)-\d+|"
+    r"(?:audit|ensemble)\.json|report\.html|\.gitignore|earlier"
 )
 _NOT_COPIED = (".git", ".hg", ".ipynb_checkpoints", ".nox", ".tox", "__pycache__")
 _MAX_FILES = 1_000_000

@@ -33,15 +33,22 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     ordinary = [run for run in done if run.is_ordinary and run.manifest is not None]
     manifests = [run.manifest for run in ordinary if run.manifest is not None]
     if manifests:
+        names = distinct_names([str(plan.directory / run.name / MANIFEST) for run in ordinary])
+        traces = [run.trace() for run in ordinary]
+        if plan.against is not None:
+            manifests.insert(0, plan.against.manifest)
+            names.insert(0, plan.against.name)
+            traces.insert(0, plan.against.trace)
         result = audit(
             *manifests,
-            names=distinct_names([str(plan.directory / run.name / MANIFEST) for run in ordinary]),
+            names=names,
             rtol=plan.rtol,
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,
             require=plan.require,
             accept_partial=plan.accept_partial,
-            traces=[run.trace() for run in ordinary],
+            traces=traces,
+            ensemble=None if plan.against is None else plan.against.ensemble,
         )
     else:
         result = Audit(verdict="inconclusive", reason="no manifest", evidence="none", manifests=())
@@ -79,7 +86,7 @@ def _with_control(result: Audit, run: Done, control: Done) -> Audit:
     )
     # A difference that was seen proves that the audit can see one; only agreement needs the
     # positive control to vouch for it.
-    if not verdict.caught and result.verdict in GOOD:
+    if not verdict.caught and result.verdict in {*GOOD, "rounding", "seeds"}:
         reason = f"the control was not caught: {verdict.text}"
         return result._replace(verdict="inconclusive", reason=reason)
     return result

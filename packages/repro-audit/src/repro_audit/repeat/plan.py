@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repro_audit.repeat.baseline import Baseline
 from repro_audit.repeat.confirming import Suspicion
 
 __all__ = ["CONTROL", "UNRECORDED", "Plan", "Setting"]
@@ -34,6 +35,8 @@ class Plan:
         one_at_a_time: Whether each of them gets a run of its own, whatever that costs.
         suspicion: What is put to the test by varying it.
         spread: Further seeds to train with.
+        perturb: Runs whose first weights are moved by one unit in the last place.
+        against: What the runs are held against, besides each other.
         rtol: Relative tolerance of history values.
         atol: Absolute tolerance of history values.
         ignore_metrics: Metrics that are not compared.
@@ -56,6 +59,8 @@ class Plan:
     one_at_a_time: bool = False
     suspicion: Suspicion | None = None
     spread: int = 0
+    perturb: int = 0
+    against: Baseline | None = None
     rtol: float | None = None
     atol: float | None = None
     ignore_metrics: Sequence[str] = ()

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro_audit.audit import Audit
+from repro_audit.audit import Audit, with_ladder
 from repro_audit.audit.serializing import serialize
 from repro_audit.capture.privacy import Cleaner, clean_notebook
 from repro_audit.files import replace_file
 from repro_audit.manifest import Manifest
+from repro_audit.noise.ensemble import Member, ensemble_of
+from repro_audit.noise.ensemble import serialize as serialize_ensemble
 from repro_audit.notebook.kernels import executed_path
 from repro_audit.repeat.confirming import confirm
+from repro_audit.repeat.ensembles import perturb, spread
 from repro_audit.repeat.executors import Executor, LocalExecutor
 from repro_audit.repeat.factor import combine
 from repro_audit.repeat.factors import watching
 from repro_audit.repeat.folders import (
     AUDIT,
+    ENSEMBLE,
     FILES,
     LOG,
     MANIFEST,
@@ -28,7 +32,6 @@ from repro_audit.repeat.folders import (
 from repro_audit.repeat.judging import GOOD, judge, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
 from repro_audit.repeat.running import ProgressReporter, Runner
-from repro_audit.repeat.spreading import spread
 from repro_audit.repeat.varying import vary
 
 __all__ = ["Repeated", "repeat_plan"]
@@ -103,10 +106,16 @@ def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:
     replace_file(plan.directory / AUDIT, serialize(result))
     return Repeated(
         audit=result,
-        manifests=tuple(run.manifest for run in runner.done if run.is_ordinary and run.manifest),
+        manifests=_judged(plan, runner),
         log_tail=() if failed is None else tuple(log_tail(failed.log)),
         failed=failed is not None,
     )
+
+
+def _judged(plan: Plan, runner: Runner) -> tuple[Manifest, ...]:
+    """Return the manifests that an audit judges, in its order."""
+    against = [] if plan.against is None else [plan.against.manifest]
+    return *against, *(run.manifest for run in runner.done if run.is_ordinary and run.manifest)
 
 
 def _watched(plan: Plan, setting: Setting) -> Setting:
@@ -123,6 +132,25 @@ def _experiments(plan: Plan, runner: Runner, result: Audit) -> Audit:
         name = f"vary-{plan.suspicion.factor}"
         varied = next((item.manifest for item in runner.done if item.name == name), None)
         result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result, varied))
-    if plan.spread and result.verdict in GOOD:
-        result = result._replace(spread=spread(plan, runner, run))
-    return result
+    return _with_ensemble(plan, runner, result)
+
+
+def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:
+    """Move the run by noise, keep how far that takes it, and hold runs that diverge against it."""
+    base = runner.done[0]
+    if result.verdict == "inconclusive" or base.manifest is None:
+        return result
+    members: tuple[Member, ...] = ()
+    if plan.perturb:
+        rounding = perturb(plan, runner, base)
+        members += rounding.members
+        result = result._replace(rounding=rounding.spread)
+    if plan.spread:
+        seeds = spread(plan, runner, base)
+        members += seeds.members
+        result = result._replace(spread=seeds.spread)
+    if not members:
+        return result
+    ensemble = ensemble_of(base.manifest, members, result.repeated)
+    replace_file(plan.directory / ENSEMBLE, serialize_ensemble(ensemble))
+    return with_ladder(result, _judged(plan, runner), ensemble)

@@ -19,6 +19,8 @@ __all__ = ["render_badge"]
 _COLORS = {
     "identical": "brightgreen",
     "close": "green",
+    "rounding": "yellowgreen",
+    "seeds": "yellow",
     "divergent": "red",
     "inconclusive": "lightgrey",
 }

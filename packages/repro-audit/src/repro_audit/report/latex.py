@@ -68,6 +68,8 @@ _MAX_LISTED = 24
 _VERDICTS = {
     "identical": "every compared outcome has the same bits",
     "close": "every value of the history lies within the tolerance asked for",
+    "rounding": "other bits, and no farther apart than rounding alone takes the first run",
+    "seeds": "other bits, and no farther apart than other seeds take the first run",
     "controlled": "no condition that is known to keep a run from repeating was found",
 }
 
@@ -147,11 +149,15 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
         yield "Recording", f"{escape(result.recording_check.text)}."
     if result.sensitivity is not None:
         yield "Sensitivity", " ".join(_sensitivity(result))
-    if result.spread is not None and result.spread.metrics:
-        values = (
-            f"{escape(item.name)} {escape(spread_line(item))}" for item in result.spread.metrics
-        )
-        yield "Spread", f"Over {len(result.spread.seeds)} seeds: {'; '.join(values)}."
+    for label, item, over in (
+        ("Rounding", result.rounding, "runs that differ by rounding"),
+        ("Spread", result.spread, "seeds"),
+    ):
+        if item is not None and item.metrics:
+            values = (
+                f"{escape(metric.name)} {escape(spread_line(metric))}" for metric in item.metrics
+            )
+            yield label, f"Over {len(item.seeds)} {over}: {'; '.join(values)}."
 
 
 def _sensitivity(result: Audit) -> Iterator[str]:

@@ -75,9 +75,9 @@ def blocked_reason(manifest: Manifest) -> Statement | None:
     Returns:
         The reason; None where the outcomes may answer.
     """
-    if manifest.positive_control is not None:
-        text = "this is a positive control, in which one bit was flipped on purpose"
-        return Statement(text, ("$.positive_control",))
+    if manifest.intervention is not None:
+        path = "$.positive_control" if manifest.positive_control else "$.perturbation"
+        return Statement(manifest.intervention, (path,))
     if not manifest.complete:
         return Statement(f"the run is not complete: it is {manifest.status}", ("$.status",))
     return None

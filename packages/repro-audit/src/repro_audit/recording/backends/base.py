@@ -61,7 +61,7 @@ class Controlled:
 
 
 class Models(Configs, Initializers, Protocol):
-    """Models, their state and what updates them. Nothing is drawn, and only `flip_bit` sets."""
+    """Models, their state and what updates them. Only `flip_bit` and `move_weights` set."""
 
     def execution(self, model: Any, index: int, jit_requested: bool | str | None) -> Execution:
         """Return how the steps of `model` are executed."""
@@ -116,6 +116,14 @@ class Models(Configs, Initializers, Protocol):
 
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         """Return kind, layer and role of each tensor that `state` returns, reading none."""
+
+    def move_weights(self, model: Any, seed: int) -> None:
+        """Move each trainable weight up, down or not at all, by one unit in the last place.
+
+        Args:
+            model: A model that has been built.
+            seed: Draws which. No generator of the run is used.
+        """
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         """Flip one mid-mantissa bit of the largest element of the largest weight.

@@ -42,7 +42,7 @@ _MID_MANTISSA_BIT = {"bfloat16": 3, "float16": 5, "float32": 11, "float64": 26}
 
 
 class KerasBackend(abc.ABC):
-    """What every backend of Keras has in common. Reads and never sets, but for `flip_bit`.
+    """What every backend of Keras has in common. Only `flip_bit` and `move_weights` set.
 
     A backend says how a variable is read, and what else is its own.
     """
@@ -254,6 +254,21 @@ class KerasBackend(abc.ABC):
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         state = state_variables(model, self._optimizers(model))
         return [(item.kind, item.layer, item.role) for item in state]
+
+    def move_weights(self, model: Any, seed: int) -> None:
+        import numpy as np
+
+        for position, variable in enumerate(model.trainable_variables):
+            value = self.read(variable).copy()
+            if value.dtype.name not in _MID_MANTISSA_BIT:
+                continue
+            # Neighbours have neighbouring words: their sign is a bit of its own.
+            words = value.view(f"i{value.dtype.itemsize}")
+            draws = np.random.Generator(np.random.PCG64([seed, position]))
+            moves = draws.integers(-1, 2, words.shape, dtype=np.int8).astype(words.dtype)
+            # No zero, which has no sign to keep, and nothing that is not finite.
+            words += np.where((value != 0) & np.isfinite(value), moves, words.dtype.type(0))
+            self.write(variable, value)
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         weights = model.trainable_variables or model.variables

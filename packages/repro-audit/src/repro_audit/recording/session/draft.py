@@ -57,6 +57,7 @@ class DraftModel:
     final: tuple[Tensor, ...] | None = None
     labels: tuple[str, ...] = ()
     optimizers: list[Json] = field(default_factory=list)
+    moved: bool = False
     known_optimizers: list[weakref.ref[Any]] = field(default_factory=list)
 
     def trained(self) -> TrainedModel | None:
@@ -130,6 +131,7 @@ class Draft:
         self.fits: list[DraftFit] = []
         self.evaluations: list[Evaluation] = []
         self.flip: Flip | None = None
+        self.perturbation: int | None = None
         self.failure: Failure | None = None
         self.trace: TraceSetting | None = None
         self.trace_outcome: TraceOutcome | None = None
@@ -194,6 +196,7 @@ class Draft:
             status=self.status,
             recorder=f"repro-audit {version('repro-audit')}",
             positive_control=self.flip,
+            perturbation=self.perturbation,
             rank=self.rank,
             trace=self.trace,
             missing=tuple(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.state import digest_state
-from repro_audit.manifest.records import Flip
 from repro_audit.recording.session.draft import DraftFit, DraftModel
 from repro_audit.recording.session.guarding import guarded
 
@@ -51,6 +50,7 @@ class FitRecorder:
 
     def train_begins(self) -> None:
         """Read everything that needs the backend to be in use, before the first step."""
+        self._move_if_requested()
         self._recorder.model_found(self._model)
         self._recorder.read_training(self._model)
         self._epoch_began = time.monotonic()
@@ -73,7 +73,7 @@ class FitRecorder:
             if first is not None:
                 self._recorder.batch_seen(self.number, *first)
         self._recorder.read_optimizers(self._model)
-        self._flip_if_requested()
+        self._intervene_if_requested()
 
     def epoch_ended(self, logs: Mapping[str, Any]) -> None:
         """Take the epoch's history and state, and write the manifest."""
@@ -151,7 +151,7 @@ class FitRecorder:
             else:
                 self.step(self._model, columns, arrays)
         self._recorder.read_optimizers(self._model)
-        self._flip_if_requested()
+        self._intervene_if_requested()
 
     def loop_epoch(self, logs: Mapping[str, Any]) -> None:
         """Close an epoch of a loop."""
@@ -174,19 +174,13 @@ class FitRecorder:
         self._recorder.epoch_took(now - self._epoch_began)
         self._epoch_began = now
 
+    @guarded("$.perturbation")
+    def _move_if_requested(self) -> None:
+        self._recorder.interventions.before_training(self._item, self._model)
+
     @guarded("$.positive_control")
-    def _flip_if_requested(self) -> None:
-        if self._recorder.flip_wanted:
-            position, element, bit = self._recorder.backend.flip_bit(self._model)
-            self._recorder.flipped(
-                Flip(
-                    step=self.draft.steps,
-                    model=self._item.index,
-                    position=position,
-                    element=element,
-                    bit=bit,
-                )
-            )
+    def _intervene_if_requested(self) -> None:
+        self._recorder.interventions.after_step(self._item, self._model, self.draft.steps)
 
 
 def _is_number(value: Any) -> bool:

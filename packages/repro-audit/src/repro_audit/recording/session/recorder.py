@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from repro_audit.capture.kernel import running_cell
 from repro_audit.capture.rank import capture_rank
-from repro_audit.manifest.records import Evaluation, Flip, Manifest
+from repro_audit.manifest.records import Evaluation, Manifest
 from repro_audit.recording.request import Request
 from repro_audit.recording.session.conditions import ConditionReader
 from repro_audit.recording.session.draft import Draft, DraftFit, DraftModel
 from repro_audit.recording.session.fits import FitRecorder
 from repro_audit.recording.session.guarding import guarded, text_of, warn
 from repro_audit.recording.session.inputs import Inputs
+from repro_audit.recording.session.interventions import Interventions
 from repro_audit.recording.session.manifest_file import ManifestFile
 from repro_audit.recording.session.models import Models
 from repro_audit.recording.session.safe_tracing import SafeTracer
@@ -88,6 +89,7 @@ class Recorder:
         self._draft = Draft()
         self._draft.rank = capture_rank()
         self._models = Models(self._draft, backend)
+        self.interventions = Interventions(request, self._draft, backend)
         self.trace = SafeTracer(tracer, self._draft, self.failed)
         self._conditions = ConditionReader(
             self._draft, backend, self, controlled, seeds, Inputs(sources), restored
@@ -330,15 +332,6 @@ class Recorder:
             self.file.complete()
             # The user's code after it would only cost time.
             raise SystemExit(0)
-
-    @property
-    def flip_wanted(self) -> bool:
-        """Whether a bit is to be flipped, and none has been."""
-        return self._request is not None and self._request.flip and self._draft.flip is None
-
-    def flipped(self, flip: Flip) -> None:
-        """Take note of the bit that was flipped."""
-        self._draft.flip = flip
 
     # How it is read.
 

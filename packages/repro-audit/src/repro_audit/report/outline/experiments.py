@@ -54,8 +54,10 @@ def experiments(subject: Subject) -> Iterator[Section]:
         yield _confirmation(result.confirmation)
     if result.sensitivity is not None:
         yield _sensitivity(result.sensitivity)
+    if result.rounding is not None:
+        yield _spread("Rounding", result.rounding, _rounding_summary(result.rounding))
     if result.spread is not None:
-        yield _spread(result.spread)
+        yield _spread("Spread", result.spread, _spread_summary(result.spread))
     if result.shared_files:
         yield _shared_files(result)
 
@@ -102,8 +104,8 @@ def _notes(factor: Factor) -> Iterator[str]:
         yield f"may be hidden: {hidden}"
 
 
-def _spread(spread: Spread) -> Section:
-    """Return how far the metrics scatter over seeds."""
+def _spread(title: str, spread: Spread, said: str) -> Section:
+    """Return how far the metrics scatter."""
     children: list[Node] = [Paragraph(line(spread.text))] if spread.text else []
     children.append(
         Facts(
@@ -114,8 +116,8 @@ def _spread(spread: Spread) -> Section:
         )
     )
     return Section(
-        title=line(Span("Spread", "strong")),
-        said=line(_spread_summary(spread)),
+        title=line(Span(title, "strong")),
+        said=line(said),
         children=tuple(children),
     )
 
@@ -196,6 +198,12 @@ def _spread_summary(spread: Spread) -> str:
     """Say over which seeds metrics were taken."""
     seeds = ", ".join("none" if seed is None else str(seed) for seed in spread.seeds)
     return f"{len(spread.seeds)} seeds: {seeds}"
+
+
+def _rounding_summary(rounding: Spread) -> str:
+    """Say over how many runs metrics were taken."""
+    runs = counted(len(rounding.seeds), "run")
+    return f"{runs}, all but one with first weights moved by one unit in the last place"
 
 
 def spread_line(metric: SpreadMetric) -> str:

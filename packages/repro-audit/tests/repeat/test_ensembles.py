@@ -8,7 +8,7 @@ import pytest
 from manifests import changed, document, record
 
 from repro_audit.manifest import final_metrics
-from repro_audit.repeat.spreading import _metric
+from repro_audit.repeat.ensembles import _metric
 
 
 def test_mean_deviation_and_range_are_those_of_a_sample():

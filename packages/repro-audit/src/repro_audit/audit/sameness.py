@@ -1,0 +1,96 @@
+"""On which rung of the ladder of sameness runs stand that end in other bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from repro_audit.compare import Comparison
+from repro_audit.manifest import Manifest
+from repro_audit.noise.ladder import RUNGS, Rung, RungName, ladder, reached
+
+if TYPE_CHECKING:
+    from repro_audit.audit.judging import Audit
+    from repro_audit.noise.ensemble import Ensemble
+
+__all__ = ["Ladder", "accepted", "with_ladder"]
+
+_REASONS: dict[RungName, str] = {
+    "rounding": "other bits, and no farther apart than rounding takes the first run",
+    "seeds": "other bits, and no farther apart than other seeds take the first run",
+}
+
+
+class Ladder(NamedTuple):
+    """One run, held against the first one.
+
+    Attributes:
+        actual: Its position among the manifests.
+        reached: The strictest rung that holds: ``rounding`` or ``seeds``; None where none does.
+        rungs: What is known of each rung, the strictest first.
+    """
+
+    actual: int
+    reached: RungName | None
+    rungs: tuple[Rung, ...]
+
+
+def with_ladder(result: Audit, manifests: Sequence[Manifest], ensemble: Ensemble | None) -> Audit:
+    """Return an audit that says in which sense runs are the same that end in other bits.
+
+    Args:
+        result: The audit.
+        manifests: The runs that it compares.
+        ensemble: Of the first run; None where nothing was measured.
+
+    Raises:
+        MissingExtraError: An ensemble is given, and SciPy is not installed.
+    """
+    found = _ladders(manifests, result.comparisons, ensemble, result.repeated)
+    rung = _lowest(found)
+    # What is not decided, or is one run given twice, is so on every rung.
+    if rung is None or result.verdict != "divergent":
+        return result._replace(ladder=found)
+    return result._replace(ladder=found, verdict=rung, reason=_REASONS[rung])
+
+
+def _ladders(
+    manifests: Sequence[Manifest],
+    comparisons: Sequence[Comparison],
+    ensemble: Ensemble | None,
+    repeated: str,
+) -> tuple[Ladder, ...]:
+    """Return how far down the ladder each run stands that diverges from the first."""
+    found = []
+    for item in comparisons:
+        manifest = manifests[item.actual]
+        if item.verdict == "divergent" and not (manifest.is_log or manifests[0].is_log):
+            rungs = ladder(manifest, ensemble, repeated)
+            found.append(Ladder(item.actual, reached(rungs), rungs))
+    return tuple(found)
+
+
+def _lowest(found: Sequence[Ladder]) -> Literal["rounding", "seeds"] | None:
+    """Return the rung on which all runs stand; None where one stands on none."""
+    names = {item.reached for item in found}
+    if not names or None in names:
+        return None
+    return "seeds" if "seeds" in names else "rounding"
+
+
+def accepted(found: Sequence[Ladder], accept: RungName) -> int:
+    """Return 0 where all runs stand on a rung or above it, 1 where one does not, else 2.
+
+    Args:
+        found: The ladder of each run that ends in other bits.
+        accept: The rung.
+    """
+    codes = [0]
+    for item in found:
+        upon = RUNGS[: RUNGS.index(accept) + 1]
+        known = {rung.name: rung.holds for rung in item.rungs}
+        if any(known[name] == "holds" for name in upon):
+            codes.append(0)
+        else:
+            codes.append(1 if known[accept] == "broken" else 2)
+    return max(codes)

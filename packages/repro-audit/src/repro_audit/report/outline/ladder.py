@@ -1,0 +1,101 @@
+"""The section on the ladder of sameness: are runs that end in other bits apart as noise is?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from repro_audit.audit import Ladder
+from repro_audit.noise.ladder import Judged, Rung
+from repro_audit.noise.scatter import LEVEL
+from repro_audit.report.outline.subject import Subject
+from repro_audit.report.outline.tree import (
+    Code,
+    Fact,
+    Facts,
+    Node,
+    Paragraph,
+    Row,
+    Section,
+    Span,
+    Table,
+    line,
+)
+from repro_audit.wording import counted
+
+__all__ = ["ladder_sections"]
+
+_MOST_VALUES = 8
+
+
+def ladder_sections(subject: Subject) -> Iterator[Section]:
+    """Yield what is known of each run that ends in other bits, or what would measure it."""
+    found = subject.result.ladder
+    if found and all(rung.holds == "not measured" for item in found for rung in item.rungs[1:]):
+        script = subject.result.repeated or "SCRIPT ARGS"
+        yield Section(
+            title=line(Span("Noise", "strong")),
+            said=line("is the difference one of rounding, or of seeds? Not measured."),
+            children=(Code(f"repro-audit repeat --perturb 6 --spread 9 {script}"),),
+        )
+        return
+    for item in found:
+        yield _ladder(subject, item)
+
+
+def _ladder(subject: Subject, item: Ladder) -> Section:
+    """Return what is known of one run."""
+    rows = [
+        Row(
+            (line(rung.name), line(Span(rung.holds, "verdict")), line(Span(_base(rung), "soft"))),
+            (rung.text,),
+        )
+        for rung in item.rungs
+    ]
+    head = ("rung", "verdict", "runs", "detail")
+    children: list[Node] = [Table("Ladder", head, tuple(rows))]
+    for rung in filter(lambda rung: rung.values, item.rungs):
+        children += [Paragraph(line(f"{rung.name}, by {_base(rung)}:")), _values(rung)]
+    if len(children) > 1:
+        text = (
+            f"Each rung calls {LEVEL:.0%} of honest runs others, all its values together. "
+            "A difference is seen where four of five runs with it would be called others."
+        )
+        children.append(Paragraph(line(Span(text, "soft"))))
+    return Section(
+        title=line(Span("Ladder", "strong")),
+        said=line(f"{subject.names[item.actual]}: {item.reached or 'on no rung'}"),
+        children=tuple(children),
+    )
+
+
+def _base(rung: Rung) -> str:
+    return counted(rung.runs, "run") if rung.runs else ""
+
+
+def _values(rung: Rung) -> Facts:
+    """Return the values that decided; where all are within, the last one of each metric."""
+    return Facts(
+        tuple(
+            Fact(
+                Span(value.called, "name"),
+                line(
+                    f"{value.recorded:.6g} against {value.mean:.6g} ± {value.deviation:.2g}, of "
+                    f"one more {value.low:.6g} to {value.high:.6g}; as far off are "
+                    f"{value.chance:.2g} of honest runs; {value.detectable:.2g} would be seen"
+                ),
+            )
+            for value in _shown(rung.values)
+        )
+    )
+
+
+def _shown(values: Sequence[Judged]) -> list[Judged]:
+    outside = [value for value in values if value.outside]
+    if outside:
+        return outside[:_MOST_VALUES]
+    last: dict[str, Judged] = {}
+    for value in values:
+        known = last.get(value.metric)
+        if known is None or value.position > known.position:
+            last[value.metric] = value
+    return list(last.values())[:_MOST_VALUES]
