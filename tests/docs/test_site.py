@@ -148,7 +148,7 @@ def workplace(tmp_path: Path) -> Path:
     drawn(tmp_path / "paper.pdf")
     runs = [load(tmp_path / name / "manifest.json") for name in ("run-1", "run-2")]
     write_repeat(tmp_path / "repeat/train", *runs)
-    ensemble = drawn_ensemble(load(tmp_path / "theirs.json"), rounding=1e-4, seeds=1e-2)
+    ensemble = drawn_ensemble((tmp_path / "theirs.json").read_bytes(), rounding=1e-4, seeds=1e-2)
     (tmp_path / "ensemble.json").write_bytes(serialize(ensemble))
     return tmp_path
 

@@ -10,7 +10,6 @@ from manifests import document, record, rerun, sealed
 
 from repro_audit.canonical import digest_json
 from repro_audit.errors import ManifestError
-from repro_audit.manifest import parse
 from repro_audit.noise.ensemble import (
     Ensemble,
     ensemble_of,
@@ -23,12 +22,11 @@ from repro_audit.noise.ensemble import (
 
 def some() -> Ensemble:
     """Return an ensemble of a run, one that rounding has moved and one of another seed."""
-    base = parse(sealed(document()), "base")
     others = (
         member("perturb-1", "rounding", record(rerun(perturbation=1)), 3e-7),
         member("seed-1", "seed", record(rerun())),
     )
-    return ensemble_of(base, others, "train.py --epochs 2")
+    return ensemble_of(sealed(document()), others, "train.py --epochs 2")
 
 
 @pytest.fixture

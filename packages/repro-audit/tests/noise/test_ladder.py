@@ -7,6 +7,7 @@ import pytest
 from manifests import record, rerun
 
 from repro_audit.manifest import Manifest
+from repro_audit.manifest.writing import serialize
 from repro_audit.noise.ensemble import Ensemble, Member, ensemble_of
 from repro_audit.noise.ladder import LEAST_RUNS, RUNGS, Rung, ladder, reached
 
@@ -37,7 +38,7 @@ def ensemble(runs: list[dict[str, list[float]]], moved: str = "seed") -> Ensembl
         )
         for number, other in enumerate(others, start=1)
     )
-    return ensemble_of(with_history(first), members)
+    return ensemble_of(serialize(with_history(first)), members)
 
 
 def rung(actual: dict[str, list[float]], of: Ensemble, name: str = "seeds") -> Rung:

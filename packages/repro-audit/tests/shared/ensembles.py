@@ -8,7 +8,7 @@ import numpy as np
 
 from repro_audit.audit import Control, audit
 from repro_audit.audit.serializing import serialize as serialize_audit
-from repro_audit.manifest import Manifest, metric_series
+from repro_audit.manifest import Manifest, metric_series, parse
 from repro_audit.manifest.writing import serialize as serialize_manifest
 from repro_audit.noise.ensemble import Ensemble, Member, Moved, ensemble_of, serialize
 
@@ -16,16 +16,17 @@ __all__ = ["drawn_ensemble", "write_repeat"]
 
 
 def drawn_ensemble(
-    base: Manifest, *, rounding: float = 0.0, seeds: float = 0.0, runs: int = 9
+    content: bytes, *, rounding: float = 0.0, seeds: float = 0.0, runs: int = 9
 ) -> Ensemble:
     """Return the ensemble of a run whose others scatter around it.
 
     Args:
-        base: The run.
+        content: The manifest of the run.
         rounding: Deviation of the metrics of runs that rounding has moved; 0 for no such runs.
         seeds: Deviation of those with other seeds; 0 for no such runs.
         runs: How many there are of each.
     """
+    base = parse(content, "the manifest")
     generator = np.random.default_rng(812)
     kinds: dict[Moved, float] = {"rounding": rounding, "seed": seeds}
     members = tuple(
@@ -47,7 +48,7 @@ def drawn_ensemble(
         if scatter
         for number in range(1, runs + 1)
     )
-    return ensemble_of(base, members, "train.py")
+    return ensemble_of(content, members, "train.py")
 
 
 def write_repeat(folder: Path, *runs: Manifest, ensemble: Ensemble | None = None) -> None:

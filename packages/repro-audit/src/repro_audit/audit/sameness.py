@@ -46,10 +46,12 @@ def with_ladder(result: Audit, manifests: Sequence[Manifest], ensemble: Ensemble
     Raises:
         MissingExtraError: An ensemble is given, and SciPy is not installed.
     """
+    # What is not decided, or is one run given twice, is so on every rung.
+    if result.verdict != "divergent":
+        return result
     found = _ladders(manifests, result.comparisons, ensemble, result.repeated)
     rung = _lowest(found)
-    # What is not decided, or is one run given twice, is so on every rung.
-    if rung is None or result.verdict != "divergent":
+    if rung is None:
         return result._replace(ladder=found)
     return result._replace(ladder=found, verdict=rung, reason=_REASONS[rung])
 

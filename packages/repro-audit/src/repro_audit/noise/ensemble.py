@@ -64,12 +64,14 @@ class Ensemble(NamedTuple):
 
     Attributes:
         base: The manifest of the ordinary run, which is the first member.
+        document: The same as it was written, perhaps by an earlier release: its digest is of that.
         members: All runs.
         repeated: The script or module that was run, and its arguments, as a shell reads them;
             empty where they are not told.
     """
 
     base: Manifest
+    document: dict[str, Any]
     members: tuple[Member, ...]
     repeated: str = ""
 
@@ -85,9 +87,26 @@ def member(name: str, moved: Moved, manifest: Manifest, distance: float | None =
     return Member(name, moved, manifest.seed, manifest.digest, series, distance)
 
 
-def ensemble_of(base: Manifest, others: tuple[Member, ...], repeated: str = "") -> Ensemble:
-    """Return the ensemble of an ordinary run and others."""
-    return Ensemble(base, (member("run-1", "nothing", base, 0.0), *others), repeated)
+def ensemble_of(content: bytes, others: tuple[Member, ...] = (), repeated: str = "") -> Ensemble:
+    """Return the ensemble of an ordinary run and others.
+
+    Args:
+        content: The manifest of the ordinary run, as it was written.
+        others: The other runs.
+        repeated: The script that was run, and its arguments.
+
+    Raises:
+        ManifestError: The manifest is not valid.
+    """
+    return _ensemble(json.loads(content), others, repeated, "the manifest of the ensemble")
+
+
+def _ensemble(
+    document: dict[str, Any], others: tuple[Member, ...], repeated: str, name: str
+) -> Ensemble:
+    base = parse(json.dumps(document).encode(), name)
+    members = (member("run-1", "nothing", base, 0.0), *others)
+    return Ensemble(base, document, members, repeated)
 
 
 def serialize(ensemble: Ensemble) -> bytes:
@@ -100,7 +119,7 @@ def serialize(ensemble: Ensemble) -> bytes:
         "schema": SCHEMA,
         "repeated": ensemble.repeated,
         "members": unstructure(ensemble.members),
-        "base": unstructure(ensemble.base),
+        "base": ensemble.document,
     }
     document["digest"] = digest_json(document)
     validate(document, "the ensemble to be written", VERSION, strict=True)
@@ -171,9 +190,9 @@ def understood(document: dict[str, Any], name: str) -> Ensemble:
             "it was written."
         )
         raise ManifestError(message)
-    base = parse(json.dumps(document["base"]).encode(), f"{name}: $.base")
-    members = tuple(structure(Member, item) for item in document["members"])
-    if members[0].digest != base.digest or members[0].moved != "nothing":
+    first, *others = (structure(Member, item) for item in document["members"])
+    ensemble = _ensemble(document["base"], tuple(others), document["repeated"], f"{name}: $.base")
+    if ensemble.members[0] != first:
         message = f"{name}: $.members[0]: expected the run that is in $.base, received another."
         raise ManifestError(message)
-    return Ensemble(base, members, document["repeated"])
+    return ensemble

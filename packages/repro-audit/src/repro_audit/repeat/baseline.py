@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repro_audit.audit.judging import SCHEMA
-from repro_audit.errors import EvidenceError, printable
+from repro_audit.errors import EvidenceError, printable, shown
 from repro_audit.files import read_bounded, replace_file
-from repro_audit.manifest import Manifest, load
+from repro_audit.manifest import Manifest, parse
 from repro_audit.noise.ensemble import Ensemble, ensemble_of, load_ensemble, serialize
 from repro_audit.repeat.folders import AUDIT, ENSEMBLE, MANIFEST
 from repro_audit.strict_json import read_json
@@ -73,15 +73,16 @@ def of_repeat(audit: Path) -> Baseline:
     agrees = said.get("verdict") in _GOOD
     if said.get("schema") != SCHEMA or not caught or not agrees:
         message = (
-            f"{name}: no baseline: expected the audit of a repeat whose runs are identical, and "
-            "whose positive control was caught."
+            f"{name}: no baseline: expected the audit of a repeat whose runs are identical and "
+            f"whose positive control was caught, received {_received(said)}."
         )
         raise EvidenceError(message)
     folder = file.parent
     first = folder / "run-1" / MANIFEST
-    base = load(first)
+    content = read_bounded(first)
+    base = parse(content, printable(str(first)))
     kept = folder / ENSEMBLE
-    ensemble = load_ensemble(kept) if kept.is_file() else ensemble_of(base, ())
+    ensemble = load_ensemble(kept) if kept.is_file() else ensemble_of(content)
     named = [item.get("digest") for item in said.get("manifests", ()) if isinstance(item, dict)]
     if base.digest not in named or ensemble.base.digest != base.digest:
         message = (
@@ -90,6 +91,15 @@ def of_repeat(audit: Path) -> Baseline:
         )
         raise EvidenceError(message)
     return Baseline(first, ensemble, find_trace(first, base))
+
+
+def _received(said: dict[str, Any]) -> str:
+    """Say what an audit is that makes no baseline."""
+    if said.get("schema") != SCHEMA:
+        return "something else"
+    if said.get("verdict") not in _GOOD:
+        return f"the verdict {shown(said.get('verdict'))}"
+    return "a control that was not caught, or none"
 
 
 def write_baseline(baseline: Baseline, path: Path) -> None:

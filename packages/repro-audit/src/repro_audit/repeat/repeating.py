@@ -151,6 +151,7 @@ def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:
         result = result._replace(spread=seeds.spread)
     if not members:
         return result
-    ensemble = ensemble_of(base.manifest, members, result.repeated)
+    content = (base.folder / MANIFEST).read_bytes()
+    ensemble = ensemble_of(content, members, result.repeated)
     replace_file(plan.directory / ENSEMBLE, serialize_ensemble(ensemble))
     return with_ladder(result, _judged(plan, runner), ensemble)
