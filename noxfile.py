@@ -143,6 +143,13 @@ def notebooks(session: nox.Session) -> None:
 
 
 @nox.session
+def ladder(session: nox.Session) -> None:
+    """Change one thing in each app, and see on which rung of the ladder of sameness it lands."""
+    install(session, *APPS, "repro-audit[noise]", groups=("tests",))
+    session.run("pytest", "tests/noise/ladder_of_apps.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what benchmarks/README.md reports (`-- --quick`: roughly, in five minutes)."""
     quick = "--quick" in session.posargs

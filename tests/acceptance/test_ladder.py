@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
-from ensembles import drawn_ensemble, write_repeat
-from manifests import changed, document, record, rerun, run_id, sealed
+from ensembles import apart, drawn_ensemble, write_repeat
+from manifests import document, record, rerun, run_id, sealed
 
-from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, load, unstructure
 from repro_audit.noise.ensemble import load_ensemble, serialize
 
 ROUNDING, SEEDS = 1e-5, 1e-2
-
-
-def moved(name: str, value: float | None, by: float) -> float | None:
-    """Return a value that is apart from another: a loss, as float32 holds it."""
-    return value if value is None or "loss" not in name else float(np.float32(value + by))
-
-
-def apart(base: Manifest, by: float) -> bytes:
-    """Return the file of another run, whose losses are apart by so much."""
-    (fit,), (evaluation,) = base.outcomes.fits, base.outcomes.evaluations
-    history = {
-        name: [moved(name, value, by) for value in values] for name, values in fit.history.items()
-    }
-    results = {name: moved(name, value, by) for name, value in evaluation.results.items()}
-    digests = ["sha256:" + "1" * 64 for _ in fit.epochs]
-    changes = {
-        "outcomes/fits/0/history": history,
-        "outcomes/fits/0/epochs": digests,
-        "outcomes/evaluations/0/results": results,
-        "outcomes/digests/epochs": digests,
-        "outcomes/digests/history": digest_json([[history], [results]]),
-    }
-    return sealed(changed(rerun(), changes))
 
 
 @pytest.fixture
@@ -68,7 +43,7 @@ def test_the_exit_code_is_0_on_the_rung_that_is_accepted_and_above(
     rung, accept, whole, base, tmp_path, run
 ):
     mine = tmp_path / "mine.json"
-    mine.write_bytes(apart(base, RUNGS[rung]))
+    mine.write_bytes(apart(document(), RUNGS[rung]))
     done = run(whole, mine, "--accept", accept)
     assert done.out.split()[0] == rung
     assert done.code == CODES[rung][accept]
@@ -85,7 +60,7 @@ def test_bits_that_are_the_same_need_no_ensemble(whole, tmp_path, run):
 @pytest.mark.parametrize("accept", ["rounding", "seeds"])
 def test_what_was_not_measured_is_not_accepted_and_not_refused(base, tmp_path, run, accept):
     mine = tmp_path / "mine.json"
-    mine.write_bytes(apart(base, ROUNDING))
+    mine.write_bytes(apart(document(), ROUNDING))
     done = run(tmp_path / "theirs.json", mine, "--accept", accept)
     assert (done.code, done.out.split()[0]) == (2, "divergent")
     assert "repro-audit repeat --perturb 6 --spread 9 SCRIPT ARGS" in done.out
@@ -98,7 +73,7 @@ def test_what_was_not_measured_is_not_accepted_and_not_refused(base, tmp_path, r
 def test_an_ensemble_of_the_other_kind_measures_nothing(kind, accept, code, base, tmp_path, run):
     path, mine = tmp_path / "ensemble.json", tmp_path / "mine.json"
     path.write_bytes(serialize(drawn_ensemble(sealed(document()), **{kind: SEEDS})))
-    mine.write_bytes(apart(base, 100 * SEEDS))
+    mine.write_bytes(apart(document(), 100 * SEEDS))
     done = run(path, mine, "--accept", accept)
     assert done.code == 2
     option = {"seeds": "--spread 9", "rounding": "--perturb 6"}[accept]
@@ -108,7 +83,7 @@ def test_an_ensemble_of_the_other_kind_measures_nothing(kind, accept, code, base
 def test_too_few_runs_cannot_tell_and_say_what_they_would_have_shown(base, tmp_path, run):
     path, mine = tmp_path / "ensemble.json", tmp_path / "mine.json"
     path.write_bytes(serialize(drawn_ensemble(sealed(document()), seeds=SEEDS, runs=2)))
-    mine.write_bytes(apart(base, SEEDS / 10))
+    mine.write_bytes(apart(document(), SEEDS / 10))
     done = run(path, mine, "--accept", "seeds")
     assert done.code == 2
     assert "cannot tell: with 3 runs only differences of" in " ".join(done.out.split())
@@ -117,7 +92,7 @@ def test_too_few_runs_cannot_tell_and_say_what_they_would_have_shown(base, tmp_p
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "latex", "json"])
 def test_every_format_says_on_which_rung(form, whole, base, tmp_path, run):
     mine = tmp_path / "mine.json"
-    mine.write_bytes(apart(base, SEEDS))
+    mine.write_bytes(apart(document(), SEEDS))
     done = run(whole, mine, "--format", form)
     assert done.code == 1, done.err
     assert "no farther apart than other seeds take the first run" in " ".join(done.out.split())
@@ -168,7 +143,7 @@ def test_what_a_new_baseline_changes_is_shown(repeated, base, tmp_path, run):
     output = tmp_path / "baseline.json"
     run("baseline", repeated, "-o", output)
     other = tmp_path / "other.json"
-    other.write_bytes(apart(base, SEEDS))
+    other.write_bytes(apart(document(), SEEDS))
     again = load(other)
     write_repeat(repeated, again, record(rerun(unstructure(again), run_id=run_id(1))))
     (repeated / "ensemble.json").unlink()

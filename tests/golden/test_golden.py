@@ -51,7 +51,7 @@ def ruled_out():
     return audit(*runs, names=names, traces=traces), runs
 
 
-KINDS = "single", "divergent", "identical", "inconclusive", "everything"
+KINDS = "single", "divergent", "identical", "inconclusive", "noise", "everything"
 AUDITS = {name: PAGES[name] for name in KINDS}
 AUDITS |= {"ruled_out": ruled_out, "contradicted": contradicted, "oldest": oldest}
 LEFT_OUT = re.compile(r"(?<=<style>).*?(?=</style>)|(?<=<svg).*?(?=</svg>)", re.DOTALL)

@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ensembles import apart, drawn_ensemble
 from forking import Server
+from manifests import document
 from processes import our_command
 from ruamel.yaml import YAML
+
+from repro_audit.noise.ensemble import serialize
 
 pytestmark = pytest.mark.minutes(2)
 
@@ -278,6 +282,16 @@ def test_runs_options_directory_and_module_are_handed_on(run: Run, folder: Path)
     assert "nonsense" in step.log
 
 
+@pytest.mark.parametrize(("accept", "code"), [("bits", 1), ("rounding", 0)])
+def test_runs_are_held_against_a_baseline(run: Run, folder: Path, accept: str, code: int) -> None:
+    """One that ends in other bits, and no farther apart than rounding takes it."""
+    ensemble = drawn_ensemble(apart(document(), 0.0), rounding=1e-5)
+    (folder / "a baseline.json").write_bytes(serialize(ensemble))
+    given = {"against": "a baseline.json", "accept": accept}
+    step = run("Repeat", folder, {"script": "train.py", "args": "example.json", **given})
+    assert step.outputs == {"verdict": "rounding", "exit-code": str(code)}, step.log
+
+
 @pytest.mark.parametrize(
     "inputs",
     [
@@ -345,7 +359,8 @@ def test_args_are_split_as_a_shell_does_and_nothing_in_them_is_expanded(
 def test_no_input_is_executed(run: Run, folder: Path, attack: str) -> None:
     """A command in any input of either script makes no file."""
     inputs = {INPUT.sub(r"\1", value) for value in step_named("Repeat")["env"].values()}
-    assert inputs == {"script", "module", "args", "runs", "options", "directory"}
+    handed_on = {"script", "module", "args", "runs", "options", "directory", "against", "accept"}
+    assert inputs == handed_on
     for name in sorted(inputs):
         given = {"script": "" if name == "module" else "note.py", name: attack}
         assert run("Repeat", folder, given).exit_code == 2

@@ -133,7 +133,9 @@ def test_a_run_within_the_scatter_stands_on_the_rung():
 def test_a_run_outside_the_scatter_does_not_and_the_value_is_named():
     found = rung({"loss": [1.5]}, ensemble(NEAR))
     assert found.holds == "broken"
-    assert found.text.startswith("loss 1.5 lies outside of what 6 runs")
+    assert found.text.startswith(
+        "loss is 1.5, outside what 6 runs with other seeds let expect of one more: "
+    )
 
 
 def test_rungs_are_judged_by_their_own_ensembles():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from repro_audit.noise import LEVEL, chance, holm, interval, outside_range
+from repro_audit.noise import LEVEL, chance, holm, interval, outside_range, welch
 
 PAPERS = 20_000
 
@@ -89,3 +89,21 @@ def test_an_interval_holds_what_is_no_rarer_than_its_level():
     for end in (low, high):
         assert chance(end, 0.963, 0.002, 5) == pytest.approx(LEVEL)
     assert interval(0.963, 0.002, 5, level=0.01).high > high
+
+
+@pytest.mark.parametrize(("one", "other"), [(5, 5), (3, 10), (10, 5)])
+def test_honest_means_are_called_others_once_in_twenty_whatever_they_scatter(one, other):
+    """The deviations are another in both, which a test that pools them would not bear."""
+    generator = np.random.default_rng(812)
+    first = generator.normal(0.96, 0.002, (4_000, one))
+    second = generator.normal(0.96, 0.005, (4_000, other))
+    said = [
+        welch((a.mean(), a.std(ddof=1), one), (b.mean(), b.std(ddof=1), other)) <= LEVEL
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert 0.035 <= np.mean(said) <= 0.06
+
+
+def test_means_without_scatter_are_the_same_or_others():
+    assert welch((0.5, 0.0, 5), (0.5, 0.0, 5)) == 1.0
+    assert welch((0.5, 0.0, 5), (0.6, 0.0, 5)) == 0.0

@@ -116,16 +116,20 @@ def test_what_a_section_says_that_is_added_once_is_in_every_report(form, monkeyp
 def test_sections_come_in_one_order():
     short = list(titles(outline(*everything("x"), "short").sections))
     assert short == [
+        "Ladder",
         "Findings in single manifests (repro-audit FILE shows them):",
         "positive control",
         "recording changes the run",
         "not decided",
         "Sensitivity",
+        "Rounding",
         "Spread",
         "warning",
     ]
     page = list(titles(outline(*everything("x"), "page").sections))
-    order = [page.index(title) for title in ("Findings", *short[1:], "Metrics", "Conditions")]
+    order = [
+        page.index(title) for title in ("Ladder", "Findings", *short[2:], "Metrics", "Conditions")
+    ]
     assert order == sorted(order)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from manifests import changed, rerun, sealed
 
 from repro_audit.audit import Control, audit
 from repro_audit.audit.serializing import serialize as serialize_audit
+from repro_audit.canonical import digest_json
 from repro_audit.manifest import Manifest, metric_series, parse
 from repro_audit.manifest.writing import serialize as serialize_manifest
 from repro_audit.noise.ensemble import Ensemble, Member, Moved, ensemble_of, serialize
 
-__all__ = ["drawn_ensemble", "write_repeat"]
+__all__ = ["apart", "drawn_ensemble", "write_repeat"]
 
 
 def drawn_ensemble(
@@ -67,3 +70,27 @@ def write_repeat(folder: Path, *runs: Manifest, ensemble: Ensemble | None = None
     (folder / "audit.json").write_bytes(serialize_audit(result))
     if ensemble is not None:
         (folder / "ensemble.json").write_bytes(serialize(ensemble))
+
+
+def apart(value: dict[str, Any], by: float) -> bytes:
+    """Return the file of another run that ends in other bits, its losses apart by so much."""
+    outcomes = value["outcomes"]
+    (fit,), (evaluation,) = outcomes["fits"], outcomes["evaluations"]
+    history = {
+        name: [_moved(name, item, by) for item in values] for name, values in fit["history"].items()
+    }
+    results = {name: _moved(name, item, by) for name, item in evaluation["results"].items()}
+    digests = ["sha256:" + "1" * 64 for _ in fit["epochs"]]
+    changes = {
+        "outcomes/fits/0/history": history,
+        "outcomes/fits/0/epochs": digests,
+        "outcomes/evaluations/0/results": results,
+        "outcomes/digests/epochs": digests,
+        "outcomes/digests/history": digest_json([[history], [results]]),
+    }
+    return sealed(changed(rerun(value), changes))
+
+
+def _moved(name: str, value: float | None, by: float) -> float | None:
+    """Return a value that is apart from another: a loss, as float32 holds it."""
+    return value if value is None or "loss" not in name else float(np.float32(value + by))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from manifests import EXAMPLES, changed, document, parted, record, rerun, run_id
+from ensembles import apart, drawn_ensemble
+from manifests import EXAMPLES, changed, document, parted, record, rerun, run_id, sealed
 
 from repro_audit.audit import (
     Audit,
     Confirmation,
     Factor,
+    Ladder,
     RecordingCheck,
     RunSummary,
     Sensitivity,
@@ -17,7 +19,9 @@ from repro_audit.audit import (
     audit,
 )
 from repro_audit.audit.judging import Control
-from repro_audit.manifest import Manifest
+from repro_audit.canonical import digest_json
+from repro_audit.manifest import Manifest, parse
+from repro_audit.noise.ladder import Judged, Rung
 from repro_audit.trace import find_trace
 
 Page = tuple[Audit, list[Manifest]]
@@ -63,6 +67,28 @@ def ten() -> Page:
     return _judged(*map(record, runs))
 
 
+def noise() -> Page:
+    """Return the audit of a run that is apart from an ensemble as its seeds are, in 8 epochs."""
+    outcomes = document()["outcomes"]
+    history = {"loss": [0.25 + 2.0**-number for number in range(8)]}
+    epochs = [f"sha256:{number:064x}" for number in range(8)]
+    results = [item["results"] for item in outcomes["evaluations"]]
+    changes = {
+        "conditions/training/fits/0/arguments/epochs": 8,
+        "information/epoch_durations_s": [0.125] * 8,
+        "outcomes/fits/0/history": history,
+        "outcomes/fits/0/epochs": epochs,
+        "outcomes/digests/epochs": epochs,
+        "outcomes/digests/history": digest_json([[history], results]),
+        "trace": None,
+        "outcomes/trace": None,
+        "outcomes/digests/trace": None,
+    }
+    long = changed(document(), changes)
+    ensemble = drawn_ensemble(sealed(long), rounding=1e-3, seeds=0.05)
+    return _judged(ensemble.base, parse(apart(long, 0.0625), "other"), ensemble=ensemble)
+
+
 def everything(text: str) -> Page:
     """Return the audit of a repeat with all its experiments, in words of somebody's choice."""
     result, manifests = _judged(record(document()), record(rerun()))
@@ -74,13 +100,21 @@ def everything(text: str) -> Page:
         for verdict in names
     )
     spread = Spread((812, None), (SpreadMetric(text, (1.0, 2.0), 1.5, 0.5, 1.0, 2.0),), text)
+    judged = Judged(text, 2, 1.0, 1.5, 0.5, 0.0, 3.0, 0.3, outside=False, detectable=2.0)
+    rungs = (
+        Rung("bits", "broken", text),
+        Rung("rounding", "cannot tell", text, 3, (judged,)),
+        Rung("seeds", "holds", text, 10, (judged,)),
+    )
     result = result._replace(
         control=Control(caught=True, before="match", after="differ", text=text),
         runs=(RunSummary("run-1", 0, "complete", 63),),
         shared_files=(SharedFile(text, "run-1", ("run-2",)),),
         recording_check=RecordingCheck("no", text),
         sensitivity=Sensitivity(factors, runs=3, complete=True, text=text),
+        rounding=spread,
         spread=spread,
+        ladder=(Ladder(1, "seeds", rungs),),
         confirmation=Confirmation(text, "threads", None, text),
     )
     return result, manifests
@@ -92,5 +126,6 @@ PAGES = {
     "identical": identical,
     "inconclusive": inconclusive,
     "ten": ten,
+    "noise": noise,
     "everything": lambda: everything("words of somebody"),
 }

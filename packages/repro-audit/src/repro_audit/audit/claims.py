@@ -10,8 +10,9 @@ import difflib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from repro_audit.audit.claimed_noise import beside_noise
 from repro_audit.canonical import SPECIAL, number
 from repro_audit.compare import Match, same_value
 from repro_audit.errors import ManifestError, printable, shown
@@ -20,6 +21,9 @@ from repro_audit.manifest import Manifest, metric_series
 from repro_audit.noise import LEVEL, Printed, chance, holm, interval, outside_range, parse
 from repro_audit.strict_json import read_json
 from repro_audit.wording import counted
+
+if TYPE_CHECKING:
+    from repro_audit.noise.ensemble import Ensemble
 
 __all__ = ["Claim", "Claims", "check_claims", "claims_verdict", "load_claims"]
 
@@ -43,6 +47,7 @@ class Claim(NamedTuple):
         claimed: The value as printed; of several, the first that differs, or the last.
         recorded: The value of the run there; None where it has none.
         text: What there is to say, in a few words.
+        within: Whether other seeds of the run take it as far; None where that was not measured.
     """
 
     manifest: int
@@ -51,6 +56,7 @@ class Claim(NamedTuple):
     claimed: str
     recorded: float | None
     text: str
+    within: bool | None = None
 
 
 def load_claims(path: str | os.PathLike[str]) -> Claims:
@@ -114,6 +120,7 @@ def check_claims(
     *,
     rtol: float | None = None,
     atol: float | None = None,
+    ensemble: Ensemble | None = None,
 ) -> tuple[Claim, ...]:
     """Return each claim checked against each run.
 
@@ -122,6 +129,7 @@ def check_claims(
         claims: What was published.
         rtol: Relative tolerance of claims that are numbers and not printed text.
         atol: Absolute tolerance of the same.
+        ensemble: How far noise takes the first run.
 
     Returns:
         All claims on the first run, then all on the next, in the order of the claims.
@@ -133,16 +141,22 @@ def check_claims(
             _check(position, manifest, metric, claimed, tolerance)
             for metric, claimed in claims.items()
         ]
-        checked += _scattered(found, claims)
+        held = list(_scattered(found, claims))
+        checked += held if ensemble is None else beside_noise(held, claims, ensemble)
     return tuple(checked)
 
 
-def claims_verdict(claims: Sequence[Claim]) -> Match:
+def claims_verdict(claims: Sequence[Claim], *, accept_seeds: bool = False) -> Match:
     """Return the verdict on all claims together, ``match`` where there are none.
 
     As in a comparison, what differs decides, whatever is missing beside it.
+
+    Args:
+        claims: The claims.
+        accept_seeds: Whether one may differ that other seeds of the run take as far.
     """
-    return max((claim.verdict for claim in claims), key=_VERDICTS.index, default="match")
+    left = [claim.verdict for claim in claims if not (accept_seeds and claim.within)]
+    return max(left, key=_VERDICTS.index, default="match")
 
 
 def _check(

@@ -245,7 +245,7 @@ def audit(
         for each in zip(manifests, names, traces, strict=True)
     )
     evidence = min((item.evidence for item in judged), key=EVIDENCE.index)
-    checked = check_claims(manifests, claims or {}, rtol=rtol, atol=atol)
+    checked = check_claims(manifests, claims or {}, rtol=rtol, atol=atol, ensemble=ensemble)
     if len(manifests) == 1:
         return Audit(
             verdict=judged[0].verdict,
@@ -336,7 +336,8 @@ def exit_code(result: Audit, *, strict: bool = False, accept: RungName = "bits")
     if code == 1 and accept != "bits" and result.comparisons:
         code = accepted(result.ladder, accept) if result.ladder else 2
     if result.claims:
-        claimed = {"match": 0, "differ": 1, "missing": 2}[claims_verdict(result.claims)]
+        verdict = claims_verdict(result.claims, accept_seeds=accept == "seeds")
+        claimed = {"match": 0, "differ": 1, "missing": 2}[verdict]
         code = max(0 if result.verdict == "uncontrolled" else code, claimed)
     grave = any(
         finding.severity in {"error", "warning"}

@@ -5,7 +5,7 @@ a probability is asked for.
 """
 
 from repro_audit.noise.printed import Printed, parse
-from repro_audit.noise.scatter import LEVEL, Interval, chance, holm, interval, outside_range
+from repro_audit.noise.scatter import LEVEL, Interval, chance, holm, interval, outside_range, welch
 
 __all__ = [
     "LEVEL",
@@ -16,4 +16,5 @@ __all__ = [
     "interval",
     "outside_range",
     "parse",
+    "welch",
 ]

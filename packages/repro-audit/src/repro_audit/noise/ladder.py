@@ -34,7 +34,7 @@ LEAST_RUNS = 5
 
 _MOVED: dict[RungName, Moved] = {"rounding": "rounding", "seeds": "seed"}
 _MAKES = {"rounding": "--perturb 6", "seeds": "--spread 9"}
-_OTHERS = {"rounding": "its own rounding", "seeds": "other seeds of it"}
+_OTHERS = {"rounding": "that differ by rounding", "seeds": "with other seeds"}
 
 
 class Judged(NamedTuple):
@@ -132,14 +132,14 @@ def _rung(name: RungName, actual: Manifest, ensemble: Ensemble | None, repeated:
             return Rung(name, "broken", text, len(members))
     judged = tuple(_judged(series, members))
     outside = [item for item in judged if item.outside]
-    count = f"{len(members)} runs that differ by {_OTHERS[name]}"
+    count = f"{len(members)} runs {_OTHERS[name]}"
     if outside:
         worst = outside[0]
         text = (
-            f"{_called(worst, series)} {worst.recorded:.6g} lies outside of what {count} let "
-            f"expect of one more, {worst.low:.6g} to {worst.high:.6g}"
+            f"{_called(worst, series)} is {worst.recorded:.6g}, outside what {count} let expect of "
+            f"one more: {worst.low:.6g} to {worst.high:.6g}"
         )
-        text += f"; so do {len(outside) - 1} more" if len(outside) > 1 else ""
+        text += f"; {counted(len(outside) - 1, 'more value')} too" if len(outside) > 1 else ""
         return Rung(name, "broken", text, len(members), judged)
     if not judged:
         return Rung(name, "cannot tell", "no value can be judged", len(members))

@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 
 from repro_audit.errors import missing_extra
 
-__all__ = ["LEVEL", "Interval", "chance", "holm", "interval", "outside_range"]
+__all__ = ["LEVEL", "Interval", "chance", "holm", "interval", "outside_range", "student", "welch"]
 
 LEVEL = 0.05
 """How often honest reruns are taken for others."""
@@ -71,6 +71,30 @@ def chance(value: float, mean: float, deviation: float, runs: int) -> float:
     if scale == 0:
         return 1.0 if away == 0 else 0.0
     return float(2 * student().stdtr(runs - 1, -away / scale))
+
+
+def welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> float:
+    """Return how often two honest means are as far apart as these, whatever their deviations.
+
+    Welch's test, with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946).
+
+    Args:
+        one: A mean, its standard deviation, and the number of runs, 2 or more.
+        other: Another.
+
+    Returns:
+        A probability, from 0 to 1.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+    (mean, deviation, runs), (other_mean, other_deviation, other_runs) = one, other
+    first, second = deviation**2 / runs, other_deviation**2 / other_runs
+    away = abs(mean - other_mean)
+    if first + second == 0:
+        return 1.0 if away == 0 else 0.0
+    freedom = (first + second) ** 2 / (first**2 / (runs - 1) + second**2 / (other_runs - 1))
+    return float(2 * student().stdtr(freedom, -away / math.sqrt(first + second)))
 
 
 def outside_range(runs: int) -> float:

@@ -22,7 +22,7 @@ from repro_audit.errors import MissingExtraError, missing_extra, printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Series", "Span", "line_chart", "span_chart"]
+__all__ = ["Band", "Series", "Span", "line_chart", "span_chart"]
 
 _INK, _RULE = "#000001", "#000002"
 _SERIES = tuple(f"#0000{number:02x}" for number in range(16, 26))
@@ -31,6 +31,7 @@ _WIDTH, _HEIGHT = 7.6, 2.9
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _MAX_NAME = 44
+_BAND_OPACITY = 0.12
 
 
 class Series(NamedTuple):
@@ -43,6 +44,18 @@ class Series(NamedTuple):
 
     name: str
     points: tuple[tuple[float, float, str], ...]
+
+
+class Band(NamedTuple):
+    """What lies behind the lines of a chart: where one more of them may lie.
+
+    Attributes:
+        name: What it is called.
+        points: Places, and the lower and the upper end there.
+    """
+
+    name: str
+    points: tuple[tuple[float, float, float], ...]
 
 
 class Span(NamedTuple):
@@ -64,7 +77,13 @@ class Span(NamedTuple):
 
 
 def line_chart(
-    key: str, title: str, series: Sequence[Series], *, across: str, log: bool = False
+    key: str,
+    title: str,
+    series: Sequence[Series],
+    *,
+    across: str,
+    log: bool = False,
+    bands: Sequence[Band] = (),
 ) -> str:
     """Return lines over each other as an ``<svg>`` element.
 
@@ -74,13 +93,25 @@ def line_chart(
         series: The lines; the later are drawn dashed over the earlier.
         across: What the places are.
         log: Whether values stand on a log scale.
+        bands: What lies behind the lines, the widest first.
 
     Raises:
         MissingExtraError: Matplotlib is not installed.
     """
 
     def draw(axes: Axes) -> None:
-        drawn = []
+        drawn: list[Any] = []
+        behind = [
+            axes.fill_between(
+                [place for place, _, _ in band.points],
+                [low for _, low, _ in band.points],
+                [high for _, _, high in band.points],
+                color=_INK,
+                alpha=_BAND_OPACITY * (number + 1),
+                linewidth=0,
+            )
+            for number, band in enumerate(bands)
+        ]
         for number, line in enumerate(series):
             drawn += axes.plot(
                 [place for place, _, _ in line.points],
@@ -101,15 +132,15 @@ def line_chart(
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         axes.set_xlabel(across)
         axes.margins(x=0.02)
-        if len(series) > 1:
+        if len(series) > 1 or bands:
             # By handles: matplotlib hides a line whose own label begins with an underscore.
-            names = [_short(line.name) for line in series]
+            names = [*(_short(line.name) for line in series), *(band.name for band in bands)]
             beside: dict[str, Any] = {
                 "loc": "upper left",
                 "bbox_to_anchor": (1.01, 1.0),
                 "frameon": False,
             }
-            axes.legend(drawn, names, **beside)
+            axes.legend([*drawn, *behind], names, **beside)
 
     titles = {
         f"series-{number}": [text for _, value, text in line.points if math.isfinite(value)]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from repro_audit.audit import Audit
 from repro_audit.compare import same_value
 from repro_audit.manifest import Manifest, MetricLine, metric_lines, metric_series
-from repro_audit.report.charts import Series, line_chart
+from repro_audit.report.charts import Band, Series, line_chart
 from repro_audit.report.figure import Figure, short_names, some
 from repro_audit.report.summary import number
 from repro_audit.wording import counted
@@ -68,12 +68,18 @@ def curves(result: Audit, manifests: Sequence[Manifest]) -> Iterator[Figure]:
     for place, metric in enumerate(shown):
         lines = [line for line in found[metric] if line.of.epochs is not None]
         points = min(_MAX_POINTS, max(8, _MAX_POINTS_OF_ALL // drawn))
-        yield _curve(f"curve-{place}", metric, lines, names, points)
+        bands = _bands(result, metric, lines)
+        yield _curve(f"curve-{place}", metric, lines, names, points, bands)
     yield from _last_values(names, manifests, shown)
 
 
 def _curve(
-    key: str, metric: str, lines: Sequence[_Line], names: Sequence[str], points: int
+    key: str,
+    metric: str,
+    lines: Sequence[_Line],
+    names: Sequence[str],
+    points: int,
+    bands: Sequence[Band],
 ) -> Figure:
     """Return one metric of every run, with so many points of each line."""
     epochs = _all_epochs(lines)
@@ -97,9 +103,10 @@ def _curve(
     svg = ""
     if any(sum(math.isfinite(value) for _, value, _ in line.points) > 1 for line in series):
         title = f"{metric} by epoch, {counted(len(series), 'line')}"
-        svg = line_chart(key, title, series, across="epoch")
+        svg = line_chart(key, title, series, across="epoch", bands=bands)
     said = [
         *_agreement(lines, names, differing, drawn=bool(svg)),
+        *(["A band is where one more run of the ensemble may lie."] if svg and bands else []),
         *(["A gap is a value that is not finite, or too large to draw."] if left_out else []),
     ]
     if svg and len(kept) < len(epochs):
@@ -109,6 +116,23 @@ def _curve(
     rows, left = _table(lines[:_MAX_LINES], epochs, differing)
     head = ("epoch", *(line.name for line in lines[:_MAX_LINES]))
     return Figure(metric, " ".join(said), svg, head, rows, left)
+
+
+def _bands(result: Audit, metric: str, lines: Sequence[_Line]) -> list[Band]:
+    """Return where runs of an ensemble may lie at each epoch, other seeds before rounding."""
+    rungs = result.ladder[0].rungs if result.ladder else ()
+    epochs = lines[0].of.epochs if lines else None
+    bands = []
+    for rung in reversed(rungs):
+        found = sorted(
+            (float(epochs[value.position - 1]), value.low, value.high)
+            for value in rung.values
+            if epochs is not None and value.metric == metric and value.position <= len(epochs)
+        )
+        # One epoch has no width that a band could be seen by.
+        if len(found) > 1 and all(math.isfinite(end) for _, *ends in found for end in ends):
+            bands.append(Band(f"{rung.name}, {counted(rung.runs, 'run')}", tuple(found)))
+    return bands
 
 
 def _table(

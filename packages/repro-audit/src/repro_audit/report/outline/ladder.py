@@ -22,24 +22,33 @@ from repro_audit.report.outline.tree import (
 )
 from repro_audit.wording import counted
 
-__all__ = ["ladder_sections"]
+__all__ = ["how_to_measure", "ladder_sections"]
 
-_MOST_VALUES = 8
+_MOST_OUTSIDE, _MOST_VALUES = 3, 8
 
 
 def ladder_sections(subject: Subject) -> Iterator[Section]:
-    """Yield what is known of each run that ends in other bits, or what would measure it."""
-    found = subject.result.ladder
-    if found and all(rung.holds == "not measured" for item in found for rung in item.rungs[1:]):
+    """Yield what an ensemble says of each run that ends in other bits."""
+    if not _unmeasured(subject):
+        for item in subject.result.ladder:
+            yield _ladder(subject, item)
+
+
+def how_to_measure(subject: Subject) -> Iterator[Section]:
+    """Yield what would measure whether a difference is noise, where nothing has."""
+    if _unmeasured(subject):
         script = subject.result.repeated or "SCRIPT ARGS"
         yield Section(
             title=line(Span("Noise", "strong")),
             said=line("is the difference one of rounding, or of seeds? Not measured."),
             children=(Code(f"repro-audit repeat --perturb 6 --spread 9 {script}"),),
         )
-        return
-    for item in found:
-        yield _ladder(subject, item)
+
+
+def _unmeasured(subject: Subject) -> bool:
+    """Whether runs end in other bits, and no ensemble of them is there."""
+    rungs = [rung for item in subject.result.ladder for rung in item.rungs[1:]]
+    return bool(rungs) and all(rung.holds == "not measured" for rung in rungs)
 
 
 def _ladder(subject: Subject, item: Ladder) -> Section:
@@ -79,9 +88,9 @@ def _values(rung: Rung) -> Facts:
             Fact(
                 Span(value.called, "name"),
                 line(
-                    f"{value.recorded:.6g} against {value.mean:.6g} ± {value.deviation:.2g}, of "
-                    f"one more {value.low:.6g} to {value.high:.6g}; as far off are "
-                    f"{value.chance:.2g} of honest runs; {value.detectable:.2g} would be seen"
+                    f"{value.recorded:.6g}; ensemble {value.mean:.6g} ± {value.deviation:.2g}, "
+                    f"one more run {value.low:.6g} to {value.high:.6g}; {value.chance:.2g} of "
+                    f"honest runs are as far off; {value.detectable:.2g} would be seen"
                 ),
             )
             for value in _shown(rung.values)
@@ -92,7 +101,7 @@ def _values(rung: Rung) -> Facts:
 def _shown(values: Sequence[Judged]) -> list[Judged]:
     outside = [value for value in values if value.outside]
     if outside:
-        return outside[:_MOST_VALUES]
+        return outside[:_MOST_OUTSIDE]
     last: dict[str, Judged] = {}
     for value in values:
         known = last.get(value.metric)

@@ -9,7 +9,7 @@ from repro_audit.manifest import Manifest
 from repro_audit.report.figure import short_names
 from repro_audit.report.outline.comparisons import comparisons
 from repro_audit.report.outline.experiments import experiments
-from repro_audit.report.outline.ladder import ladder_sections
+from repro_audit.report.outline.ladder import how_to_measure, ladder_sections
 from repro_audit.report.outline.runs import claims, findings, runs
 from repro_audit.report.outline.subject import Extent, Subject
 from repro_audit.report.outline.tree import Outline, Section
@@ -51,9 +51,10 @@ def sections(subject: Subject) -> Iterator[Section]:
     """
     yield from runs(subject)
     yield from comparisons(subject)
+    yield from ladder_sections(subject)
     yield from findings(subject)
     yield from claims(subject)
-    yield from ladder_sections(subject)
+    yield from how_to_measure(subject)
     yield from experiments(subject)
     if subject.extent == "page":
         from repro_audit.report.outline.page import page_only  # what draws: no other report does
