@@ -439,5 +439,5 @@ def test_by_default_the_checkout_of_the_action_is_installed_and_pip_starts_elsew
     step = run_step("Install", folder, {}, str(program.parent), own)
     started, *words = step.log.splitlines()
     assert not Path(started).is_relative_to(folder)
-    packages = [f"word: {own}/schemas", f"word: {own}/packages/repro-audit[keras,notebook]"]
+    packages = [f"word: {own}/schemas", f"word: {own}/packages/repro-audit[keras,notebook,noise]"]
     assert words == ["word: -I", "word: -m", "word: pip", "word: install", *packages]

@@ -6,7 +6,8 @@ import math
 import re
 
 import pytest
-from manifests import changed, document, record
+from ensembles import drawn_ensemble
+from manifests import changed, document, record, sealed
 
 from repro_audit.audit.checklist import FORMS, STATUSES, Checklist, answer
 from repro_audit.manifest import parse
@@ -425,3 +426,17 @@ def test_no_reason_is_given_that_is_about_something_else(name):
     missing[0]["path"] = "$.conditions.determinism"
     value = changed(value, {"missing": missing, "conditions/determinism": None})
     assert "$.missing[0].reason" in str(answer(record(value), name).items) or name == "acm"
+
+
+@pytest.mark.parametrize(("name", "number"), [("neurips", "7"), ("icml", "5.4")])
+def test_other_seeds_answer_what_is_asked_of_error_bars(name, number):
+    """One run cannot; nor can runs that rounding alone has moved."""
+    content = sealed(document())
+    run = record(document())
+    ensemble, rounding = drawn_ensemble(content, seeds=0.01), drawn_ensemble(content, rounding=0.01)
+    found = {item.number: item for item in answer(run, name, ensemble).items}[number]
+    assert found.status == "in part"
+    assert found.text.startswith("Mean ± standard deviation over 10 seeds: accuracy 0.13")
+    for without in (None, rounding):
+        item = {item.number: item for item in answer(run, name, without).items}[number]
+        assert item.status == "not recorded"

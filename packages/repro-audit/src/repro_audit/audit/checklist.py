@@ -5,6 +5,7 @@ What a manifest does not record is *not recorded*: no field, no claim.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from repro_audit.audit.checklists.icml import ICML
 from repro_audit.audit.checklists.neurips import NEURIPS
 from repro_audit.audit.checklists.wording import brief
 from repro_audit.manifest import Manifest
+from repro_audit.noise.ensemble import Ensemble
 from repro_audit.wording import listed
 
 __all__ = [
@@ -89,12 +91,13 @@ class Checklist(NamedTuple):
     schema: str = SCHEMA
 
 
-def answer(manifest: Manifest, name: str) -> Checklist:
+def answer(manifest: Manifest, name: str, ensemble: Ensemble | None = None) -> Checklist:
     """Answer a checklist from a manifest.
 
     Args:
         manifest: The manifest.
         name: Name of the checklist, one of `FORMS`.
+        ensemble: Of the run: how far other seeds take it.
 
     Raises:
         KeyError: There is no such checklist.
@@ -110,7 +113,12 @@ def answer(manifest: Manifest, name: str) -> Checklist:
             recorder=brief(manifest.recorder),
             digest=manifest.digest,
         ),
-        items=tuple(_answered(item, manifest) for item in form.items),
+        items=tuple(
+            _of_seeds(item, ensemble)
+            if item.of_seeds and ensemble is not None and len(ensemble.of("seed")) > 1
+            else _answered(item, manifest)
+            for item in form.items
+        ),
     )
 
 
@@ -122,6 +130,30 @@ def tally(checklist: Checklist) -> str:
     statuses = [item.status for item in checklist.items]
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES)
     return f"{len(statuses)} items: {counts}."
+
+
+def _of_seeds(item: Item, ensemble: Ensemble) -> ChecklistItem:
+    """Answer an item on error bars by what other seeds of the run end with."""
+    from statistics import fmean, stdev
+
+    members = ensemble.of("seed")
+    said = []
+    for metric in members[0].series:
+        last = [(run.series.get(metric) or (None,))[-1] for run in members]
+        known = [value for value in last if value is not None and math.isfinite(value)]
+        if len(known) == len(members):
+            said.append(f"{brief(metric)} {fmean(known):.4f} ± {stdev(known):.2g}")
+    f"Mean ± standard deviation over {len(members)} seeds: {listed(said)}."
+    return ChecklistItem(
+        number=item.number,
+        title=item.title,
+        status="in part" if said else "not recorded",
+        text=f"Mean ± standard deviation over {len(members)} seeds: {listed(said)}."
+        if said
+        else "",
+        paths=("$.members[*].series",),
+        left="the same for the other results of the paper, and what its own error bars are",
+    )
 
 
 def _answered(item: Item, manifest: Manifest) -> ChecklistItem:

@@ -32,11 +32,13 @@ def command(file: str, name: str, form: str, output: str, color: str) -> int:
 
     Each item is answered, answered in part, or not recorded; each answer names the fields
     of the manifest it rests on, and nothing is claimed that was not recorded. The file - is
-    standard input; a PDF must hold one manifest.
+    standard input; a PDF must hold one manifest. An ensemble answers for its first run, and with
+    its other seeds what is asked of error bars.
 
     \b
     Examples:
       repro-audit checklist --for neurips manifest.json
+      repro-audit checklist --for neurips ensemble.json
       repro-audit checklist --for acm manifest.json --format markdown -o checklist.md
     """
     check_output(output, [file])
@@ -47,7 +49,7 @@ def command(file: str, name: str, form: str, output: str, color: str) -> int:
                 "one. Take them out first: repro-audit extract"
             )
             raise PaperError(message)
-        checklist = answer(inputs[0].manifest, name)
+        checklist = answer(inputs[0].manifest, name, inputs[0].ensemble)
     if form == "json":
         text = render_json(checklist)
     elif form == "markdown":

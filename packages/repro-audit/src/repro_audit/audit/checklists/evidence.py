@@ -47,12 +47,14 @@ class Item(NamedTuple):
         evidence: What answers it; nothing where no manifest can.
         left: What remains for the author when all evidence is there. Without evidence, why
             no manifest can answer.
+        of_seeds: Whether an ensemble of other seeds answers it.
     """
 
     number: str
     title: str
     evidence: tuple[Evidence, ...] = ()
     left: str = ""
+    of_seeds: bool = False
 
 
 class Form(NamedTuple):

@@ -121,6 +121,7 @@ ICML = Form(
                 "a manifest holds one run, so neither mean nor error bars; repro-audit repeat "
                 "--spread measures how far other seeds take a result"
             ),
+            of_seeds=True,
         ),
         Item(
             "5.5",

@@ -60,7 +60,7 @@ NEURIPS = Form(
             (DATA, MODEL, PARAMETERS, OPTIMIZER, LOSS, FITS, TRAINED),
             "how the data were split, which hyperparameters were tried and how they were chosen",
         ),
-        Item("7", "Statistical significance and error bars", left=_SPREAD),
+        Item("7", "Statistical significance and error bars", left=_SPREAD, of_seeds=True),
         Item(
             "8",
             "Compute: kind of machine, memory, time",
