@@ -144,9 +144,10 @@ def notebooks(session: nox.Session) -> None:
 
 @nox.session
 def ladder(session: nox.Session) -> None:
-    """Change one thing in each app, and see on which rung of the ladder of sameness it lands."""
+    """Change one thing in each app and trainer, and see on which rung of the ladder it lands."""
     install(session, *APPS, "repro-audit[noise]", groups=("tests",))
-    session.run("pytest", "tests/noise/ladder_of_apps.py", *session.posargs)
+    ladders = "tests/noise/ladder_of_apps.py", "tests/faults/ladder_of_faults.py"
+    session.run("pytest", *ladders, *session.posargs)
 
 
 @nox.session

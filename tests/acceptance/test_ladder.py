@@ -112,6 +112,31 @@ def test_a_run_whose_weights_were_moved_is_no_ordinary_run(base, tmp_path, run):
     assert "its weights were moved by one ULP on purpose" in " ".join(done.out.split())
 
 
+def test_a_log_that_diverges_beside_a_run_that_does_not_is_not_left_out(whole, tmp_path, run):
+    """It has no conditions, and is held against the ensemble as any run is."""
+    near, log = tmp_path / "near.json", tmp_path / "log.json"
+    near.write_bytes(apart(document(), ROUNDING))
+    history = document()["outcomes"]["fits"][0]["history"]
+    log.write_text(json.dumps({**history, "loss": [9.0]}), encoding="utf-8")
+    words = "--accept", "rounding", "--require", "history", "--ignore-metric", "x"
+    assert run(whole, near, *words).code == 0
+    done = run(whole, near, log, *words)
+    assert (done.code, done.out.split()[0]) == (1, "divergent")
+
+
+def test_an_ensemble_that_is_given_second_is_not_ignored(whole, tmp_path, refused):
+    assert "is an ensemble: give it first" in refused(tmp_path / "theirs.json", whole)
+
+
+def test_a_metric_that_is_not_compared_is_not_judged(whole, tmp_path, run):
+    """Such as a timer."""
+    mine = tmp_path / "mine.json"
+    mine.write_bytes(apart(document(), 100 * SEEDS))
+    ignoring = "--ignore-metric", "loss", "--ignore-metric", "val_loss"
+    assert run(whole, mine, "--accept", "rounding").code == 1
+    assert run(whole, mine, "--accept", "rounding", *ignoring).code == 0
+
+
 # Baselines
 
 
@@ -159,6 +184,7 @@ BAD = {
     "a control that was not caught": lambda said: said["control"].update(caught=False),
     "runs that diverge": lambda said: said.update(verdict="divergent"),
     "another run": lambda said: said.update(manifests=[]),
+    "manifests that are none": lambda said: said.update(manifests=5),
     "no audit": lambda said: said.update(schema="repro-audit/plan-1"),
 }
 

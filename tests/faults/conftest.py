@@ -35,21 +35,22 @@ def train(server: Server, install: Callable[[str], Path], tmp_path_factory: Any)
     Trainers are started by what a shell would take: ``PYTHONHASHSEED=1 train.py ARGUMENT``.
     Besides variables a requirement, ``keras==3.12.0``, may stand before the script: it is
     installed in front of what is there. Behind a ``;`` the next one begins in the same folder.
-    The same words give the same run, unless another `copy` is asked for.
+    The same words give the same run, unless another `copy` is asked for, or another `Request`.
     """
     # A copy outside the repository, whose state they would else record.
     trainers = tmp_path_factory.mktemp("trainers")
     shutil.copytree(TRAINERS, trainers, dirs_exist_ok=True)
-    started: dict[tuple[str, int], Future[Path]] = {}
+    started: dict[Any, Future[Path]] = {}
     with ThreadPoolExecutor(2) as workers:
 
-        def start(words: str, copy: int = 0) -> Future[Path]:
-            if (words, copy) not in started:
+        def start(words: str, copy: int = 0, **request: int) -> Future[Path]:
+            key = words, copy, *request.items()
+            if key not in started:
                 folder = tmp_path_factory.mktemp("run")
                 commands = [_parsed(part, install) for part in words.split(";")]
-                run = functools.partial(_run, server, commands, trainers, folder)
-                started[words, copy] = workers.submit(run)
-            return started[words, copy]
+                run = functools.partial(_run, server, commands, trainers, folder, request)
+                started[key] = workers.submit(run)
+            return started[key]
 
         yield start
 
@@ -74,6 +75,7 @@ def _run(
     commands: list[tuple[list[str], dict[str, str], list[Path]]],
     trainers: Path,
     folder: Path,
+    request: dict[str, int],
 ) -> Path:
     """Run trainers one after the other in one folder, and return the last one's manifest.
 
@@ -81,10 +83,11 @@ def _run(
     starts where Keras has been imported.
     """
     manifest = folder / "manifest.json"
+    asked = Request(manifest=str(manifest), **request)  # type: ignore[arg-type]
     for (script, *arguments), variables, packages in commands:
         environment = {
             name: value
-            for name, value in clean_environment(Request(manifest=str(manifest))).items()
+            for name, value in clean_environment(asked).items()
             if not name.startswith(CHANGING)
         }
         environment |= STANDARD | variables

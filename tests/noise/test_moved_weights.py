@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,26 @@ def test_what_a_model_begins_with_is_read_after_it_was_moved(
         ran(server, tmp_path / name, "built", number)
     moved, bare = (load(tmp_path / name / "manifest.json") for name in ("moved", "bare"))
     assert moved.outcomes.initial_weights != bare.outcomes.initial_weights
+
+
+EDGES = """\
+import keras, numpy as np
+from repro_audit.recording.backends.select import import_backend
+
+backend = import_backend(lambda model: [model.optimizer])
+model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(400, use_bias=False)])
+for value in (0.0, np.finfo(np.float32).max, np.inf):
+    model.layers[0].kernel.assign(np.full((5, 400), value, np.float32))
+    moved = backend.move_weights(model, 1)
+    kernel = np.array(model.layers[0].kernel)
+    print(moved > 0, int((kernel != np.float32(value)).sum()) == moved, np.isinf(kernel).any())
+"""
+
+
+def test_nothing_is_moved_beyond_the_largest_number_or_from_zero(
+    python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """And what was moved is counted: a run of which nothing was is no run of an ensemble."""
+    done = python("-c", EDGES, cwd=tmp_path)
+    said = done.stdout.splitlines()[-3:]
+    assert said == ["False True False", "True True False", "False True True"], done.stderr

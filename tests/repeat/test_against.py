@@ -10,7 +10,10 @@ import pytest
 from ensembles import drawn_ensemble
 from manifests import changed, document, rerun, sealed
 
+from repro_audit.audit import Control, SharedFile, audit, with_ladder
+from repro_audit.manifest import parse
 from repro_audit.noise.ensemble import Ensemble, serialize
+from repro_audit.repeat.judging import vouched
 
 
 def other_bits() -> bytes:
@@ -98,3 +101,32 @@ def test_a_test_takes_a_baseline_from_beside_it(pytester: pytest.Pytester, examp
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     done.assert_outcomes(passed=1, failed=1)
     assert "was not shown to repeat: rounding" in done.stdout.str()
+
+
+def held(*, caught: bool = True, shared: bool = False) -> Any:
+    """Return what becomes of runs that rounding alone tells apart, by what else a repeat saw."""
+    control = Control(caught=caught, before="match", after="differ", text="seen in step 2")
+    files = (SharedFile("cache.npy", "run-1", ("run-2",)),) if shared else ()
+    base, other = (parse(content, "m") for content in (sealed(document()), other_bits()))
+    ensemble = drawn_ensemble(sealed(document()), rounding=1e-5)
+    result = audit(base, other)._replace(control=control, shared_files=files)
+    assert result.verdict == "divergent"
+    return vouched(with_ladder(result, [base, other], ensemble), ["run-1", "run-2"])
+
+
+def test_runs_are_apart_as_rounding_is_where_nothing_speaks_against_it() -> None:
+    assert held().verdict == "rounding"
+
+
+def test_a_control_that_was_not_caught_vouches_for_no_rung() -> None:
+    found = held(caught=False)
+    assert (found.verdict, found.reason) == (
+        "inconclusive",
+        "the control was not caught: seen in step 2",
+    )
+
+
+def test_runs_that_are_not_independent_stand_on_no_rung() -> None:
+    found = held(shared=True)
+    assert found.verdict == "inconclusive"
+    assert found.reason.endswith("the runs are not independent")

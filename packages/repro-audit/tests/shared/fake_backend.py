@@ -188,11 +188,12 @@ class FakeBackend:
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         return [(item.kind, item.layer, item.role) for item in _state(model)]
 
-    def move_weights(self, model: Any, seed: int) -> None:
+    def move_weights(self, model: Any, seed: int) -> int:
         for number, variable in enumerate(model.variables):
             value = variable.value.copy()
             value.view("i4")[...] += np.int32((seed + number) % 2)
             variable.value = value
+        return len(model.variables)
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         value = model.variables[0].value.copy()

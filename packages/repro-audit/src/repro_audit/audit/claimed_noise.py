@@ -7,7 +7,6 @@ the ensemble: Welch's test (Biometrika 34, 1947) does not assume that both scatt
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from repro_audit.noise.ensemble import Ensemble
 
 __all__ = ["beside_noise"]
+
+_LARGEST = 1e100
+"""What is larger is no result of a training, and its square no number; nor is NaN smaller."""
 
 
 def beside_noise(
@@ -65,7 +67,7 @@ def _last(ensemble: Ensemble, metric: str) -> list[float]:
     """Return what each seed ends with; nothing where one ends with nothing."""
     series = [item.series.get(metric) or (None,) for item in ensemble.of("seed")]
     values = [item[-1] for item in series]
-    known = [value for value in values if value is not None and math.isfinite(value)]
+    known = [value for value in values if value is not None and abs(value) < _LARGEST]
     return known if len(known) == len(values) else []
 
 

@@ -226,7 +226,8 @@ def audit(
     Raises:
         ValueError: No manifest is given; with `fits`, several are, or fits that it does not have.
         TraceError: A trace is damaged, or not its manifest's.
-        MissingExtraError: An ensemble is given, and SciPy is not installed.
+        MissingExtraError: Claims are given with an ensemble or a scatter, and SciPy is not
+            installed.
     """
     if not manifests:
         message = "Expected at least one manifest, received none."
@@ -302,7 +303,7 @@ def audit(
         groups=_groups(manifests, comparisons, ignore_metrics),
         claims=checked,
     )
-    return with_ladder(result, manifests, ensemble)
+    return with_ladder(result, manifests, ensemble, ignore_metrics)
 
 
 def _groups(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from repro_audit.compare import Comparison
 from repro_audit.manifest import Manifest
 from repro_audit.noise.ladder import RUNGS, Rung, RungName, ladder, reached
 
@@ -35,41 +34,31 @@ class Ladder(NamedTuple):
     rungs: tuple[Rung, ...]
 
 
-def with_ladder(result: Audit, manifests: Sequence[Manifest], ensemble: Ensemble | None) -> Audit:
+def with_ladder(
+    result: Audit,
+    manifests: Sequence[Manifest],
+    ensemble: Ensemble | None,
+    ignored: Collection[str] = (),
+) -> Audit:
     """Return an audit that says in which sense runs are the same that end in other bits.
 
     Args:
         result: The audit.
         manifests: The runs that it compares.
         ensemble: Of the first run; None where nothing was measured.
-
-    Raises:
-        MissingExtraError: An ensemble is given, and SciPy is not installed.
+        ignored: Metrics that are not compared.
     """
     # What is not decided, or is one run given twice, is so on every rung.
     if result.verdict != "divergent":
         return result
-    found = _ladders(manifests, result.comparisons, ensemble, result.repeated)
-    rung = _lowest(found)
-    if rung is None:
-        return result._replace(ladder=found)
-    return result._replace(ladder=found, verdict=rung, reason=_REASONS[rung])
-
-
-def _ladders(
-    manifests: Sequence[Manifest],
-    comparisons: Sequence[Comparison],
-    ensemble: Ensemble | None,
-    repeated: str,
-) -> tuple[Ladder, ...]:
-    """Return how far down the ladder each run stands that diverges from the first."""
     found = []
-    for item in comparisons:
-        manifest = manifests[item.actual]
-        if item.verdict == "divergent" and not (manifest.is_log or manifests[0].is_log):
-            rungs = ladder(manifest, ensemble, repeated)
+    for item in result.comparisons:
+        if item.verdict == "divergent":
+            rungs = ladder(manifests[item.actual], ensemble, result.repeated, ignored)
             found.append(Ladder(item.actual, reached(rungs), rungs))
-    return tuple(found)
+    result = result._replace(ladder=tuple(found))
+    rung = _lowest(found)
+    return result if rung is None else result._replace(verdict=rung, reason=_REASONS[rung])
 
 
 def _lowest(found: Sequence[Ladder]) -> Literal["rounding", "seeds"] | None:

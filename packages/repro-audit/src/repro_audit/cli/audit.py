@@ -90,6 +90,12 @@ def command(
                 raise click.UsageError(message)
             given = inputs[0]
             compared = fits_alone(given.manifest, given.trace, fits, given.name)
+        misplaced = next((item.name for item in inputs[1:] if item.ensemble is not None), None)
+        if misplaced is not None:
+            message = (
+                f"{misplaced} is an ensemble: give it first, and the runs to be held against it."
+            )
+            raise click.UsageError(message)
         manifests = [item.manifest for item in compared]
         names, traces = [item.name for item in compared], [item.trace for item in compared]
         result = audit(

@@ -5,12 +5,22 @@ a probability is asked for.
 """
 
 from repro_audit.noise.printed import Printed, parse
-from repro_audit.noise.scatter import LEVEL, Interval, chance, holm, interval, outside_range, welch
+from repro_audit.noise.scatter import (
+    LEVEL,
+    Interval,
+    binomial,
+    chance,
+    holm,
+    interval,
+    outside_range,
+    welch,
+)
 
 __all__ = [
     "LEVEL",
     "Interval",
     "Printed",
+    "binomial",
     "chance",
     "holm",
     "interval",

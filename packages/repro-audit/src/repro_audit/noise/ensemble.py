@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from typing import Any, Literal, NamedTuple
 
 from repro_audit.canonical import digest_json
@@ -74,6 +75,15 @@ class Ensemble(NamedTuple):
     document: dict[str, Any]
     members: tuple[Member, ...]
     repeated: str = ""
+
+    @property
+    def script(self) -> str:
+        """What was repeated, where it is nothing but words: it may become part of a command."""
+        try:
+            plain = shlex.join(shlex.split(self.repeated)) == self.repeated
+        except ValueError:  # a quotation mark that nothing closes
+            plain = False
+        return self.repeated if plain and self.repeated.isprintable() else ""
 
     def of(self, moved: Moved) -> tuple[Member, ...]:
         """Return the first run, and those in which one thing was another."""

@@ -10,9 +10,11 @@ to call it the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from repro_audit.errors import MissingExtraError
 from repro_audit.manifest import Manifest, metric_series
 from repro_audit.noise.power import detectable, runs_needed
 from repro_audit.noise.scatter import LEVEL, chance, holm, interval
@@ -31,6 +33,12 @@ Holds = Literal["holds", "broken", "cannot tell", "not measured"]
 
 LEAST_RUNS = 5
 """Of fewer runs an interval is so wide that agreement says nothing."""
+
+_LARGEST = 1e100
+"""What is larger is no result of a training, and its square no number."""
+
+_PLACE = re.compile(r"^(?:fit \d+ |evaluation (?:\d+ )?)")
+"""Stands before a metric where there are several fits, or which `evaluate` returned."""
 
 _MOVED: dict[RungName, Moved] = {"rounding": "rounding", "seeds": "seed"}
 _MAKES = {"rounding": "--perturb 6", "seeds": "--spread 9"}
@@ -88,7 +96,12 @@ class Rung(NamedTuple):
     values: tuple[Judged, ...] = ()
 
 
-def ladder(actual: Manifest, ensemble: Ensemble | None, repeated: str = "") -> tuple[Rung, ...]:
+def ladder(
+    actual: Manifest,
+    ensemble: Ensemble | None,
+    repeated: str = "",
+    ignored: Collection[str] = (),
+) -> tuple[Rung, ...]:
     """Return how far down the ladder a run stands that ended in other bits.
 
     Args:
@@ -96,17 +109,24 @@ def ladder(actual: Manifest, ensemble: Ensemble | None, repeated: str = "") -> t
         ensemble: Of the run that it was compared with; None where none was given.
         repeated: The script that a repeat would run, for what is advised; empty where that is not
             known.
+        ignored: Metrics that are not compared.
 
     Returns:
-        One rung each, the strictest first.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
+        One rung each, the strictest first; without SciPy none below the first is measured.
     """
-    repeated = repeated or (ensemble.repeated if ensemble is not None else "") or "SCRIPT ARGS"
-    return Rung("bits", "broken", "the bits differ"), *(
-        _rung(name, actual, ensemble, repeated) for name in RUNGS[1:]
-    )
+    script = repeated or (ensemble.script if ensemble is not None else "") or "SCRIPT ARGS"
+    rungs = [Rung("bits", "broken", "the bits differ")]
+    for name in RUNGS[1:]:
+        members = () if ensemble is None else ensemble.of(_MOVED[name])
+        command = f"repro-audit repeat {_MAKES[name]} {script}"
+        if len(members) < 2:
+            rungs.append(Rung(name, "not measured", f"not measured: {command}"))
+            continue
+        try:
+            rungs.append(_rung(name, actual, members, ignored))
+        except MissingExtraError as error:
+            rungs.append(Rung(name, "not measured", f"not measured: {error}", len(members)))
+    return tuple(rungs)
 
 
 def reached(rungs: Sequence[Rung]) -> RungName | None:
@@ -114,99 +134,169 @@ def reached(rungs: Sequence[Rung]) -> RungName | None:
     return next((rung.name for rung in rungs if rung.holds == "holds"), None)
 
 
-def _rung(name: RungName, actual: Manifest, ensemble: Ensemble | None, repeated: str) -> Rung:
+class _Value(NamedTuple):
+    """One value of a run, and those of an ensemble there.
+
+    Attributes:
+        metric: Its metric.
+        position: Which value of it, from 1.
+        several: Whether the metric has others.
+        recorded: What the run has.
+        known: What each run of the ensemble has, the first one first.
+    """
+
+    metric: str
+    position: int
+    several: bool
+    recorded: float | None
+    known: tuple[float | None, ...]
+
+    @property
+    def called(self) -> str:
+        """What to call it in a sentence."""
+        return f"{self.metric} of epoch {self.position}" if self.several else self.metric
+
+
+def _rung(
+    name: RungName, actual: Manifest, members: Sequence[Member], ignored: Collection[str]
+) -> Rung:
     """Hold a run against one kind of ensemble."""
-    members = () if ensemble is None else ensemble.of(_MOVED[name])
-    command = f"repro-audit repeat {_MAKES[name]} {repeated}"
-    if len(members) < 2:
-        return Rung(name, "not measured", f"not measured: {command}")
+    runs = len(members)
     series = metric_series(actual)
-    expected = members[0].series
-    for metric, values in expected.items():
-        found = len(series.get(metric, ()))
-        if found != len(values):
-            text = (
-                f"{metric}: {counted(len(values), 'value')} in the ensemble, "
-                f"{found or 'none'} in the run"
-            )
-            return Rung(name, "broken", text, len(members))
-    judged = tuple(_judged(series, members))
+    expected = {
+        metric: known
+        for metric, known in members[0].series.items()
+        if _PLACE.sub("", metric) not in ignored
+    }
+    for metric, known in expected.items():
+        found = len(series.get(metric, known))
+        if found != len(known):
+            text = f"{metric}: {counted(len(known), 'value')} in the ensemble, {found} in the run"
+            return Rung(name, "broken", text, runs)
+    values = [
+        _Value(metric, at + 1, len(known) > 1, recorded, _all_at(members, metric, at))
+        for metric, known in expected.items()
+        for at, recorded in enumerate(series.get(metric, (None,) * len(known)))
+    ]
+    lost = [value for value in values if not _can_be_judged(value)]
+    for item in lost:
+        if item.metric in series and _is_lost(item.recorded, item.known):
+            first, recorded = _said(item.known[0]), _said(item.recorded)
+            text = f"{item.called} is {recorded}, and {first} in the first run"
+            return Rung(name, "broken", text, runs)
+    judged = tuple(_judged([value for value in values if value not in lost]))
     outside = [item for item in judged if item.outside]
-    count = f"{len(members)} runs {_OTHERS[name]}"
+    what = f"{runs} runs {_OTHERS[name]}"
+    called = {(value.metric, value.position): value.called for value in values}
     if outside:
         worst = outside[0]
         text = (
-            f"{_called(worst, series)} is {worst.recorded:.6g}, outside what {count} let expect of "
-            f"one more: {worst.low:.6g} to {worst.high:.6g}"
+            f"{called[worst.metric, worst.position]} is {worst.recorded:.6g}, outside what {what} "
+            f"let expect of one more: {worst.low:.6g} to {worst.high:.6g}"
         )
         text += f"; {counted(len(outside) - 1, 'more value')} too" if len(outside) > 1 else ""
-        return Rung(name, "broken", text, len(members), judged)
+        return Rung(name, "broken", text, runs, judged)
+    doubt = _doubt(values, lost, judged, series, runs)
+    if doubt:
+        return Rung(name, "cannot tell", f"cannot tell: {doubt}", runs, judged)
+    text = f"{counted(len(judged), 'value')}, each within what {what} let expect of one more"
+    return Rung(name, "holds", text, runs, judged)
+
+
+def _all_at(members: Sequence[Member], metric: str, at: int) -> tuple[float | None, ...]:
+    """Return what each run has at a place of a metric."""
+    found = (item.series.get(metric, ()) for item in members)
+    return tuple(values[at] if at < len(values) else None for values in found)
+
+
+def _can_be_judged(value: _Value) -> bool:
+    """Whether all have a number there, and none that is too large to be squared."""
+    return all(
+        item is not None and math.isfinite(item) and abs(item) < _LARGEST
+        for item in (value.recorded, *value.known)
+    )
+
+
+def _is_lost(recorded: float | None, known: Sequence[float | None]) -> bool:
+    """Whether a run has no number where the first one has one."""
+    first = known[0]
+    known_first = first is not None and math.isfinite(first)
+    return known_first and (recorded is None or not math.isfinite(recorded))
+
+
+def _said(value: float | None) -> str:
+    return "no value" if value is None else f"{value:.6g}"
+
+
+def _doubt(
+    values: Sequence[_Value],
+    lost: Sequence[_Value],
+    judged: Sequence[Judged],
+    series: Mapping[str, object],
+    runs: int,
+) -> str:
+    """Say why a run that is nowhere outside need not be the same; empty where it is."""
+    if lost:
+        item = lost[0]
+        if item.metric not in series:
+            return f"the run has no {item.metric}; --ignore-metric NAME leaves a metric out"
+        return f"not every run has a number for {item.called}"
     if not judged:
-        return Rung(name, "cannot tell", "no value can be judged", len(members))
+        return "no value can be judged"
     odd = next((item for item in judged if not item.deviation and item.recorded != item.mean), None)
     if odd is not None:
-        text = (
-            f"cannot tell: {_called(odd, series)} is {odd.recorded:.8g}, and {odd.mean:.8g} in all "
-            f"{len(members)} runs; of so many and one more the odd one out is the last once in "
-            f"{len(members) + 1}"
+        name = next(item.called for item in values if item.metric == odd.metric)
+        return (
+            f"{name} is {odd.recorded:.8g}, and {odd.mean:.8g} in all {runs} runs; of so many and "
+            f"one more the odd one out is the last once in {runs + 1}"
         )
-        return Rung(name, "cannot tell", text, len(members), judged)
-    if len(members) < LEAST_RUNS:
-        return Rung(name, "cannot tell", _too_few(judged, len(members)), len(members), judged)
-    text = f"{counted(len(judged), 'value')}, each within what {count} let expect of one more"
-    return Rung(name, "holds", text, len(members), judged)
+    if not any(item.deviation for item in judged):
+        return f"all {runs} runs end in the same values, which so show no noise"
+    return _too_few(judged, runs) if runs < LEAST_RUNS else ""
 
 
-def _judged(
-    series: dict[str, tuple[float | None, ...]], members: Sequence[Member]
-) -> Iterator[Judged]:
-    """Yield each value that all runs have, those outside and the least likely first."""
-    from statistics import fmean, stdev  # where nothing is judged, its import would be in vain
-
-    found = []
-    seen: set[tuple[float, ...]] = set()
-    for metric, recorded in series.items():
-        for at, value in enumerate(recorded):
-            others = [
-                item.series[metric][at]
-                for item in members
-                if metric in item.series and at < len(item.series[metric])
-            ]
-            known = [other for other in others if other is not None and math.isfinite(other)]
-            # What `evaluate` returns after a fit is its last validation once more.
-            if value is None or len(known) < len(members) or (value, *known) in seen:
-                continue
-            seen.add((value, *known))
-            found.append((metric, at + 1, value, known))
-    chances = [_chance(value, known) for _, _, value, known in found]
+def _judged(values: Sequence[_Value]) -> Iterator[Judged]:
+    """Yield values held against an ensemble, those outside and the least likely first."""
+    # What `evaluate` returns after a fit is its last validation once more.
+    found = list({(value.recorded, *value.known): value for value in reversed(values)}.values())
+    found.reverse()
+    moments = [_moments(value.known) for value in found]
+    chances = [_chance(value, *known) for value, known in zip(found, moments, strict=True)]
     outside = holm(chances)
     order = sorted(range(len(found)), key=lambda index: (not outside[index], chances[index]))
     level = LEVEL / max(1, len(found))
     for index in order:
-        metric, position, value, known = found[index]
-        mean, deviation = fmean(known), stdev(known)
+        value, (mean, deviation) = found[index], moments[index]
+        runs = len(value.known)
         yield Judged(
-            metric,
-            position,
-            value,
+            value.metric,
+            value.position,
+            value.recorded or 0.0,
             mean,
             deviation,
-            *interval(mean, deviation, len(known), level),
+            *interval(mean, deviation, runs, level),
             chance=chances[index],
             outside=outside[index],
-            detectable=detectable(deviation, len(known), level),
+            detectable=detectable(deviation, runs, level),
         )
 
 
-def _chance(value: float, known: Sequence[float]) -> float:
-    """Return how often an honest run lies as far from an ensemble as a value does."""
-    if not math.isfinite(value):
-        return 0.0
-    if len(set(known)) == 1:
-        return 1.0 if value == known[0] else 1 / (len(known) + 1)
-    from statistics import fmean, stdev
+def _moments(known: Sequence[float | None]) -> tuple[float, float]:
+    """Return mean and standard deviation; of equal values exactly theirs, and 0."""
+    from statistics import fmean, stdev  # where nothing is judged, its import would be in vain
 
-    return chance(value, fmean(known), stdev(known), len(known))
+    numbers = [value for value in known if value is not None]
+    if len(set(numbers)) == 1:
+        return numbers[0], 0.0
+    return fmean(numbers), stdev(numbers)
+
+
+def _chance(value: _Value, mean: float, deviation: float) -> float:
+    """Return how often an honest run lies as far from an ensemble as a value does."""
+    runs = len(value.known)
+    if not deviation:
+        return 1.0 if value.recorded == mean else 1 / (runs + 1)
+    return chance(value.recorded or 0.0, mean, deviation, runs)
 
 
 def _too_few(judged: Sequence[Judged], runs: int) -> str:
@@ -216,13 +306,7 @@ def _too_few(judged: Sequence[Judged], runs: int) -> str:
     half = last.detectable / 2
     more = runs_needed(half / last.deviation, level) - runs if last.deviation else LEAST_RUNS - runs
     return (
-        f"cannot tell: with {runs} runs only differences of {last.metric} above "
+        f"with {runs} runs only differences of {last.metric} above "
         f"{last.detectable:.2g} would be seen; {max(more, LEAST_RUNS - runs)} more would bring it "
         f"to {half:.2g}"
     )
-
-
-def _called(judged: Judged, series: dict[str, tuple[float | None, ...]]) -> str:
-    """Return what to call a value: its metric, and its epoch where there are several."""
-    several = len(series[judged.metric]) > 1
-    return f"{judged.metric} of epoch {judged.position}" if several else judged.metric

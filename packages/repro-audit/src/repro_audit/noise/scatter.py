@@ -18,7 +18,17 @@ from typing import NamedTuple, cast
 
 from repro_audit.errors import missing_extra
 
-__all__ = ["LEVEL", "Interval", "chance", "holm", "interval", "outside_range", "student", "welch"]
+__all__ = [
+    "LEVEL",
+    "Interval",
+    "binomial",
+    "chance",
+    "holm",
+    "interval",
+    "outside_range",
+    "student",
+    "welch",
+]
 
 LEVEL = 0.05
 """How often honest reruns are taken for others."""
@@ -73,6 +83,21 @@ def chance(value: float, mean: float, deviation: float, runs: int) -> float:
     return float(2 * student().stdtr(runs - 1, -away / scale))
 
 
+def binomial(share: float, samples: int) -> float:
+    """Return the standard deviation of a share that was counted, such as an accuracy.
+
+    It is what other samples of the same kind would give one and the same model.
+
+    Args:
+        share: The share, from 0 to 1.
+        samples: How many were counted.
+
+    >>> round(binomial(0.985, 1000), 4)
+    0.0038
+    """
+    return math.sqrt(share * (1 - share) / samples)
+
+
 def welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> float:
     """Return how often two honest means are as far apart as these, whatever their deviations.
 
@@ -89,12 +114,14 @@ def welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> flo
         MissingExtraError: SciPy is not installed.
     """
     (mean, deviation, runs), (other_mean, other_deviation, other_runs) = one, other
-    first, second = deviation**2 / runs, other_deviation**2 / other_runs
     away = abs(mean - other_mean)
-    if first + second == 0:
+    unit = max(deviation, other_deviation)
+    if unit == 0:
         return 1.0 if away == 0 else 0.0
+    # In units of the larger one no square is too large for a number.
+    first, second = (deviation / unit) ** 2 / runs, (other_deviation / unit) ** 2 / other_runs
     freedom = (first + second) ** 2 / (first**2 / (runs - 1) + second**2 / (other_runs - 1))
-    return float(2 * student().stdtr(freedom, -away / math.sqrt(first + second)))
+    return float(2 * student().stdtr(freedom, -away / unit / math.sqrt(first + second)))
 
 
 def outside_range(runs: int) -> float:
@@ -133,6 +160,6 @@ def student() -> ModuleType:
     try:
         from scipy import special
     except ImportError:
-        what = "a claim with a standard deviation"
+        what = "judging by a standard deviation"
         raise missing_extra(what, "noise") from None
     return cast("ModuleType", special)

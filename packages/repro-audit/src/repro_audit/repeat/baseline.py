@@ -83,7 +83,9 @@ def of_repeat(audit: Path) -> Baseline:
     base = parse(content, printable(str(first)))
     kept = folder / ENSEMBLE
     ensemble = load_ensemble(kept) if kept.is_file() else ensemble_of(content)
-    named = [item.get("digest") for item in said.get("manifests", ()) if isinstance(item, dict)]
+    manifests = said.get("manifests")
+    judged = manifests if isinstance(manifests, list) else []
+    named = [item.get("digest") for item in judged if isinstance(item, dict)]
     if base.digest not in named or ensemble.base.digest != base.digest:
         message = (
             f"{name}: no baseline: {printable(str(first))} is another run than the one that was "

@@ -17,10 +17,13 @@ from repro_audit.repeat.running import Done
 from repro_audit.repeat.shared_files import Used, shared_files
 from repro_audit.wording import counted
 
-__all__ = ["GOOD", "judge", "with_apart"]
+__all__ = ["AGREES", "GOOD", "judge", "vouched", "with_apart"]
 
 GOOD = ("identical", "close")
 """Verdicts by which runs agree."""
+
+AGREES = (*GOOD, "rounding", "seeds")
+"""Those, and the verdicts by which runs are apart as noise is."""
 
 
 def judge(plan: Plan, done: Sequence[Done]) -> Audit:
@@ -67,42 +70,52 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     if CONTROL.name in others:
         result = _with_control(result, ordinary[0], others[CONTROL.name])
     if UNRECORDED.name in others:
-        result = _with_recording_check(result, ordinary[0], others[UNRECORDED.name])
-    result = _with_shared_files(result, [run.name for run in ordinary])
+        result = _with_recording_check(result, ordinary, others[UNRECORDED.name])
+    result = vouched(result, [run.name for run in ordinary])
     return _with_output(plan, result, ordinary)
 
 
 def _with_control(result: Audit, run: Done, control: Done) -> Audit:
-    """Add what the positive control showed; agreement that it does not vouch for is none."""
+    """Add what the positive control showed."""
     verdict = judge_control(
         run.manifest,
         control.manifest,
         (run.trace(), control.trace()),
     )
-    result = result._replace(
+    return result._replace(
         control=Control(
             caught=verdict.caught, before=verdict.before, after=verdict.after, text=verdict.text
         ),
     )
-    # A difference that was seen proves that the audit can see one; only agreement needs the
-    # positive control to vouch for it.
-    if not verdict.caught and result.verdict in {*GOOD, "rounding", "seeds"}:
-        reason = f"the control was not caught: {verdict.text}"
-        return result._replace(verdict="inconclusive", reason=reason)
-    return result
 
 
-def _with_recording_check(result: Audit, run: Done, unrecorded: Done) -> Audit:
+def vouched(result: Audit, ordinary: Sequence[str]) -> Audit:
+    """Let agreement be none that the positive control does not vouch for, or files may have made.
+
+    A difference that was seen proves that the audit can see one.
+
+    Args:
+        result: The audit.
+        ordinary: Names of the ordinary runs.
+    """
+    control = result.control
+    if control is not None and not control.caught and result.verdict in AGREES:
+        reason = f"the control was not caught: {control.text}"
+        result = result._replace(verdict="inconclusive", reason=reason)
+    return _with_shared_files(result, ordinary)
+
+
+def _with_recording_check(result: Audit, runs: Sequence[Done], unrecorded: Done) -> Audit:
     """Add whether recording changes the run: the unrecorded one must end in the same state."""
-    expected, actual = (
+    expected, *others, actual = (
         None if item.manifest is None else item.manifest.outcomes.digests.final_state
-        for item in (run, unrecorded)
+        for item in (*runs, unrecorded)
     )
     if expected is None or actual is None:
         check = RecordingCheck("not decided", "the final state of one of the runs is missing")
     elif expected == actual:
         check = RecordingCheck("no", "a run without any recording ends in the same state")
-    elif result.verdict == "identical":
+    elif result.verdict in AGREES and all(other == expected for other in others):
         text = "a run without any recording ends in another state"
         check = RecordingCheck("yes", text)
         result = result._replace(
@@ -121,7 +134,7 @@ def _with_shared_files(result: Audit, ordinary: Sequence[str]) -> Audit:
         if readers:
             how = f"{file.left_by} left" if file.left_by else "changed after the first run began"
             reason = f"{readers[0]} read {file.path}, which {how}: the runs are not independent"
-            if result.verdict in GOOD:
+            if result.verdict in AGREES:
                 return result._replace(verdict="inconclusive", reason=reason)
             return result._replace(reason=f"{result.reason}; {reason}")
     return result

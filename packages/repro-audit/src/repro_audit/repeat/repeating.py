@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro_audit.audit import Audit, with_ladder
+from repro_audit.audit import Audit, Spread, with_ladder
 from repro_audit.audit.serializing import serialize
 from repro_audit.capture.privacy import Cleaner, clean_notebook
 from repro_audit.files import replace_file
@@ -29,7 +29,7 @@ from repro_audit.repeat.folders import (
     log_tail,
     prepared_directory,
 )
-from repro_audit.repeat.judging import GOOD, judge, with_apart
+from repro_audit.repeat.judging import AGREES, GOOD, judge, vouched, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
 from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.varying import vary
@@ -97,7 +97,7 @@ def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:
     # Whatever comes of the rest, this much is known.
     replace_file(plan.directory / AUDIT, serialize(result))
     left = frozenset(path for run in runner.done if run.used for path in run.used.left)
-    if left and result.verdict in GOOD:
+    if left and result.verdict in AGREES:
         apart = _watched(plan, Setting(name="apart", aside=left))
         result = clean(with_apart(plan, result, runner.done[0], *runner.run([apart])))
     failed = next((run for run in runner.done if run.problem is not None), None)
@@ -141,7 +141,11 @@ def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:
     if result.verdict == "inconclusive" or base.manifest is None:
         return result
     members: tuple[Member, ...] = ()
-    if plan.perturb:
+    if plan.perturb and result.verdict not in GOOD:
+        # What moves them by itself would be taken for rounding: a seed that nobody sets, perhaps.
+        text = "The runs differ by themselves, and nothing can be said of rounding alone."
+        result = result._replace(rounding=Spread(seeds=(), metrics=(), text=text))
+    elif plan.perturb:
         rounding = perturb(plan, runner, base)
         members += rounding.members
         result = result._replace(rounding=rounding.spread)
@@ -154,4 +158,5 @@ def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:
     content = (base.folder / MANIFEST).read_bytes()
     ensemble = ensemble_of(content, members, result.repeated)
     replace_file(plan.directory / ENSEMBLE, serialize_ensemble(ensemble))
-    return with_ladder(result, _judged(plan, runner), ensemble)
+    result = with_ladder(result, _judged(plan, runner), ensemble, plan.ignore_metrics)
+    return vouched(result, [run.name for run in runner.done if run.is_ordinary])

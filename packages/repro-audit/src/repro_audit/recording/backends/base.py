@@ -117,12 +117,15 @@ class Models(Configs, Initializers, Protocol):
     def describe_state(self, model: Any) -> list[tuple[str, str, str]]:
         """Return kind, layer and role of each tensor that `state` returns, reading none."""
 
-    def move_weights(self, model: Any, seed: int) -> None:
+    def move_weights(self, model: Any, seed: int) -> int:
         """Move each trainable weight up, down or not at all, by one unit in the last place.
 
         Args:
             model: A model that has been built.
             seed: Draws which. No generator of the run is used.
+
+        Returns:
+            How many were moved. Zeros, and what is not finite, are not.
         """
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:

@@ -255,9 +255,10 @@ class KerasBackend(abc.ABC):
         state = state_variables(model, self._optimizers(model))
         return [(item.kind, item.layer, item.role) for item in state]
 
-    def move_weights(self, model: Any, seed: int) -> None:
+    def move_weights(self, model: Any, seed: int) -> int:
         import numpy as np
 
+        moved = 0
         for position, variable in enumerate(model.trainable_variables):
             value = self.read(variable).copy()
             if value.dtype.name not in _MID_MANTISSA_BIT:
@@ -266,9 +267,12 @@ class KerasBackend(abc.ABC):
             words = value.view(f"i{value.dtype.itemsize}")
             draws = np.random.Generator(np.random.PCG64([seed, position]))
             moves = draws.integers(-1, 2, words.shape, dtype=np.int8).astype(words.dtype)
-            # No zero, which has no sign to keep, and nothing that is not finite.
+            before = value.copy()
             words += np.where((value != 0) & np.isfinite(value), moves, words.dtype.type(0))
+            value[...] = np.where(np.isfinite(value), value, before)  # beyond the largest is none
+            moved += int(np.count_nonzero(value != before))
             self.write(variable, value)
+        return moved
 
     def flip_bit(self, model: Any) -> tuple[int, int, int]:
         weights = model.trainable_variables or model.variables

@@ -30,8 +30,8 @@ class Interventions:
         wanted = None if self._request is None else self._request.perturb
         if wanted is not None and not item.moved and self._backend.is_built(model):
             item.moved = True
-            self._backend.move_weights(model, wanted)
-            self._draft.perturbation = wanted
+            if self._backend.move_weights(model, wanted):
+                self._draft.perturbation = wanted
 
     def after_step(self, item: DraftModel, model: Any, step: int) -> None:
         """Flip one bit, once in a run; move what could not be moved before.

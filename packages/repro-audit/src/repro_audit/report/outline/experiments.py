@@ -9,6 +9,7 @@ from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, 
 from repro_audit.compare import Comparison
 from repro_audit.compare.kinds import factor_of
 from repro_audit.errors import printable
+from repro_audit.report.outline.ladder import counted_samples
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
     Fact,
@@ -57,7 +58,9 @@ def experiments(subject: Subject) -> Iterator[Section]:
     if result.rounding is not None:
         yield _spread("Rounding", result.rounding, _rounding_summary(result.rounding))
     if result.spread is not None:
-        yield _spread("Spread", result.spread, _spread_summary(result.spread))
+        section = _spread("Spread", result.spread, _spread_summary(result.spread))
+        beside = [Paragraph(line(text)) for text in counted_samples(subject.manifests[0])]
+        yield section._replace(children=(*section.children, *beside))
     if result.shared_files:
         yield _shared_files(result)
 

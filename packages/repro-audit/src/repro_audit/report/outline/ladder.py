@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from repro_audit.audit import Ladder
+from repro_audit.manifest import Manifest, final_metrics
+from repro_audit.noise import binomial
 from repro_audit.noise.ladder import Judged, Rung
 from repro_audit.noise.scatter import LEVEL
 from repro_audit.report.outline.subject import Subject
@@ -22,14 +24,16 @@ from repro_audit.report.outline.tree import (
 )
 from repro_audit.wording import counted
 
-__all__ = ["how_to_measure", "ladder_sections"]
+__all__ = ["counted_samples", "how_to_measure", "ladder_sections"]
 
+_TESTED = ("test", "val", "eval")
 _MOST_OUTSIDE, _MOST_VALUES = 3, 8
 
 
 def ladder_sections(subject: Subject) -> Iterator[Section]:
     """Yield what an ensemble says of each run that ends in other bits."""
-    if not _unmeasured(subject):
+    measured = any(rung.runs for item in subject.result.ladder for rung in item.rungs)
+    if measured:
         for item in subject.result.ladder:
             yield _ladder(subject, item)
 
@@ -38,17 +42,42 @@ def how_to_measure(subject: Subject) -> Iterator[Section]:
     """Yield what would measure whether a difference is noise, where nothing has."""
     if _unmeasured(subject):
         script = subject.result.repeated or "SCRIPT ARGS"
+        # Of runs that differ by themselves nobody can tell how far rounding alone takes them.
+        alone = bool(subject.result.runs)
+        options, or_rounding = ("", "") if alone else ("--perturb 6 ", "rounding, or of ")
         yield Section(
             title=line(Span("Noise", "strong")),
-            said=line("is the difference one of rounding, or of seeds? Not measured."),
-            children=(Code(f"repro-audit repeat --perturb 6 --spread 9 {script}"),),
+            said=line(f"is the difference one of {or_rounding}seeds? Not measured."),
+            children=(Code(f"repro-audit repeat {options}--spread 9 {script}"),),
         )
+
+
+def counted_samples(manifest: Manifest) -> Iterator[str]:
+    """Say how far an accuracy scatters that was counted over so many samples, seeds apart."""
+    sets = manifest.conditions.data or {}
+    tested = [name for name in sets if name.startswith(_TESTED) and sets[name].samples]
+    if len(tested) != 1:
+        return  # of several nobody says which was counted
+    samples = sets[tested[0]].samples or 1
+    for name, value in final_metrics(manifest).items():
+        if (
+            name.endswith("accuracy")
+            and name.startswith(("val_", "evaluation "))
+            and 0 <= value <= 1
+        ):
+            yield (
+                f"{name} {value:.4g} was counted over {counted(samples, 'sample')} ({tested[0]}): "
+                f"other samples alone would scatter it by {binomial(value, samples):.2g}."
+            )
+            return
 
 
 def _unmeasured(subject: Subject) -> bool:
     """Whether runs end in other bits, and no ensemble of them is there."""
     rungs = [rung for item in subject.result.ladder for rung in item.rungs[1:]]
-    return bool(rungs) and all(rung.holds == "not measured" for rung in rungs)
+    # No log can be repeated.
+    runs = any(not manifest.is_log for manifest in subject.manifests)
+    return runs and bool(rungs) and all(rung.holds == "not measured" for rung in rungs)
 
 
 def _ladder(subject: Subject, item: Ladder) -> Section:
@@ -69,7 +98,8 @@ def _ladder(subject: Subject, item: Ladder) -> Section:
             f"Each rung calls {LEVEL:.0%} of honest runs others, all its values together. "
             "A difference is seen where four of five runs with it would be called others."
         )
-        children.append(Paragraph(line(Span(text, "soft"))))
+        texts = [text, *counted_samples(subject.manifests[0])]
+        children += [Paragraph(line(Span(said, "soft"))) for said in texts]
     return Section(
         title=line(Span("Ladder", "strong")),
         said=line(f"{subject.names[item.actual]}: {item.reached or 'on no rung'}"),
