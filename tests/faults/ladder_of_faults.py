@@ -24,7 +24,7 @@ def answers() -> dict[str, str]:
     """Return the rung that the page names for each fault."""
     page = (ROOT / "docs/noise.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines()]
-    return {row[0].replace("`", ""): row[1].strip("`") for row in rows if len(row) == 2}
+    return {row[0].replace("`", ""): row[2].strip("`") for row in rows if len(row) == 3}
 
 
 @pytest.mark.parametrize("fault", FAULTS + AFTERWARDS, ids=lambda fault: fault.name)

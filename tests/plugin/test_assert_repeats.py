@@ -211,6 +211,10 @@ def test_a_script_that_is_missing_is_named_in_one_line(
 # The options
 
 
+NO_PLAN = {"module", "reports", "accept"}
+"""Options that say how a target is read, and what becomes of the audit."""
+
+
 def test_a_call_takes_the_defaults_of_a_plan() -> None:
     """Each option has its field in `Plan`, and each field that has a default its option.
 
@@ -220,11 +224,11 @@ def test_a_call_takes_the_defaults_of_a_plan() -> None:
     options = {
         names.get(name, name): parameter.default
         for name, parameter in inspect.signature(AssertRepeats.__call__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in {"module", "reports"}
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in NO_PLAN
     }
     fields = dataclasses.fields(Plan)
     defaults = {field.name: field.default for field in fields}
-    experiments = {"vary", "one_at_a_time", "suspicion", "spread"}
+    experiments = {"vary", "one_at_a_time", "suspicion", "spread", "perturb"}
     assert options == {
         name: value
         for name, value in defaults.items()
