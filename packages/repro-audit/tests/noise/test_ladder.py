@@ -133,6 +133,12 @@ def test_a_run_within_the_scatter_stands_on_the_rung():
     assert (found.holds, found.runs) == ("holds", 6)
 
 
+@pytest.mark.parametrize(("loss", "rank"), [(0.99, 1), (1.0012, 6), (1.0, 3), (1.01, 7)])
+def test_the_rank_of_a_run_is_its_place_from_the_lowest(loss, rank):
+    (value,) = rung({"loss": [loss]}, ensemble(NEAR)).values
+    assert value.rank == rank
+
+
 def test_a_run_outside_the_scatter_does_not_and_the_value_is_named():
     found = rung({"loss": [1.5]}, ensemble(NEAR))
     assert found.holds == "broken"

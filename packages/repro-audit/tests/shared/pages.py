@@ -100,7 +100,7 @@ def everything(text: str) -> Page:
         for verdict in names
     )
     spread = Spread((812, None), (SpreadMetric(text, (1.0, 2.0), 1.5, 0.5, 1.0, 2.0),), text)
-    judged = Judged(text, 2, 1.0, 1.5, 0.5, 0.0, 3.0, 0.3, outside=False, detectable=2.0)
+    judged = Judged(text, 2, 1.0, 1.5, 0.5, 0.0, 3.0, 0.3, 2, outside=False, detectable=2.0)
     rungs = (
         Rung("bits", "broken", text),
         Rung("rounding", "cannot tell", text, 3, (judged,)),

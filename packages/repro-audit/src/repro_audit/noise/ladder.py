@@ -57,6 +57,8 @@ class Judged(NamedTuple):
         low: Where one more run of the ensemble may lie, all values judged together: from here …
         high: … to here.
         chance: How often an honest run lies as far away or farther.
+        rank: Its place among the ensemble's and its own, from 1, the lowest; without any assumption
+            the last of so many is the lowest or the highest with a probability of 2 over them.
         outside: Whether it lies outside, all values judged together.
         detectable: The difference that would be seen four times in five.
     """
@@ -69,6 +71,7 @@ class Judged(NamedTuple):
     low: float
     high: float
     chance: float
+    rank: int
     outside: bool
     detectable: float
 
@@ -267,15 +270,16 @@ def _judged(values: Sequence[_Value]) -> Iterator[Judged]:
     level = LEVEL / max(1, len(found))
     for index in order:
         value, (mean, deviation) = found[index], moments[index]
-        runs = len(value.known)
+        runs, recorded = len(value.known), value.recorded or 0.0
         yield Judged(
             value.metric,
             value.position,
-            value.recorded or 0.0,
+            recorded,
             mean,
             deviation,
             *interval(mean, deviation, runs, level),
             chance=chances[index],
+            rank=1 + sum(other < recorded for other in value.known if other is not None),
             outside=outside[index],
             detectable=detectable(deviation, runs, level),
         )

@@ -113,14 +113,16 @@ def _base(rung: Rung) -> str:
 
 def _values(rung: Rung) -> Facts:
     """Return the values that decided; where all are within, the last one of each metric."""
+    runs = rung.runs
     return Facts(
         tuple(
             Fact(
                 Span(value.called, "name"),
                 line(
                     f"{value.recorded:.6g}; ensemble {value.mean:.6g} ± {value.deviation:.2g}, "
-                    f"one more run {value.low:.6g} to {value.high:.6g}; {value.chance:.2g} of "
-                    f"honest runs are as far off; {value.detectable:.2g} would be seen"
+                    f"one more run {value.low:.6g} to {value.high:.6g}; rank {value.rank} of "
+                    f"{runs + 1}; {value.chance:.2g} of honest runs are as far off; "
+                    f"{value.detectable:.2g} would be seen"
                 ),
             )
             for value in _shown(rung.values)
