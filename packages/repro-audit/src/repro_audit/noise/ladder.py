@@ -181,13 +181,16 @@ def _rung(
         for metric, known in expected.items()
         for at, recorded in enumerate(series.get(metric, (None,) * len(known)))
     ]
-    lost = [value for value in values if not _can_be_judged(value)]
+    kept: list[_Value] = []
+    lost: list[_Value] = []
+    for value in values:
+        (kept if _can_be_judged(value) else lost).append(value)
     for item in lost:
         if item.metric in series and _is_lost(item.recorded, item.known):
             first, recorded = _said(item.known[0]), _said(item.recorded)
             text = f"{item.called} is {recorded}, and {first} in the first run"
             return Rung(name, "broken", text, runs)
-    judged = tuple(_judged([value for value in values if value not in lost]))
+    judged = tuple(_judged(kept))
     outside = [item for item in judged if item.outside]
     what = f"{runs} runs {_OTHERS[name]}"
     called = {(value.metric, value.position): value.called for value in values}

@@ -29,7 +29,7 @@ from repro_audit.repeat.folders import (
     log_tail,
     prepared_directory,
 )
-from repro_audit.repeat.judging import AGREES, GOOD, judge, vouched, with_apart
+from repro_audit.repeat.judging import AGREES, judge, vouched, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
 from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.varying import vary
@@ -141,7 +141,7 @@ def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:
     if result.verdict == "inconclusive" or base.manifest is None:
         return result
     members: tuple[Member, ...] = ()
-    if plan.perturb and result.verdict not in GOOD:
+    if plan.perturb and result.verdict != "identical":
         # What moves them by itself would be taken for rounding: a seed that nobody sets, perhaps.
         text = "The runs differ by themselves, and nothing can be said of rounding alone."
         result = result._replace(rounding=Spread(seeds=(), metrics=(), text=text))

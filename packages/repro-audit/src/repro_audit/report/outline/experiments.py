@@ -205,6 +205,8 @@ def _spread_summary(spread: Spread) -> str:
 
 def _rounding_summary(rounding: Spread) -> str:
     """Say over how many runs metrics were taken."""
+    if not rounding.seeds:
+        return "not measured"
     runs = counted(len(rounding.seeds), "run")
     return f"{runs}, all but one with first weights moved by one unit in the last place"
 
