@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import reading
 
 from repro_audit.canonical import dumps
 from repro_audit.capture.settings import callback_settings, settings_of
@@ -53,7 +54,7 @@ def test_numbers_that_json_lacks_and_numbers_of_numpy_are_written_as_everywhere(
         pytest.param(np.zeros(3), id="an array"),
         pytest.param(list(range(101)), id="a long list"),
         pytest.param([0.0123456789012], id="times that were measured"),
-        pytest.param(time.time(), id="a clock"),
+        pytest.param(reading(time.time), id="a clock"),
     ],
 )
 def test_what_is_no_plain_value_is_left_out(value: Any) -> None:
