@@ -130,3 +130,18 @@ def test_runs_that_are_not_independent_stand_on_no_rung() -> None:
     found = held(shared=True)
     assert found.verdict == "inconclusive"
     assert found.reason.endswith("the runs are not independent")
+
+
+def test_a_report_calls_the_baseline_by_no_place(
+    repeat: Any, stand_in: str, example: str, tmp_path: Path
+) -> None:
+    """It is shown to others."""
+    whole = tmp_path / "somebody" / "baseline.json"
+    here = tmp_path / "here"
+    whole.parent.mkdir()
+    here.mkdir()
+    whole.write_bytes(serialize(drawn_ensemble(Path(example).read_bytes())))
+    done = repeat("-d", "out", "--against", str(whole), stand_in, example, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert "baseline.json" in done.stdout
+    assert "somebody" not in done.stdout + (here / "out/audit.json").read_text("utf-8")

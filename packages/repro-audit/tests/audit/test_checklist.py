@@ -440,3 +440,12 @@ def test_other_seeds_answer_what_is_asked_of_error_bars(name, number):
     for without in (None, rounding):
         item = {item.number: item for item in answer(run, name, without).items}[number]
         assert item.status == "not recorded"
+
+
+def test_numbers_of_a_stranger_that_are_too_large_answer_nothing():
+    ensemble = drawn_ensemble(sealed(document()), seeds=0.01)
+    huge = tuple(
+        item._replace(series=dict.fromkeys(item.series, (1.7e308,))) for item in ensemble.members
+    )
+    found = answer(record(document()), "neurips", ensemble._replace(members=huge)).items
+    assert {item.number: item for item in found}["7"].status == "not recorded"

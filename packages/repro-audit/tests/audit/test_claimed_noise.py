@@ -78,3 +78,15 @@ def test_what_is_within_the_scatter_is_accepted_where_seeds_are(away, accept, co
     ensemble = drawn_ensemble(CONTENT, seeds=SCATTER)
     result = audit(load(path), claims=claims, ensemble=ensemble)
     assert exit_code(result, accept=accept) == code
+
+
+@pytest.mark.parametrize("printed", ["1.5", "1e200 ± 1e200 (n=5)"])
+def test_numbers_of_a_stranger_that_are_too_large_are_no_scatter(printed):
+    ensemble = drawn_ensemble(CONTENT, seeds=SCATTER)
+    huge = tuple(
+        item._replace(series=dict.fromkeys(item.series, (1.7e308,)))
+        for item in ensemble.members[1:]
+    )
+    strange = ensemble._replace(members=(ensemble.members[0], *huge))
+    (found,) = check_claims([RUN], {"loss": printed}, ensemble=strange)
+    assert found.within is None

@@ -277,3 +277,9 @@ def test_without_scipy_nothing_is_measured_and_nothing_is_lost(monkeypatch):
     found = rung({"loss": [1.0012]}, ensemble(NEAR))
     assert found.holds == "not measured"
     assert "repro-audit[noise]" in found.text
+
+
+def test_the_odd_value_is_named_by_its_epoch():
+    both = [{"loss": [item["loss"][0], 0.5]} for item in (*NEAR, NEAR[0])]
+    found = rung({"loss": [1.0012, 0.75]}, ensemble(both))
+    assert found.text.startswith("cannot tell: loss of epoch 2 is 0.75, and 0.5 in all 7 runs")

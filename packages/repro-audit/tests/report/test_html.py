@@ -154,3 +154,11 @@ def test_every_point_of_a_chart_says_its_value_on_hover():
     titles = re.findall(r"<title>([^<]+)</title></use>", page)
     assert len(titles) == 39 * 10
     assert "run-1, epoch 39: 0.05128205128205128" in titles
+
+
+def test_every_colour_that_the_page_uses_is_one_that_it_has():
+    """Else a word has the colour of all others, and nobody sees why."""
+    page = render_html(*PAGES["noise"]())
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", page))
+    assert used
+    assert used <= set(re.findall(r"(--[a-z0-9-]+):", page))

@@ -5,7 +5,6 @@ What a manifest does not record is *not recorded*: no field, no claim.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from repro_audit.audit.checklists.icml import ICML
 from repro_audit.audit.checklists.neurips import NEURIPS
 from repro_audit.audit.checklists.wording import brief
 from repro_audit.manifest import Manifest
+from repro_audit.noise import moments
 from repro_audit.noise.ensemble import Ensemble
 from repro_audit.wording import listed
 
@@ -134,23 +134,19 @@ def tally(checklist: Checklist) -> str:
 
 def _of_seeds(item: Item, ensemble: Ensemble) -> ChecklistItem:
     """Answer an item on error bars by what other seeds of the run end with."""
-    from statistics import fmean, stdev
-
     members = ensemble.of("seed")
     said = []
     for metric in members[0].series:
-        last = [(run.series.get(metric) or (None,))[-1] for run in members]
-        known = [value for value in last if value is not None and math.isfinite(value)]
-        if len(known) == len(members):
-            said.append(f"{brief(metric)} {fmean(known):.4f} ± {stdev(known):.2g}")
-    f"Mean ± standard deviation over {len(members)} seeds: {listed(said)}."
+        scatter = moments(ensemble.last(metric, "seed"))
+        if scatter is not None:
+            mean, deviation = scatter
+            said.append(f"{brief(metric)} {mean:.4f} ± {deviation:.2g}")
+    over = f"Mean ± standard deviation over {len(members)} seeds: "
     return ChecklistItem(
         number=item.number,
         title=item.title,
         status="in part" if said else "not recorded",
-        text=f"Mean ± standard deviation over {len(members)} seeds: {listed(said)}."
-        if said
-        else "",
+        text=f"{over}{listed(said)}." if said else "",
         paths=("$.members[*].series",),
         left="the same for the other results of the paper, and what its own error bars are",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from repro_audit.noise import Printed, chance, holm, parse, welch
+from repro_audit.noise import Printed, chance, holm, moments, parse, welch
 from repro_audit.noise.ladder import LEAST_RUNS
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from repro_audit.noise.ensemble import Ensemble
 
 __all__ = ["beside_noise"]
-
-_LARGEST = 1e100
-"""What is larger is no result of a training, and its square no number; nor is NaN smaller."""
 
 
 def beside_noise(
@@ -36,17 +33,16 @@ def beside_noise(
     Raises:
         MissingExtraError: SciPy is not installed.
     """
-    from statistics import fmean, stdev
-
     known: dict[int, tuple[float, float, int]] = {}
     chances: dict[int, float] = {}
     for at, claim in enumerate(claims):
         claimed = printed[claim.metric]
         number = parse(claimed) if isinstance(claimed, str) else None
-        values = _last(ensemble, claim.metric)
-        if number is None or number.value is None or len(values) < LEAST_RUNS:
+        values = ensemble.last(claim.metric, "seed")
+        scatter = moments(values)
+        if number is None or number.value is None or scatter is None or len(values) < LEAST_RUNS:
             continue
-        known[at] = fmean(values), stdev(values), len(values)
+        known[at] = *scatter, len(values)
         found = _chance(number, *known[at])
         if found is not None:
             chances[at] = found
@@ -61,14 +57,6 @@ def beside_noise(
         text = f"{claim.text}; {where} the scatter of {runs} seeds, {mean:.6g} ± {deviation:.2g}"
         result.append(claim._replace(text=text, within=not others[at]))
     return result
-
-
-def _last(ensemble: Ensemble, metric: str) -> list[float]:
-    """Return what each seed ends with; nothing where one ends with nothing."""
-    series = [item.series.get(metric) or (None,) for item in ensemble.of("seed")]
-    values = [item[-1] for item in series]
-    known = [value for value in values if value is not None and abs(value) < _LARGEST]
-    return known if len(known) == len(values) else []
 
 
 def _chance(printed: Printed, mean: float, deviation: float, runs: int) -> float | None:

@@ -106,7 +106,7 @@ def missing_conditions(manifest: Manifest) -> Iterator[Hit]:
     remedy="repro-audit run-1/manifest.json  # an ordinary run of the same repeat",
     source="repro-audit: an audit proves that it can fail",
 )
-def positive_control(manifest: Manifest) -> Iterator[Hit]:
+def changed_on_purpose(manifest: Manifest) -> Iterator[Hit]:
     """The manifest says that a bit was flipped, or that weights were moved."""
     if manifest.positive_control is not None:
         yield Hit(

@@ -21,7 +21,7 @@ from repro_audit.manifest.validation import validate
 from repro_audit.manifest.versions import READABLE, upgraded
 from repro_audit.strict_json import read_json
 
-__all__ = ["load", "parse"]
+__all__ = ["check_digest", "load", "parse"]
 
 _AUDIT = "repro-audit/audit-"
 _SHOWN = len("sha256:") + 8
@@ -77,7 +77,7 @@ def parse(content: bytes, name: str) -> Manifest:
                 raise OtherDocumentError(document, _unknown_version(document, name))
             version = document["schema"].removeprefix("repro-audit/")
             validate(document, name, version)
-            _check_digest(document, name)
+            check_digest(document, name)
             return structure(Manifest, _understood(document, version))
     from repro_audit.logs import read_log  # no manifest needs what reads logs
 
@@ -124,8 +124,12 @@ def _understood(document: dict[str, Any], version: str) -> dict[str, Any]:
     return document
 
 
-def _check_digest(document: dict[str, Any], name: str) -> None:
-    """Refuse a document whose content is not what its digest says."""
+def check_digest(document: dict[str, Any], name: str) -> None:
+    """Refuse a document whose content is not what its digest says.
+
+    Raises:
+        ManifestError: It is not.
+    """
     rest = {key: value for key, value in document.items() if key != "digest"}
     try:
         actual = digest_json(rest)

@@ -1,7 +1,6 @@
 """Is a difference noise? How papers print results, and how far apart honest reruns lie.
 
-SciPy, which only ``repro-audit[noise]`` brings, is imported where
-a probability is asked for.
+SciPy, which only ``repro-audit[noise]`` brings, is imported where a probability is asked for.
 """
 
 from repro_audit.noise.printed import Printed, parse
@@ -12,6 +11,7 @@ from repro_audit.noise.scatter import (
     chance,
     holm,
     interval,
+    moments,
     outside_range,
     welch,
 )
@@ -24,6 +24,7 @@ __all__ = [
     "chance",
     "holm",
     "interval",
+    "moments",
     "outside_range",
     "parse",
     "welch",

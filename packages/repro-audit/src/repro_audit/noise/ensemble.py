@@ -16,6 +16,7 @@ from repro_audit.canonical import digest_json
 from repro_audit.errors import ManifestError, OtherDocumentError, printable
 from repro_audit.files import read_bounded
 from repro_audit.manifest import Manifest, load, metric_series, parse, structure, unstructure
+from repro_audit.manifest.reading import check_digest
 from repro_audit.manifest.validation import validate
 from repro_audit.strict_json import read_json
 
@@ -89,6 +90,10 @@ class Ensemble(NamedTuple):
         """Return the first run, and those in which one thing was another."""
         first, *others = self.members
         return first, *(item for item in others if item.moved == moved)
+
+    def last(self, metric: str, moved: Moved) -> tuple[float | None, ...]:
+        """Return what the same runs end with of a metric; None for one that ends with nothing."""
+        return tuple((item.series.get(metric) or (None,))[-1] for item in self.of(moved))
 
 
 def member(name: str, moved: Moved, manifest: Manifest, distance: float | None = None) -> Member:
@@ -193,13 +198,7 @@ def understood(document: dict[str, Any], name: str) -> Ensemble:
         ManifestError: It is not valid, or not what its digest says.
     """
     validate(document, name, VERSION)
-    rest = {key: value for key, value in document.items() if key != "digest"}
-    if digest_json(rest) != document["digest"]:
-        message = (
-            f"{name}: $.digest: is not that of the content. The file was changed or damaged after "
-            "it was written."
-        )
-        raise ManifestError(message)
+    check_digest(document, name)
     first, *others = (structure(Member, item) for item in document["members"])
     ensemble = _ensemble(document["base"], tuple(others), document["repeated"], f"{name}: $.base")
     if ensemble.members[0] != first:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from repro_audit.errors import MissingExtraError
 from repro_audit.manifest import Manifest, metric_series
 from repro_audit.noise.power import detectable, runs_needed
-from repro_audit.noise.scatter import LEVEL, chance, holm, interval
+from repro_audit.noise.scatter import LEVEL, chance, holm, interval, moments
 from repro_audit.wording import counted
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ RungName = Literal["bits", "rounding", "seeds"]
 RUNGS: tuple[RungName, ...] = ("bits", "rounding", "seeds")
 """From the strictest."""
 
+Moments = tuple[float, float]
+"""A mean, and a standard deviation."""
+
 Holds = Literal["holds", "broken", "cannot tell", "not measured"]
 
 LEAST_RUNS = 5
 """Of fewer runs an interval is so wide that agreement says nothing."""
-
-_LARGEST = 1e100
-"""What is larger is no result of a training, and its square no number."""
 
 _PLACE = re.compile(r"^(?:fit \d+ |evaluation (?:\d+ )?)")
 """Stands before a metric where there are several fits, or which `evaluate` returned."""
@@ -181,10 +181,14 @@ def _rung(
         for metric, known in expected.items()
         for at, recorded in enumerate(series.get(metric, (None,) * len(known)))
     ]
-    kept: list[_Value] = []
+    kept: list[tuple[_Value, Moments]] = []
     lost: list[_Value] = []
     for value in values:
-        (kept if _can_be_judged(value) else lost).append(value)
+        found_there = moments(value.known)
+        if found_there is None or moments([value.recorded]) is None:
+            lost.append(value)
+        else:
+            kept.append((value, found_there))
     for item in lost:
         if item.metric in series and _is_lost(item.recorded, item.known):
             first, recorded = _said(item.known[0]), _said(item.recorded)
@@ -215,14 +219,6 @@ def _all_at(members: Sequence[Member], metric: str, at: int) -> tuple[float | No
     return tuple(values[at] if at < len(values) else None for values in found)
 
 
-def _can_be_judged(value: _Value) -> bool:
-    """Whether all have a number there, and none that is too large to be squared."""
-    return all(
-        item is not None and math.isfinite(item) and abs(item) < _LARGEST
-        for item in (value.recorded, *value.known)
-    )
-
-
 def _is_lost(recorded: float | None, known: Sequence[float | None]) -> bool:
     """Whether a run has no number where the first one has one."""
     first = known[0]
@@ -251,7 +247,8 @@ def _doubt(
         return "no value can be judged"
     odd = next((item for item in judged if not item.deviation and item.recorded != item.mean), None)
     if odd is not None:
-        name = next(item.called for item in values if item.metric == odd.metric)
+        place = odd.metric, odd.position
+        name = next(item.called for item in values if (item.metric, item.position) == place)
         return (
             f"{name} is {odd.recorded:.8g}, and {odd.mean:.8g} in all {runs} runs; of so many and "
             f"one more the odd one out is the last once in {runs + 1}"
@@ -261,18 +258,17 @@ def _doubt(
     return _too_few(judged, runs) if runs < LEAST_RUNS else ""
 
 
-def _judged(values: Sequence[_Value]) -> Iterator[Judged]:
+def _judged(values: Sequence[tuple[_Value, Moments]]) -> Iterator[Judged]:
     """Yield values held against an ensemble, those outside and the least likely first."""
     # What `evaluate` returns after a fit is its last validation once more.
-    found = list({(value.recorded, *value.known): value for value in reversed(values)}.values())
-    found.reverse()
-    moments = [_moments(value.known) for value in found]
-    chances = [_chance(value, *known) for value, known in zip(found, moments, strict=True)]
+    once = {(item[0].recorded, *item[0].known): item for item in reversed(values)}
+    found = list(reversed(once.values()))
+    chances = [_chance(value, *known) for value, known in found]
     outside = holm(chances)
     order = sorted(range(len(found)), key=lambda index: (not outside[index], chances[index]))
     level = LEVEL / max(1, len(found))
     for index in order:
-        value, (mean, deviation) = found[index], moments[index]
+        value, (mean, deviation) = found[index]
         runs, recorded = len(value.known), value.recorded or 0.0
         yield Judged(
             value.metric,
@@ -286,16 +282,6 @@ def _judged(values: Sequence[_Value]) -> Iterator[Judged]:
             outside=outside[index],
             detectable=detectable(deviation, runs, level),
         )
-
-
-def _moments(known: Sequence[float | None]) -> tuple[float, float]:
-    """Return mean and standard deviation; of equal values exactly theirs, and 0."""
-    from statistics import fmean, stdev  # where nothing is judged, its import would be in vain
-
-    numbers = [value for value in known if value is not None]
-    if len(set(numbers)) == 1:
-        return numbers[0], 0.0
-    return fmean(numbers), stdev(numbers)
 
 
 def _chance(value: _Value, mean: float, deviation: float) -> float:

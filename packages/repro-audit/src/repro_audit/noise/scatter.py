@@ -25,6 +25,7 @@ __all__ = [
     "chance",
     "holm",
     "interval",
+    "moments",
     "outside_range",
     "student",
     "welch",
@@ -32,6 +33,9 @@ __all__ = [
 
 LEVEL = 0.05
 """How often honest reruns are taken for others."""
+
+_LARGEST = 1e100
+"""What is larger is no result of a training, and its square no number; nor is NaN smaller."""
 
 
 class Interval(NamedTuple):
@@ -81,6 +85,28 @@ def chance(value: float, mean: float, deviation: float, runs: int) -> float:
     if scale == 0:
         return 1.0 if away == 0 else 0.0
     return float(2 * student().stdtr(runs - 1, -away / scale))
+
+
+def moments(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """Return the mean and the standard deviation of several values.
+
+    Of equal values they are exactly theirs and 0, which a mean that is rounded need not be.
+
+    Args:
+        values: What runs end with, two or more.
+
+    Returns:
+        None where one has no number, or one so large that its square is none.
+
+    >>> moments([0.1, 0.1, 0.1]), moments([1.0, 3.0]), moments([1.0, None])
+    ((0.1, 0.0), (2.0, 1.4142135623730951), None)
+    """
+    from statistics import fmean, stdev  # where nothing is judged, its import would be in vain
+
+    known = [value for value in values if value is not None and abs(value) < _LARGEST]
+    if len(known) < len(values):
+        return None
+    return (known[0], 0.0) if len(set(known)) == 1 else (fmean(known), stdev(known))
 
 
 def binomial(share: float, samples: int) -> float:

@@ -36,15 +36,15 @@ def judge(plan: Plan, done: Sequence[Done]) -> Audit:
     ordinary = [run for run in done if run.is_ordinary and run.manifest is not None]
     manifests = [run.manifest for run in ordinary if run.manifest is not None]
     if manifests:
-        names = distinct_names([str(plan.directory / run.name / MANIFEST) for run in ordinary])
+        files = [plan.directory / run.name / MANIFEST for run in ordinary]
         traces = [run.trace() for run in ordinary]
         if plan.against is not None:
             manifests.insert(0, plan.against.manifest)
-            names.insert(0, plan.against.name)
+            files.insert(0, plan.against.file)
             traces.insert(0, plan.against.trace)
         result = audit(
             *manifests,
-            names=names,
+            names=distinct_names(list(map(str, files))),
             rtol=plan.rtol,
             atol=plan.atol,
             ignore_metrics=plan.ignore_metrics,
