@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from traces import BATCH, KERNEL, LOSS, SLOT, block, line, probe, row, start, trace
 
+from repro_audit.compare.distance import _norm
 from repro_audit.compare.traces import compare_traces
 from repro_audit.errors import TraceError
 from repro_audit.trace import Column
@@ -281,6 +282,13 @@ def test_the_distance_is_measured_where_both_runs_were_probed(tmp_path):
     assert (second.median_ulps, second.largest_ulps) == (1, 1)
     assert second.relative == pytest.approx(2**-22 / 14**0.5, rel=1e-6)
     assert second.step_size == pytest.approx(1 / 14**0.5)
+
+
+def test_a_norm_does_not_depend_on_the_order_in_which_a_processor_adds():
+    values = np.random.default_rng(7).normal(size=9_973)
+    forwards, backwards = _norm(values), _norm(values[::-1])
+    assert forwards == backwards
+    assert forwards == pytest.approx(float(np.linalg.norm(values)), rel=1e-14)
 
 
 def test_values_that_are_no_numbers_have_no_distance_but_differ(tmp_path):

@@ -96,6 +96,16 @@ def test_a_verdict_is_stated_with_its_evidence_and_digests():
     assert "sha256:" + "0" * 64 not in digits
 
 
+def test_the_rungs_are_stated_with_their_runs_intervals_and_power():
+    text = render_latex(*PAGES["noise"]())
+    (ladder,) = re.findall(r"\\item\[Ladder\] (.*)", text)
+    assert re.search(r"bits broken .*rounding broken by 10 runs .*seeds holds by 10 runs", ladder)
+    assert "one more run 0.105737 to 0.418661; rank 10 of 11" in ladder
+    assert "0.2 would be seen" in ladder
+    assert r"\item[Power] Each rung calls 5\% of honest runs others" in text
+    assert r"\item[Ladder]" not in render_latex(*PAGES["divergent"]())
+
+
 def test_steps_that_are_not_known_are_not_stated_as_none():
     history = parse(b'{"loss": [2.0, 1.0]}', "history.json")
     text = render_latex(audit(history), [history])

@@ -158,11 +158,19 @@ def _distance(
 
 
 def _norm(values: np.ndarray[Any, Any], origin: np.ndarray[Any, Any] | float = 0.0) -> float:
-    """Return the Euclidean distance from an origin; infinity where float64 cannot hold it."""
+    """Return the Euclidean distance from an origin; infinity where float64 cannot hold it.
+
+    The sum is rounded once. NumPy's own norm adds in an order that the processor decides, so that
+    two readers of the same traces would read other last digits.
+    """
     import numpy as np
 
     with np.errstate(over="ignore"):
-        return float(np.linalg.norm(values - origin))
+        squares = np.square(values - origin)
+    try:
+        return math.sqrt(math.fsum(squares.tolist()))
+    except OverflowError:
+        return math.inf
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -15,7 +15,9 @@ from repro_audit.audit import Audit
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest, about_log, final_metrics
 from repro_audit.manifest.conditions import Conditions
+from repro_audit.noise.ladder import Rung
 from repro_audit.report.outline.experiments import sensitivity_facts, spread_line
+from repro_audit.report.outline.ladder import how_to_read, rung_base, rung_values
 from repro_audit.report.summary import (
     COMPARED,
     although,
@@ -81,7 +83,7 @@ def render_latex(result: Audit, manifests: Sequence[Manifest]) -> str:
         result: The audit.
         manifests: The manifests it judges, in its order. The first is the run that is described.
     """
-    items = [*_claims(result), *_verdict(result)]
+    items = [*_claims(result), *_verdict(result), *_ladder(result, manifests)]
     if manifests:
         items += _described(manifests[0])
     items += [("Digests", _digests(result))] if result.manifests else []
@@ -158,6 +160,25 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
                 f"{escape(metric.name)} {escape(spread_line(metric))}" for metric in item.metrics
             )
             yield label, f"Over {len(item.seeds)} {over}: {'; '.join(values)}."
+
+
+def _ladder(result: Audit, manifests: Sequence[Manifest]) -> Iterator[tuple[str, str]]:
+    """Say on which rung each run stands: by how many runs, with which intervals and power."""
+    measured = [item for item in result.ladder if any(rung.runs for rung in item.rungs)]
+    for item in measured:
+        rungs = "; ".join(map(_rung, item.rungs))
+        yield (
+            "Ladder",
+            f"{_run_name(result, item.actual)}: {item.reached or 'on no rung'}: {rungs}.",
+        )
+    if any(rung.values for item in measured for rung in item.rungs):
+        yield "Power", escape(" ".join(how_to_read(manifests[0])))
+
+
+def _rung(rung: Rung) -> str:
+    base = f" by {rung_base(rung)}" if rung.runs else ""
+    values = [f"{escape(name)}: {escape(text)}" for name, text in rung_values(rung)]
+    return f"{rung.name} {rung.holds}{base} ({'; '.join(values) or escape(rung.text)})"
 
 
 def _sensitivity(result: Audit) -> Iterator[str]:

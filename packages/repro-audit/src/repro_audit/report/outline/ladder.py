@@ -24,7 +24,14 @@ from repro_audit.report.outline.tree import (
 )
 from repro_audit.wording import counted
 
-__all__ = ["counted_samples", "how_to_measure", "ladder_sections"]
+__all__ = [
+    "counted_samples",
+    "how_to_measure",
+    "how_to_read",
+    "ladder_sections",
+    "rung_base",
+    "rung_values",
+]
 
 _TESTED = ("test", "val", "eval")
 _MOST_OUTSIDE, _MOST_VALUES = 3, 8
@@ -50,6 +57,15 @@ def how_to_measure(subject: Subject) -> Iterator[Section]:
             said=line(f"is the difference one of {or_rounding}seeds? Not measured."),
             children=(Code(f"repro-audit repeat {options}--spread 9 {script}"),),
         )
+
+
+def how_to_read(expected: Manifest) -> Iterator[str]:
+    """Say at which error rate values were judged, and how far counting alone scatters them."""
+    yield (
+        f"Each rung calls {LEVEL:.0%} of honest runs others, all its values together. "
+        "A difference is seen where four of five runs with it would be called others."
+    )
+    yield from counted_samples(expected)
 
 
 def counted_samples(manifest: Manifest) -> Iterator[str]:
@@ -84,7 +100,11 @@ def _ladder(subject: Subject, item: Ladder) -> Section:
     """Return what is known of one run."""
     rows = [
         Row(
-            (line(rung.name), line(Span(rung.holds, "verdict")), line(Span(_base(rung), "soft"))),
+            (
+                line(rung.name),
+                line(Span(rung.holds, "verdict")),
+                line(Span(rung_base(rung), "soft")),
+            ),
             (rung.text,),
         )
         for rung in item.rungs
@@ -92,14 +112,10 @@ def _ladder(subject: Subject, item: Ladder) -> Section:
     head = ("rung", "verdict", "runs", "detail")
     children: list[Node] = [Table("Ladder", head, tuple(rows))]
     for rung in filter(lambda rung: rung.values, item.rungs):
-        children += [Paragraph(line(f"{rung.name}, by {_base(rung)}:")), _values(rung)]
+        children += [Paragraph(line(f"{rung.name}, by {rung_base(rung)}:")), _values(rung)]
     if len(children) > 1:
-        text = (
-            f"Each rung calls {LEVEL:.0%} of honest runs others, all its values together. "
-            "A difference is seen where four of five runs with it would be called others."
-        )
-        texts = [text, *counted_samples(subject.manifests[0])]
-        children += [Paragraph(line(Span(said, "soft"))) for said in texts]
+        read = how_to_read(subject.manifests[0])
+        children += [Paragraph(line(Span(said, "soft"))) for said in read]
     return Section(
         title=line(Span("Ladder", "strong")),
         said=line(f"{subject.names[item.actual]}: {item.reached or 'on no rung'}"),
@@ -107,27 +123,27 @@ def _ladder(subject: Subject, item: Ladder) -> Section:
     )
 
 
-def _base(rung: Rung) -> str:
+def rung_base(rung: Rung) -> str:
+    """Say how many runs a rung rests on; nothing where there are none."""
     return counted(rung.runs, "run") if rung.runs else ""
 
 
-def _values(rung: Rung) -> Facts:
-    """Return the values that decided; where all are within, the last one of each metric."""
-    runs = rung.runs
-    return Facts(
-        tuple(
-            Fact(
-                Span(value.called, "name"),
-                line(
-                    f"{value.recorded:.6g}; ensemble {value.mean:.6g} ± {value.deviation:.2g}, "
-                    f"one more run {value.low:.6g} to {value.high:.6g}; rank {value.rank} of "
-                    f"{runs + 1}; {value.chance:.2g} of honest runs are as far off; "
-                    f"{value.detectable:.2g} would be seen"
-                ),
-            )
-            for value in _shown(rung.values)
+def rung_values(rung: Rung) -> Iterator[tuple[str, str]]:
+    """Yield name and numbers of the values that decided; where all are within, of the last ones."""
+    for value in _shown(rung.values):
+        yield (
+            value.called,
+            (
+                f"{value.recorded:.6g}; ensemble {value.mean:.6g} ± {value.deviation:.2g}, "
+                f"one more run {value.low:.6g} to {value.high:.6g}; rank {value.rank} of "
+                f"{rung.runs + 1}; {value.chance:.2g} of honest runs are as far off; "
+                f"{value.detectable:.2g} would be seen"
+            ),
         )
-    )
+
+
+def _values(rung: Rung) -> Facts:
+    return Facts(tuple(Fact(Span(name, "name"), line(text)) for name, text in rung_values(rung)))
 
 
 def _shown(values: Sequence[Judged]) -> list[Judged]:
