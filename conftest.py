@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole-matrix", action="store_true", help="train all 71 cases")
     parser.addoption("--whole-corpus", action="store_true", help="run all 44 pairs of trainings")
     parser.addoption("--all-remedies", action="store_true", help="follow every remedy")
+    parser.addoption("--all-resumes", action="store_true", help="resume every kind in every way")
     parser.addoption("--all-notebooks", action="store_true", help="repeat all 19 notebooks")
     parser.addoption("--many-kills", action="store_true", help="kill 100 fits, not 3")
     parser.addoption("--many-logs", action="store_true", help="read 10,000 damaged logs")

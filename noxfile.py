@@ -208,6 +208,13 @@ def remedies(session: nox.Session) -> None:
 
 
 @nox.session
+def resume(session: nox.Session) -> None:
+    """Interrupt a dozen kinds of training, resume each in every usual way: what is lost?"""
+    install(session, *APPS, groups=("tests",))
+    session.run("pytest", "--all-resumes", "tests/resume", *session.posargs)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """Kill 100 fits of 300 epochs at random moments: what they leave holds, and is a second old."""
     install(session, *APPS, groups=("tests",))

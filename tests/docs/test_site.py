@@ -30,6 +30,7 @@ from repro_audit.audit import all_rules
 from repro_audit.cli.entry import COMMANDS, group
 from repro_audit.compare.kinds import KINDS
 from repro_audit.compare.remedies import REMEDIES
+from repro_audit.compare.resuming import LOST
 from repro_audit.manifest import load
 from repro_audit.noise.ensemble import serialize
 from repro_audit_schemas import NAMES, schema
@@ -142,7 +143,8 @@ def workplace(tmp_path: Path) -> Path:
         (tmp_path / name / "manifest.json").write_bytes(sealed(value))
         shutil.copy(EXAMPLES / "threads-2.trace", tmp_path / name / "manifest.trace")
     (tmp_path / "run.json").write_bytes(sealed(two_models(seeded_again=False)))
-    for name, threads in {"theirs": 2, "mine": 1, "before": 2, "after": 1}.items():
+    threads_of = {"theirs": 2, "mine": 1, "before": 2, "after": 1, "whole": 2, "resumed": 1}
+    for name, threads in threads_of.items():
         for suffix in (".json", ".trace"):
             shutil.copy(EXAMPLES / f"threads-{threads}{suffix}", tmp_path / f"{name}{suffix}")
     drawn(tmp_path / "paper.pdf")
@@ -267,7 +269,9 @@ def test_common_causes_are_called_as_the_tool_calls_them_and_mended_as_it_says()
     part = guide.partition("\n## Common causes\n")[2].partition("\n## ")[0]
     causes = re.findall(r"^### ([^\n]*)$.*?^```\w+\n(.*?)\n```$", part, BLOCKS)
     lines = {remedy(record(document()), ()) for remedy in REMEDIES.values()}
+    lines |= {remedy for _, remedy in LOST.values()}
     titles = [*(kind.title for kind in KINDS), "extra draw from Python's random"]
+    titles += [begins for begins, _ in LOST.values()]
     assert len(causes) == part.count("### ") > 9
     for title, line in causes:
         assert title.startswith(tuple(titles)), title
@@ -454,7 +458,7 @@ def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     pages -= {"index.html", "genindex.html", "search.html"}
-    assert len(pages) == 23
+    assert len(pages) == 24
     assert all(f'href="{page}"' in index for page in pages)
     assert 'href="nonsense.html"' not in index
 

@@ -239,28 +239,6 @@ def test_equal_seeds_are_no_cause_though_the_backend_stands_elsewhere():
     assert all(item.certainty != "certain" for name, item in causes.items() if name == "seed")
 
 
-def test_a_resumed_run_is_certain_only_where_the_seeds_agree():
-    resumed = {"outcomes/fits/0/first_epoch": 2}
-    trace = traced(column("random"), place=(0, 2, 1))
-    causes, *_ = diagnosed(resumed, trace)
-    assert causes["resume"].certainty == "certain"
-    seed = {SEEDS + "/declared": 7, SEEDS + "/backend/seed": 7} | other_layer_seeds(given=False)
-    causes, *_ = diagnosed(resumed | seed, trace)
-    assert {item.certainty for item in causes.values()} <= {"likely", "possible"}
-    assert not any("no other recorded condition" in item.reason for item in causes.values())
-
-
-def test_a_resumed_run_is_named_with_its_epoch_and_explains_no_other_batch():
-    resumed = {"outcomes/fits/0/first_epoch": 2}
-    causes, *_ = diagnosed(resumed | THREADS, traced(column("weight"), place=(0, 2, 1)))
-    assert list(causes) == ["resume", "threads"]  # what rounds comes after it
-    assert causes["resume"].title == "one run was resumed, at epoch 2"
-    (path,) = causes["resume"].paths
-    assert value_at(document(), path.removeprefix("$.").replace("[0].", "/0/").replace(".", "/"))
-    causes, later, _ = diagnosed(resumed | THREADS, traced(column("batch"), place=(0, 2, 1)))
-    assert (list(causes), list(later)) == ([], ["threads"])
-
-
 def test_sample_weights_are_no_labels():
     """A set that numbers labels changes targets; PYTHONHASHSEED explains nothing else."""
     hashed = {SEEDS + "/hash_seed/probe": "other"}
@@ -455,16 +433,6 @@ def test_batches_that_a_trace_lacks_come_before_what_merely_differs(where):
     assert (causes[0].title, causes[0].certainty) == ("batches: not recorded", "likely")
     causes = diagnose(*runs, differences, first, traced(column(where))).causes
     assert "unrecorded_data" not in [item.kind for item in causes]
-
-
-@pytest.mark.parametrize("given", [False, True])
-def test_a_resumed_run_is_not_certain_where_layers_have_other_seeds(given):
-    """Those alone would put a layer's generator into another state."""
-    trace = traced(column("random"), place=(0, 2, 1))
-    causes, *_ = diagnosed(
-        {"outcomes/fits/0/first_epoch": 2} | other_layer_seeds(given=given), trace
-    )
-    assert causes["resume"].certainty == "likely"
 
 
 CODE = {("conditions", "code", "files", "mnist_cnn/__main__.py"): OTHER_DIGEST}

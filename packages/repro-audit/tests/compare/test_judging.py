@@ -6,7 +6,7 @@ from manifests import changed, document, record, rerun
 
 from repro_audit.compare.cause_case import Case
 from repro_audit.compare.cause_judging import judge
-from repro_audit.compare.causes import _resumed, _through, _unrecorded, diagnose
+from repro_audit.compare.causes import _through, _unrecorded, diagnose
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference, TensorDifference
 from repro_audit.compare.kinds import STAGES, kind_named, kind_of
 from repro_audit.compare.symptom import Symptom
@@ -399,14 +399,6 @@ def given_seeds(symptom):
     """Return two runs of which layers were given other seeds, and nothing else differs."""
     item = ConditionDifference("$.conditions.seeds.layers[0].seed", 1, 2)
     return Case(BASE, BASE, symptom, {kind_named("given_seeds"): [item]})
-
-
-def test_seeds_given_to_layers_may_be_why_a_resumed_run_has_generators_in_another_state():
-    symptom = Symptom(where="random", resumed_at=2)
-    ((_, cause),) = _resumed(given_seeds(symptom))
-    assert cause.certainty == "likely"
-    ((_, cause),) = _resumed(Case(BASE, BASE, symptom, {}))
-    assert cause.certainty == "certain"
 
 
 def test_batches_that_were_not_recorded_are_only_possible_beside_seeds_that_decide_the_loss():

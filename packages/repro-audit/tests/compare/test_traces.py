@@ -165,6 +165,32 @@ def test_a_resumed_run_is_compared_with_the_same_epoch(tmp_path):
     assert result.rows == STEPS
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_a_resumed_run_begins_with_is_held_against_the_first_step_of_the_whole(
+    swapped, tmp_path
+):
+    first = rows()[1, 1]
+    resumed = {place: list(words) for place, words in rows().items() if place[0] == 2}
+    resumed[2, 1][X], resumed[2, 1][RANDOM] = first[X], 7
+    resumed[2, 2][Y] = first[Y]
+    pair = (resumed, rows()) if swapped else (rows(), resumed)
+    step = compared(tmp_path, *pair).step
+    assert [item.kind for item in step.columns] == ["batch", "random"]
+    assert [item.role for item in step.begun_again] == ["x"]
+
+
+def test_what_differs_in_a_later_step_of_a_resumed_run_did_not_begin_again(tmp_path):
+    resumed = {place: list(words) for place, words in rows().items() if place[0] == 2}
+    resumed[2, 2][X] = rows()[1, 1][X]
+    step = compared(tmp_path, rows(), resumed).step
+    assert (step.step, step.begun_again) == (2, ())
+
+
+def test_nothing_began_again_in_a_run_that_was_not_resumed(tmp_path):
+    step = compared(tmp_path, rows(), rows([((1, 1), X, 9), ((2, 1), X, 9)])).step
+    assert (step.step, step.begun_again) == (1, ())
+
+
 def test_metrics_of_one_run_alone_take_no_place_of_what_decides(tmp_path):
     """However many there are, a missing step is noted."""
     metrics = tuple(LOSS._replace(role=f"metric {place}") for place in range(12))

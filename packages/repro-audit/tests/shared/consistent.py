@@ -7,6 +7,7 @@ from typing import Any
 
 from repro_audit.compare import Comparison
 from repro_audit.compare.kinds import kind_of
+from repro_audit.compare.resuming import LOST
 from repro_audit.compare.testimony import TOLD
 from repro_audit.manifest import Manifest
 
@@ -18,7 +19,7 @@ _ALSO = {
 }
 """Kinds that conditions of one kind are named as, in the light of others."""
 
-_TOLD_APART = {"resume", "unrecorded_data"}
+_TOLD_APART = {*LOST, "unrecorded_data"}
 """Causes that come from no condition that differs."""
 
 

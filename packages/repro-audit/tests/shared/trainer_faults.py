@@ -51,7 +51,7 @@ FAULTS = (
     ),
     Fault("a cap on instructions", "isa", CNN, f"ONEDNN_MAX_CPU_ISA=SSE41 {CNN}"),
     planted("jit_compile=True", "jit", "jit.py"),
-    Fault("resumed with Dropout", "resume", "resume.py 4", "resume.py 2; resume.py 4"),
+    Fault("resumed with Dropout", "lost_generators", "resume.py 4", "resume.py 2; resume.py 4"),
     planted("learning rate", "optimizer", "learning_rate.py"),
     planted("dropout rate", "model", "dropout_rate.py"),
     Fault("an older Keras", "numeric_packages", "dense.py", f"{OTHER_KERAS} dense.py"),

@@ -31,6 +31,7 @@ from repro_audit.compare.comparison import (
 from repro_audit.compare.condition_names import condition_name
 from repro_audit.compare.kinds import Kind, Strength, kind_named
 from repro_audit.compare.remedies import REMEDIES, seed_before_data
+from repro_audit.compare.resuming import Lost, what_was_lost
 from repro_audit.compare.symptom import read_symptom
 from repro_audit.compare.testimony import Testimony, testify
 from repro_audit.compare.timing import by_time
@@ -42,11 +43,15 @@ __all__ = ["GROUPS", "Diagnosis", "diagnose"]
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 _CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
-_SEEDS = ("seed", "drawn_seeds", "python_seed", "given_seeds")
 _STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 _BEGINS_LATER = "it acts only in a fit that begins after the runs diverge"
 _TOLD_RANK = 5
 """Before what rounds, behind what is known to decide the stage at which the runs diverge."""
+
+_LOST_RANK = 9
+"""Before whatever else may explain the same: it is what becomes of an interruption."""
+
+_DRAWN = frozenset({"drawn_seeds", "generator_state"})
 
 _OF_CODE = frozenset(
     {"callbacks", "compile", "data", "generators", "model_code", "pipeline", "sample_order"}
@@ -92,14 +97,19 @@ def diagnose(
     kinds, of_later_fits = by_time(expected, actual, sort_by_kind(expected, actual, known), first)
     told = testify(expected, actual, first, trace, symptom)
     case = Case(expected, actual, symptom, kinds, "" if told is None else told.kind)
-    judged = {kind: judge(case, kind) for kind in case.kinds}
+    judged = {kind: _of_resumed(case, kind, judge(case, kind)) for kind in case.kinds}
     found = [
         (judgement, _cause(case, kind, judgement.certainty, judgement.reason, told))
         for kind, judgement in judged.items()
         if judgement.certainty is not None
     ]
-    found += [*_resumed(case), *_unrecorded(case)]
-    if told is not None and not any(_explains(judged.get(kind)) for kind in case.kinds):
+    lost = what_was_lost(expected, actual, first, trace, symptom)
+    found += [*map(_lost, lost), *_unrecorded(case)]
+    if (
+        told is not None
+        and not lost
+        and not any(_explains(judged.get(kind)) for kind in case.kinds)
+    ):
         found.append(_told(case, told))
     found.sort(
         key=lambda item: (
@@ -121,6 +131,15 @@ def diagnose(
         if judgement.certainty is None and not judgement.is_later
     ]
     return Diagnosis(tuple(cause for _, cause in found), tuple(later), tuple(excluded))
+
+
+def _of_resumed(case: Case, kind: Kind, judgement: Judgement) -> Judgement:
+    """Return a judgement as far as it holds of a run that was resumed."""
+    if case.symptom.resumed_at is None or kind.name not in _DRAWN or judgement.certainty is None:
+        return judgement
+    return Judgement(
+        "possible", "a run that is resumed draws others before it restores what it saved"
+    )
 
 
 def _explains(judgement: Judgement | None) -> bool:
@@ -215,24 +234,18 @@ def _later(case: Case, kind: Kind, items: Sequence[ConditionDifference], reason:
     )
 
 
-def _resumed(case: Case) -> list[_Ranked]:
-    """Return the cause that a resumed run brings with it, if one was."""
-    symptom = case.symptom
-    if symptom.resumed_at is None or symptom.where == "batch":
-        return []
-    kind = kind_named("resume")
-    begun_anew = symptom.where == "random" and not case.has(*_SEEDS)
-    certainty: Certainty = "certain" if begun_anew else "likely"
+def _lost(lost: Lost) -> _Ranked:
+    """Return what a resumed run lost as a cause."""
     cause = Cause(
-        kind=kind.name,
-        group=kind.group,
-        title=f"{kind.title}, at epoch {symptom.resumed_at}",
-        certainty=certainty,
-        reason=kind.reason,
-        remedy=REMEDIES[kind.name](case.expected, ()),
-        paths=("$.outcomes.fits[0].first_epoch",),
+        kind=lost.kind,
+        group="training",
+        title=lost.title,
+        certainty=lost.certainty,
+        reason=lost.reason,
+        remedy=lost.remedy,
+        paths=lost.paths,
     )
-    return [(Judgement(certainty, rank=9), cause)]
+    return Judgement(lost.certainty, rank=_LOST_RANK), cause
 
 
 def _unrecorded(case: Case) -> list[_Ranked]:

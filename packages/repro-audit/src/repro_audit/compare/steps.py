@@ -116,8 +116,7 @@ def compare_steps(
         return [_result("match", counted(rows, "row")) if rows else _result("missing", NOTHING)]
     if trace is not None:
         several = have_several_fits(expected, actual)
-        lacking = _is_expected(trace, expected, actual)
-        return [_located(trace, expected_order=lacking, several=several)]
+        return [_located(trace, _unexplained(trace, expected, actual), several=several)]
     if resumed_at(expected, actual) is not None:
         return [_result("not_compared", "one run was resumed, and the traces are not both here")]
     if ignored:
@@ -132,18 +131,17 @@ def _extent(manifest: Manifest) -> tuple[object, ...]:
     return outcomes.digests.trace, outcomes.trace, chains
 
 
-def _located(trace: TraceComparison, *, expected_order: bool, several: bool) -> _Result:
+def _located(trace: TraceComparison, lone: Sequence[OrderDifference], *, several: bool) -> _Result:
     """Return what two traces that were read show.
 
     Args:
         trace: What they show.
-        expected_order: Whether the steps that one run lacks are those it must lack.
+        lone: What one run alone has, and need not.
         several: Whether there are several fits, of which a step belongs to one.
     """
     compared = f"{counted(trace.rows, 'row')} of {counted(trace.columns, 'column')}"
     order = f"; {trace.order[0].text}" if trace.order else ""
-    lone = [item for item in trace.order if not item.is_metric]
-    first = None if expected_order or not lone else lone[0]
+    first = next((item for item in lone if not item.is_metric), None)
     if first is not None and (trace.step is None or _place(first) < _place(trace.step)):
         return _result("differ", first.text, _lone(first))
     if trace.step is not None:
@@ -195,15 +193,20 @@ def _lone(first: OrderDifference) -> FirstDifference:
     )
 
 
-def _is_expected(trace: TraceComparison, expected: Manifest, actual: Manifest) -> bool:
-    """Whether one run lacks only the steps before it was resumed, or after it ended early."""
-    if len(trace.order) != 1 or trace.order[0].what != "steps" or not trace.rows:
-        return False
-    lone = trace.order[0]
+def _unexplained(
+    trace: TraceComparison, expected: Manifest, actual: Manifest
+) -> list[OrderDifference]:
+    """Return what one run alone has, but for steps before the other was resumed, or ended early."""
     resumed = resumed_at(expected, actual)
-    if resumed is not None and lone.epoch < resumed:
-        return True
-    return not (actual if lone.only == "expected" else expected).complete
+    lone = [
+        item
+        for item in trace.order
+        if resumed is None or item.what != "steps" or (item.fit, item.epoch) >= (0, resumed)
+    ]
+    if len(lone) == 1 and lone[0].what == "steps" and trace.rows:
+        shorter = actual if lone[0].only == "expected" else expected
+        return lone if shorter.complete else []
+    return lone
 
 
 def _by_epoch(expected: Manifest, actual: Manifest) -> _Result:

@@ -113,6 +113,8 @@ class StepDifference(NamedTuple):
         equal: Kinds of column of which nothing differs there.
         stride: Every which step was traced: above 1, an earlier one may be the first. 0 where
             only each epoch's end was.
+        begun_again: Those of the columns that are, in the first step of a run that was resumed, as
+            they are in the first step of the other; empty in any other step.
     """
 
     fit: int
@@ -121,6 +123,7 @@ class StepDifference(NamedTuple):
     columns: tuple[ColumnDifference, ...]
     equal: tuple[ColumnKind, ...]
     stride: int
+    begun_again: tuple[ColumnDifference, ...] = ()
 
     @property
     def is_first(self) -> bool:

@@ -7,11 +7,12 @@ missing step is reported as that, and not as a difference of every later one.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from repro_audit.compare.batches import Batches, Mapping
+from repro_audit.compare.beginnings import Beginnings
+from repro_audit.compare.column_values import with_values
 from repro_audit.compare.cursor import Cursor, place_of
 from repro_audit.compare.distance import Distances
 from repro_audit.compare.trace_comparison import (
@@ -23,7 +24,6 @@ from repro_audit.compare.trace_comparison import (
     StepDifference,
     TraceComparison,
 )
-from repro_audit.compare.ulp import ulps
 from repro_audit.trace import Block, Column, Probe, Rows
 from repro_audit.trace.layout import HEAD_WORDS, KINDS
 from repro_audit.wording import epoch_name, step_name
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["compare_traces"]
 
 _MAX_NOTED = 8
-_FLOATS = {"float16": "<e", "float32": "<f", "float64": "<d"}
 
 Place = tuple[int, int, int]
 """Fit, epoch and step."""
@@ -89,6 +88,7 @@ class _Pair:
         self._partings: dict[tuple[int, Column], ColumnOnset] = {}
         self._distances = Distances()
         self._batches = Batches()
+        self._beginnings = Beginnings()
         self._rows = 0
         self._rows_before_lone = -1
 
@@ -101,6 +101,7 @@ class _Pair:
             if mine is None or theirs is None:
                 break
             columns = columns or len(mine.block.columns)
+            self._beginnings.note(mine, theirs)
             self._together(mine, theirs)
         self._rest("expected", self._expected)
         self._rest("actual", self._actual)
@@ -329,11 +330,15 @@ class _Pair:
         second: np.ndarray[Any, Any],
     ) -> StepDifference:
         fit, epoch, step = place_of(first)
-        found = []
-        for index in here:
-            column = mapping.columns[index]
-            words = int(first[mapping.expected[index]]), int(second[mapping.actual[index]])
-            found.append(_with_values(self._described(block, column), column, *words))
+        words = [
+            (
+                mapping.columns[index],
+                int(first[mapping.expected[index]]),
+                int(second[mapping.actual[index]]),
+            )
+            for index in here
+        ]
+        found = [with_values(self._described(block, words_[0]), *words_) for words_ in words]
         kinds = {column.kind for column in mapping.columns}
         differing = {column.kind for column in found}
         return StepDifference(
@@ -343,6 +348,9 @@ class _Pair:
             columns=tuple(found),
             equal=tuple(kind for kind in get_args(ColumnKind) if kind in kinds - differing),
             stride=block.stride,
+            begun_again=tuple(
+                found[place] for place in self._beginnings.again(block.model, words, first)
+            ),
         )
 
     def _described(self, block: Block, column: Column) -> ColumnDifference:
@@ -371,22 +379,6 @@ class _Pair:
                 theirs.popleft()
             if keys[0] == keys[1]:
                 self._distances.add(first, second, steps, position)
-
-
-def _with_values(
-    described: ColumnDifference, column: Column, expected: int, actual: int
-) -> ColumnDifference:
-    form = _FLOATS.get(column.dtype) if column.bits else None
-    if form is None:
-        return described
-    size = struct.calcsize(form)
-    values = [
-        float(struct.unpack(form, word.to_bytes(8, "little")[:size])[0])
-        for word in (expected, actual)
-    ]
-    return described._replace(
-        expected=values[0], actual=values[1], ulps=ulps(values[0], values[1], column.dtype)
-    )
 
 
 def _are_of_the_same_steps(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:

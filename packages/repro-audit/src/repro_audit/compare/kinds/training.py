@@ -63,14 +63,6 @@ KINDS = (
         acts_at=("start", "random", "loss", "update"),
     ),
     Kind(
-        "resume",
-        "training",
-        "one run was resumed",
-        "seeds",
-        "Keras saves no state of the layers' generators: dropout begins its stream again",
-        (),
-    ),
-    Kind(
         "callbacks",
         "training",
         "callbacks",

@@ -14,7 +14,7 @@ from repro_audit.compare.remedies.controlling import (
     set_random_seed,
 )
 from repro_audit.compare.remedies.expected_code import literal, value_at
-from repro_audit.compare.remedies.remedy import Remedy, fixed, variable
+from repro_audit.compare.remedies.remedy import Remedy, variable
 from repro_audit.errors import printable
 from repro_audit.manifest import Manifest
 from repro_audit.wording import listed
@@ -103,8 +103,5 @@ REMEDIES: dict[str, Remedy] = {
     "generators": _generators,
     "generator_state": _generator_state,
     "hash_seed": variable("PYTHONHASHSEED", _hash_seed),
-    "resume": fixed(
-        "dropout.seed_generator.state.assign([seed, steps_done])  # before the first step"
-    ),
 }
 """By kind of cause."""
