@@ -392,3 +392,13 @@ def test_show_all_as_json_lists_each_file(run):
 @pytest.mark.parametrize("words", [("--format", "html"), ("--claims", TWO)])
 def test_show_all_refuses_what_it_would_not_do(refused, words):
     assert "--show-all judges nothing" in refused(TWO, "--show-all", *words)
+
+
+def test_where_a_run_is_stopped_is_asked_for_in_epochs_and_steps(refused):
+    for place in ("0", "3.", ".5", "3.0", "-1", "three", "1.2.3"):
+        assert "an epoch, as 3" in refused("repeat", "--resume", f"--at={place}", __file__)
+
+
+@pytest.mark.parametrize("option", ["--at=3", "--kill"])
+def test_where_a_run_is_stopped_is_nothing_without_resume(option, refused):
+    assert "--resume" in refused("repeat", option, __file__)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
+import os
+import signal
 import types
 import warnings
 from pathlib import Path
@@ -509,6 +511,29 @@ def test_a_run_that_is_to_stop_ends_after_that_epoch_of_its_first_fit(path: Path
         "complete",
         [2],
     )
+
+
+def test_a_run_that_is_to_stop_within_an_epoch_ends_after_that_step(path: Path) -> None:
+    model = Model()
+    with (
+        pytest.raises(SystemExit),
+        begin(path, request={"stop_after_epoch": 1, "stop_after_step": 2}) as recorder,
+    ):
+        fit(recorder, model, epochs=5)
+    (only,) = recorded(path).outcomes.fits
+    assert (len(only.epochs), only.steps) == (1, 5)
+
+
+def test_a_run_that_is_to_be_killed_leaves_what_it_had_recorded(path: Path) -> None:
+    child = os.fork()
+    if not child:
+        with begin(path, request={"stop_after_epoch": 2, "kill": True}) as recorder:
+            fit(recorder, Model(), epochs=5)
+        os._exit(0)  # it was not killed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    manifest = recorded(path)
+    assert manifest.status == "running"
+    assert [len(item.epochs) for item in manifest.outcomes.fits] == [2]
 
 
 @pytest.mark.parametrize(("trace", "steps"), [(2, [1, 3]), ("epoch", [3]), ("step", [1, 2, 3])])

@@ -121,6 +121,7 @@ def test_sections_come_in_one_order():
         "positive control",
         "recording changes the run",
         "not decided",
+        "Resume",
         "Sensitivity",
         "Rounding",
         "Spread",

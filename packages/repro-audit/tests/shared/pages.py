@@ -11,6 +11,7 @@ from repro_audit.audit import (
     Factor,
     Ladder,
     RecordingCheck,
+    Resume,
     RunSummary,
     Sensitivity,
     SharedFile,
@@ -20,6 +21,7 @@ from repro_audit.audit import (
 )
 from repro_audit.audit.judging import Control
 from repro_audit.canonical import digest_json
+from repro_audit.compare import Cause
 from repro_audit.manifest import Manifest, parse
 from repro_audit.noise.ladder import Judged, Rung
 from repro_audit.trace import find_trace
@@ -116,6 +118,18 @@ def everything(text: str) -> Page:
         spread=spread,
         ladder=(Ladder(1, "seeds", rungs),),
         confirmation=Confirmation(text, "threads", None, text),
+        resume=Resume(
+            verdict="not exact",
+            text=text,
+            stopped_after_epoch=2,
+            stopped_after_step=3,
+            killed=True,
+            resumed_at=3,
+            first_difference=text,
+            causes=(Cause("lost_order", "training", text, "certain", text, "# a remedy", ()),),
+            control=text,
+            caught=True,
+        ),
     )
     return result, manifests
 

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["Confirmation", "Effect", "Factor", "Sensitivity", "Spread", "SpreadMetric"]
+from repro_audit.compare import Cause
+
+__all__ = [
+    "Confirmation",
+    "Effect",
+    "Factor",
+    "Resume",
+    "ResumeVerdict",
+    "Sensitivity",
+    "Spread",
+    "SpreadMetric",
+]
 
 Effect = Literal["no effect seen", "changes the run", "not varied"]
 """What varying one condition showed."""
+
+
+ResumeVerdict = Literal["exact", "not exact", "no resume", "inconclusive"]
+"""What a run comes to that was stopped and resumed."""
 
 
 class Factor(NamedTuple):
@@ -104,3 +119,31 @@ class Confirmation(NamedTuple):
     factor: str | None
     confirmed: bool | None
     text: str
+
+
+class Resume(NamedTuple):
+    """Whether a run that is stopped and resumed ends in the same bits.
+
+    Attributes:
+        verdict: ``exact``, ``not exact``, ``no resume`` or ``inconclusive``.
+        text: The same in a sentence.
+        stopped_after_epoch: After so many epochs it was stopped; None where it was not.
+        stopped_after_step: After so many further steps; None where it was at an epoch's end.
+        killed: Whether that was by SIGKILL.
+        resumed_at: The epoch with which the command went on; None where that is not known.
+        first_difference: Where the resumed run parts from the whole one; None where it does not.
+        causes: What was lost, and what else may be why, the best first.
+        control: What the positive control showed: it was resumed, too, and a bit was flipped.
+        caught: Whether that was seen; None where it was not made.
+    """
+
+    verdict: ResumeVerdict
+    text: str
+    stopped_after_epoch: int | None = None
+    stopped_after_step: int | None = None
+    killed: bool = False
+    resumed_at: int | None = None
+    first_difference: str | None = None
+    causes: tuple[Cause, ...] = ()
+    control: str = ""
+    caught: bool | None = None

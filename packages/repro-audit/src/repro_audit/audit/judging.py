@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from repro_audit.audit.claims import Claim, Claims, check_claims, claims_verdict
-from repro_audit.audit.experiments import Confirmation, Sensitivity, Spread
+from repro_audit.audit.experiments import Confirmation, Resume, Sensitivity, Spread
 from repro_audit.audit.fits import fits_alone
 from repro_audit.audit.rules import Finding, check_with_trace
 from repro_audit.audit.sameness import Ladder, accepted, with_ladder
@@ -159,6 +159,7 @@ class Audit(NamedTuple):
         rounding: How far its own rounding takes it, after a ``repeat --perturb``.
         spread: How far other seeds take it, after a ``repeat --spread``.
         confirmation: Whether an experiment shows the cause, after a ``repeat --confirm``.
+        resume: Whether it ends alike where it is stopped and resumed, after a ``repeat --resume``.
         claims: Numbers somebody published, checked against each run.
         ladder: In which sense each run that ends in other bits is the same as the first.
         set_by_repeat: What a `repeat` gave its runs that the user's shell leaves open.
@@ -181,6 +182,7 @@ class Audit(NamedTuple):
     rounding: Spread | None = None
     spread: Spread | None = None
     confirmation: Confirmation | None = None
+    resume: Resume | None = None
     claims: tuple[Claim, ...] = ()
     ladder: tuple[Ladder, ...] = ()
     set_by_repeat: tuple[str, ...] = ()

@@ -115,6 +115,17 @@ __all__ = ["command"]
     "how far rounding alone takes the run.",
 )
 @click.option(
+    "--resume",
+    is_flag=True,
+    help="Also stop a run and start it again, in a copy of the folder: does it end alike?",
+)
+@click.option(
+    "--at",
+    metavar="K[.S]",
+    help="Stop it after epoch K, or after step S of it.  [default: half of the epochs]",
+)
+@click.option("--kill", is_flag=True, help="Stop it by SIGKILL, as a queue's time limit may.")
+@click.option(
     "--against",
     metavar="FILE",
     help="Hold the runs against this baseline as well, which repro-audit baseline has kept.",
@@ -146,6 +157,9 @@ def command(
     with what its cells show), audit.json and report.html go to the directory; the report needs
     repro-audit[paper].
 
+    --resume exits 0 if the resumed run ends in the same bits as the whole one, 1 if not, and names
+    what was lost; 2 if the script trains from the start, or that was not decided.
+
     --confirm exits 0 if the cause is confirmed, 1 if not, 2 if that was not decided. What cannot
     be varied, such as a learning rate, is not: the remedy says what to change.
 
@@ -156,6 +170,7 @@ def command(
       repro-audit repeat --vary all --jobs 2 train.py
       repro-audit repeat --confirm theirs.json mine.json train.py
       repro-audit repeat --perturb 6 --spread 9 train.py
+      repro-audit repeat --resume --at 2 --kill train.py
       repro-audit repeat --against baseline.json --accept rounding train.py
       repro-audit repeat --runs 5 -d build/repeat -m mnist_cnn --epochs 2
     """
@@ -206,6 +221,8 @@ def command(
     code = exit_code(result.audit, strict=strict, accept=accept)
     if result.audit.confirmation is not None:
         code = max(code, {True: 0, False: 1, None: 2}[result.audit.confirmation.confirmed])
+    if result.audit.resume is not None:
+        code = max(code, {"exact": 0, "not exact": 1}.get(result.audit.resume.verdict, 2))
     return code
 
 

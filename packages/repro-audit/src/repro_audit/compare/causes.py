@@ -51,7 +51,12 @@ _TOLD_RANK = 5
 _LOST_RANK = 9
 """Before whatever else may explain the same: it is what becomes of an interruption."""
 
-_DRAWN = frozenset({"drawn_seeds", "generator_state"})
+_OF_RESUMING = {
+    "drawn_seeds": "a run that is resumed draws others before it restores what it saved",
+    "generator_state": "a run that is resumed draws others before it restores what it saved",
+    "read_files": "one run alone was resumed, from files that it read",
+}
+"""Kinds that differ wherever a run was resumed, and why."""
 
 _OF_CODE = frozenset(
     {"callbacks", "compile", "data", "generators", "model_code", "pipeline", "sample_order"}
@@ -135,11 +140,12 @@ def diagnose(
 
 def _of_resumed(case: Case, kind: Kind, judgement: Judgement) -> Judgement:
     """Return a judgement as far as it holds of a run that was resumed."""
-    if case.symptom.resumed_at is None or kind.name not in _DRAWN or judgement.certainty is None:
+    reason = _OF_RESUMING.get(kind.name)
+    if case.symptom.resumed_at is None or reason is None or judgement.certainty is None:
         return judgement
-    return Judgement(
-        "possible", "a run that is resumed draws others before it restores what it saved"
-    )
+    if kind.name == "read_files" and not case.is_of_one_run(kind):
+        return judgement
+    return Judgement("possible", reason)
 
 
 def _explains(judgement: Judgement | None) -> bool:

@@ -9,7 +9,7 @@ from repro_audit.compare.comparison import MetricDifference
 from repro_audit.compare.ulp import known_dtype, relative, ulps
 from repro_audit.manifest import Manifest
 
-__all__ = ["all_close", "metric_differences", "same_value"]
+__all__ = ["all_close", "metric_differences", "same_value", "with_earlier_epochs"]
 
 _Values = Sequence[float | None]
 
@@ -68,6 +68,29 @@ def all_close(
             ):
                 return False
     return True
+
+
+def with_earlier_epochs(expected: Manifest, actual: Manifest) -> tuple[Manifest, Manifest]:
+    """Return two runs, of which one was resumed, with histories that begin with the same epoch.
+
+    What the resumed one has no value of, it is given as the other has it: it is not compared.
+    """
+    mine, theirs = (
+        expected.outcomes.fits[0].history,
+        actual.outcomes.fits[0].history,
+    )
+    return _lengthened(expected, theirs), _lengthened(actual, mine)
+
+
+def _lengthened(manifest: Manifest, other: Mapping[str, Sequence[float | None]]) -> Manifest:
+    """Return a manifest whose first fit has the values that another one has before its own."""
+    first, *rest = manifest.outcomes.fits
+    history = {
+        name: (*other.get(name, ())[: max(0, len(other.get(name, ())) - len(values))], *values)
+        for name, values in first.history.items()
+    }
+    fits = first._replace(history=history), *rest
+    return manifest._replace(outcomes=manifest.outcomes._replace(fits=fits))
 
 
 def _series(

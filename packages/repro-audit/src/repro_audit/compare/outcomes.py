@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from repro_audit.compare.comparison import FieldVerdict, FirstDifference, Outcome, TensorDifference
-from repro_audit.compare.history import metric_differences
+from repro_audit.compare.history import metric_differences, with_earlier_epochs
 from repro_audit.compare.steps import NOTHING, compare_steps, have_several_fits, resumed_at
 from repro_audit.compare.trace_comparison import TraceComparison
 from repro_audit.manifest import Manifest
@@ -46,9 +46,12 @@ def compare_outcomes(
             _tensors("final state", expected, actual),
         ]
     else:
+        both = with_earlier_epochs(expected, actual)
         results = [
             *compare_steps(expected, actual, trace, ignored),
             _epochs(expected, actual),
+            _sequence(*both),
+            *_metrics(*both, ignored),
             _tensors("final state", expected, actual),
         ]
     differences = [difference for _, difference in results if difference is not None]

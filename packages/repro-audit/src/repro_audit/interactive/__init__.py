@@ -36,6 +36,9 @@ def repeat(
     confirm: Sequence[str | os.PathLike[str]] | None = None,
     spread: int = 0,
     perturb: int = 0,
+    resume: bool = False,
+    at: str | int | None = None,
+    kill: bool = False,
     against: str | os.PathLike[str] | None = None,
     rtol: float | None = None,
     atol: float | None = None,
@@ -68,6 +71,10 @@ def repeat(
         confirm: Two manifests, the first cause of whose difference is varied and nothing else.
         spread: Further seeds to train with.
         perturb: Runs whose first weights are moved by one unit in the last place.
+        resume: Whether to stop a further run and start it again, in a copy of the folder.
+        at: The epoch after which it is stopped, or a step of one, as ``3.17``; None is after half
+            of the epochs.
+        kill: Whether it is stopped by SIGKILL.
         against: The baseline that the runs are held against, besides each other.
         rtol: Relative tolerance of history values; with it runs can be ``close``.
         atol: Absolute tolerance of history values.
@@ -101,6 +108,9 @@ def repeat(
         "one_at_a_time": one_at_a_time,
         "spread": spread,
         "perturb": perturb,
+        "resume": resume,
+        "at": at,
+        "kill": kill,
         "rtol": rtol,
         "atol": atol,
         "ignore_metrics": _several(ignore_metrics),

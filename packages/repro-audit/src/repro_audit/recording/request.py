@@ -28,7 +28,9 @@ class Request:
         flip: Whether to flip one bit after the first step, as a positive control does.
         perturb: Draws by how much each initial weight is moved, by one unit in the last place at
             most; None moves none.
-        stop_after_epoch: Epoch of the first fit after which the process ends, from 1.
+        stop_after_epoch: After so many epochs the process ends.
+        stop_after_step: After so many further steps it does; None is at the epoch's end.
+        kill: Whether it then ends by SIGKILL, as a job does that a queue takes away.
         trace: Which steps are traced, ``none`` for none; None is whatever the script says.
         unrecorded: Whether to record nothing but the state that each model ends with.
         seeds: What generators are seeded with before the script begins, by their names:
@@ -52,6 +54,8 @@ class Request:
     flip: bool = False
     perturb: int | None = None
     stop_after_epoch: int | None = None
+    stop_after_step: int | None = None
+    kill: bool = False
     trace: str | int | None = None
     unrecorded: bool = False
     seeds: Mapping[str, int] | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from repro_audit.repeat.confirming import confirm, suspicion
     from repro_audit.repeat.factors import FACTORS
     from repro_audit.repeat.folders import WORKING_DIRECTORIES
-    from repro_audit.repeat.plan import Plan
+    from repro_audit.repeat.plan import Plan, Stop
     from repro_audit.repeat.repeating import Repeated, repeat_plan
     from repro_audit.repeat.running import ProgressReporter
 
@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "ProgressReporter",
     "Repeated",
+    "Stop",
     "check_plan",
     "confirm",
     "default_directory",
@@ -40,6 +41,7 @@ _MODULES = {
     "Plan": "plan",
     "ProgressReporter": "running",
     "Repeated": "repeating",
+    "Stop": "plan",
     "check_plan": "checking",
     "confirm": "confirming",
     "default_directory": "asked",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from repro_audit.repeat.checking import check_plan
 from repro_audit.repeat.confirming import confirm as confirmed
 from repro_audit.repeat.confirming import suspicion
 from repro_audit.repeat.factors import FACTORS
-from repro_audit.repeat.plan import Plan
+from repro_audit.repeat.plan import Plan, Stop
 from repro_audit.trace import find_trace
 
 __all__ = ["Compared", "default_directory", "named_factors", "planned"]
@@ -50,7 +51,7 @@ def planned(
         vary: Factors to vary.
         confirm: Two manifests, the first cause of whose difference is to be put to the test.
         against: The baseline that the runs are held against.
-        options: Further fields of the plan.
+        options: Further fields of the plan; for that of a stop ``resume``, ``at`` and ``kill``.
 
     Returns:
         The plan; or the comparison of the two with what would show their cause, where no run of
@@ -71,16 +72,44 @@ def planned(
             said = confirmed(suspected, None, compared.audit)
             return compared._replace(audit=compared.audit._replace(confirmation=said))
         vary = [suspected.factor]
+    fields = dict(options)
+    stop = _stop(fields.pop("resume", False), fields.pop("at", None), fields.pop("kill", False))
     plan = Plan(
         target=target,
         directory=directory,
         vary=vary,
         suspicion=suspected,
         against=None if against is None else load_baseline(against),
-        **options,
+        resume=stop,
+        **fields,
     )
     check_plan(plan)
     return plan
+
+
+def _stop(resume: object, at: object, kill: object) -> Stop | None:
+    """Return where a run is stopped, to be resumed; None where none is.
+
+    Raises:
+        RunError: `at` names no epoch or step, or it or `kill` is given without `resume`.
+    """
+    if not resume:
+        if at is not None or kill:
+            lone = "--kill" if at is None else "--at"
+            message = f"{lone} says how --resume stops a run: give that as well."
+            raise RunError(message)
+        return None
+    if at is None:
+        return Stop(killed=bool(kill))
+    parts = re.fullmatch(r"([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?", str(at))
+    if parts is None:
+        message = (
+            "--at: expected an epoch, as 3, or a step of one, as 3.17, received "
+            f"{printable(str(at))!r}."
+        )
+        raise RunError(message)
+    epoch, step = (None if part is None else int(part) for part in parts.groups())
+    return Stop(epoch, step, killed=bool(kill))
 
 
 def _compared_files(files: Sequence[str], place: Path) -> Compared:

@@ -44,7 +44,9 @@ def _values(plan: Plan) -> Iterator[_Value]:
     folders = WORKING_DIRECTORIES
     yield _Value("runs", plan.runs, plan.runs >= 2, "2 or more")
     yield _Value("jobs", plan.jobs, plan.jobs >= 1, "1 or more")
-    experiments = plan.perturb or plan.spread or plan.vary or plan.suspicion is not None
+    experiments = bool(
+        plan.perturb or plan.spread or plan.vary or plan.suspicion or plan.resume is not None
+    )
     yield _Value(
         "against",
         None if plan.against is None else plan.against.name,

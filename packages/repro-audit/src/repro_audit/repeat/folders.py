@@ -35,7 +35,8 @@ FILES = "files.json"
 EARLIER = "earlier"
 WORKING_DIRECTORIES = ("here", "copy", "empty")
 _OURS = re.compile(
-    r"run-\d+|control|unrecorded|apart|vary-[a-z-]+|(?:seed|perturb)-\d+|"
+    r"run-\d+|control|unrecorded|apart|stopped|resumed(?:-control)?|vary-[a-z-]+|"
+    r"(?:seed|perturb)-\d+|"
     r"(?:audit|ensemble)\.json|report\.html|\.gitignore|earlier"
 )
 _NOT_COPIED = (".git", ".hg", ".ipynb_checkpoints", ".nox", ".tox", "__pycache__")
@@ -132,13 +133,16 @@ def _unwritable(directory: Path, error: OSError) -> OutputError:
 
 
 @contextlib.contextmanager
-def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) -> Iterator[Path]:
+def working_directory(
+    kind: str, directory: Path, *, elsewhere: bool = False, source: Path | None = None
+) -> Iterator[Path]:
     """Give the folder a run is started in, and take it away again where it was made for it.
 
     Args:
         kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
         directory: Where the evidence goes; never part of a copy.
         elsewhere: Whether to give a folder of another path, which shows the same files.
+        source: What a copy is of; None is the current folder.
 
     Yields:
         The absolute path of the folder.
@@ -150,7 +154,7 @@ def working_directory(kind: str, directory: Path, *, elsewhere: bool = False) ->
         # One fixed name below the random one, so that nothing in a run depends on it.
         folder = Path(made) / ("elsewhere" if elsewhere else "cwd")
         if kind == "copy":
-            _copy(Path.cwd(), folder, directory)
+            _copy(Path.cwd() if source is None else source, folder, directory)
         else:
             folder.mkdir()
         if kind == "here" and elsewhere:

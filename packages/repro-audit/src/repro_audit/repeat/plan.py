@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from repro_audit.repeat.baseline import Baseline
 from repro_audit.repeat.confirming import Suspicion
 
-__all__ = ["CONTROL", "UNRECORDED", "Plan", "Setting"]
+__all__ = ["CONTROL", "UNRECORDED", "Plan", "Setting", "Stop"]
+
+
+class Stop(NamedTuple):
+    """Where a run is stopped.
+
+    Attributes:
+        epoch: The epoch, from 1; None is half of them.
+        step: The step of that epoch after which it is stopped, from 1; None is the epoch's end.
+        killed: Whether it is stopped by SIGKILL.
+    """
+
+    epoch: int | None = None
+    step: int | None = None
+    killed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +50,7 @@ class Plan:
         suspicion: What is put to the test by varying it.
         spread: Further seeds to train with.
         perturb: Runs whose first weights are moved by one unit in the last place.
+        resume: Where a further run is stopped, and started again; None makes no such run.
         against: What the runs are held against, besides each other.
         rtol: Relative tolerance of history values.
         atol: Absolute tolerance of history values.
@@ -60,6 +75,7 @@ class Plan:
     suspicion: Suspicion | None = None
     spread: int = 0
     perturb: int = 0
+    resume: Stop | None = None
     against: Baseline | None = None
     rtol: float | None = None
     atol: float | None = None
@@ -75,8 +91,9 @@ class Plan:
     @property
     def folder_kind(self) -> str:
         """What kind of folder runs start in: see `working_directory`."""
-        shared = self.jobs > 1 and self.working_directory == "here"
-        return "copy" if shared else self.working_directory
+        # Else a run would go on from what the one before has left.
+        apart = self.jobs > 1 or self.resume is not None
+        return "copy" if apart and self.working_directory == "here" else self.working_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +108,7 @@ class Setting:
         load: Whether the machine is kept busy beside it.
         aside: Files and folders that are not there as long as it runs; below the start folder by
             their paths from there.
+        folder: Where it starts; None is a folder as all runs of the plan have.
     """
 
     name: str
@@ -99,6 +117,7 @@ class Setting:
     elsewhere: bool = False
     load: bool = False
     aside: frozenset[str] = frozenset()
+    folder: Path | None = None
 
 
 CONTROL = Setting(name="control", request={"flip": True, "stop_after_epoch": 1})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro_audit.audit import Audit, Spread, with_ladder
+from repro_audit.audit import Audit, Resume, Spread, with_ladder
 from repro_audit.audit.serializing import serialize
 from repro_audit.capture.privacy import Cleaner, clean_notebook
 from repro_audit.files import replace_file
@@ -31,6 +31,7 @@ from repro_audit.repeat.folders import (
 )
 from repro_audit.repeat.judging import AGREES, judge, vouched, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
+from repro_audit.repeat.resuming import resume
 from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.varying import vary
 
@@ -128,11 +129,23 @@ def _experiments(plan: Plan, runner: Runner, result: Audit) -> Audit:
     run = runner.done[0]
     if plan.vary and result.verdict == "identical":
         result = result._replace(sensitivity=vary(plan, runner, run))
+    if plan.resume is not None:
+        result = result._replace(resume=_resumed(plan, runner, result))
     if plan.suspicion is not None:
         name = f"vary-{plan.suspicion.factor}"
         varied = next((item.manifest for item in runner.done if item.name == name), None)
         result = result._replace(confirmation=confirm(plan.suspicion, run.manifest, result, varied))
     return _with_ensemble(plan, runner, result)
+
+
+def _resumed(plan: Plan, runner: Runner, result: Audit) -> Resume:
+    """Stop a run and resume it, if the others agree: else there is nothing to hold it against."""
+    if result.verdict == "identical":
+        return resume(plan, runner, runner.done[0])
+    text = (
+        f"the runs are {result.verdict} by themselves: there is none to hold a resumed run against"
+    )
+    return Resume(verdict="inconclusive", text=text)
 
 
 def _with_ensemble(plan: Plan, runner: Runner, result: Audit) -> Audit:

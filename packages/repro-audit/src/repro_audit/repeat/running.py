@@ -221,7 +221,7 @@ class Runner:
             below="" if below == "." else below,
             **fields,
         )
-        if not plan.module and not notebook and (setting.elsewhere or plan.folder_kind != "here"):
+        if not plan.module and not notebook and not self._has_script(setting):
             target[0] = str(Path(target[0]).resolve())
         changes = {**variables_set(plan), **setting.environment}
         return PreparedRun(
@@ -235,9 +235,19 @@ class Runner:
             load=setting.load,
             aside=setting.aside,
             needed=() if plan.module else target[:1],
+            folder=setting.folder,
             through=notebook,
             timeout_s=plan.timeout_s,
         )
+
+    def _has_script(self, setting: Setting) -> bool:
+        """Whether the script lies in the folder that a run starts in, under the path given."""
+        kind = self._plan.folder_kind
+        if kind == "copy" and self._plan.resume is not None and not setting.elsewhere:
+            # What it leaves beside itself must not reach the user's folder, nor another run.
+            script = Path(self._plan.target[0])
+            return not script.is_absolute() and ".." not in script.parts
+        return kind == "here" and not setting.elsewhere
 
     def _expected(self, setting: Setting) -> float | None:
         """Guess how long a run takes: as the last one; a positive control, one epoch of it."""

@@ -42,7 +42,7 @@ def render_badge(result: Audit, manifests: Sequence[Manifest]) -> str:
     if lacking:
         message = f"No badge: {lacking}."
         raise EvidenceError(message)
-    said = headline(result._replace(confirmation=None))
+    said = headline(result._replace(confirmation=None, resume=None))
     badge = {
         "schemaVersion": 1,
         "label": "training runs",

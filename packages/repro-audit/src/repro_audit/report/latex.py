@@ -149,6 +149,10 @@ def _verdict(result: Audit) -> Iterator[tuple[str, str]]:
         yield "Control", f"A run with one bit flipped on purpose was {control_word(result)}."
     if result.recording_check is not None:
         yield "Recording", f"{escape(result.recording_check.text)}."
+    if result.resume is not None:
+        lost = [escape(cause.title) for cause in result.resume.causes]
+        named = f" Lost, or else the reason: {listed(lost, _MAX_LISTED, '; ')}." if lost else ""
+        yield "Resume", f"{result.resume.verdict}: {escape(result.resume.text)}.{named}"
     if result.sensitivity is not None:
         yield "Sensitivity", " ".join(_sensitivity(result))
     for label, item, over in (

@@ -147,6 +147,14 @@ CONFIRMED = {
 }
 """What an experiment comes to: a word, and its style."""
 
+_RESUMED = {
+    "exact": "close",
+    "not exact": "divergent",
+    "no resume": "inconclusive",
+    "inconclusive": "inconclusive",
+}
+"""What a resumed run comes to, and its style."""
+
 _CLAIMED = {
     "match": ("claims hold", "close", 0),
     "differ": ("claims differ", "divergent", 1),
@@ -192,6 +200,10 @@ def headline(result: Audit) -> Headline:
         return Headline(
             word, style, f"{confirmation.cause}; without it the runs are {result.verdict}"
         )
+    resume = result.resume
+    if resume is not None and result.verdict == "identical":
+        text = f"{resume.text}; runs that are not stopped are identical"
+        return Headline(resume.verdict, _RESUMED[resume.verdict], text)
     claimed = claims_verdict(result.claims)
     behind = {"divergent": 1, "inconclusive": 2}.get(result.verdict, 0)
     word, style, code = _CLAIMED[claimed]

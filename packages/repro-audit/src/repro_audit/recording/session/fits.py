@@ -74,6 +74,7 @@ class FitRecorder:
                 self._recorder.batch_seen(self.number, *first)
         self._recorder.read_optimizers(self._model)
         self._intervene_if_requested()
+        self._recorder.trained(in_epoch)
 
     def epoch_ended(self, logs: Mapping[str, Any]) -> None:
         """Take the epoch's history and state, and write the manifest."""

@@ -24,6 +24,7 @@ from repro_audit.recording.session.interventions import Interventions
 from repro_audit.recording.session.manifest_file import ManifestFile
 from repro_audit.recording.session.models import Models
 from repro_audit.recording.session.safe_tracing import SafeTracer
+from repro_audit.recording.session.stopping import stop_if_asked
 from repro_audit.recording.session.tracing import Tracer
 from repro_audit.recording.session.unfollowed import Children, Unfollowed
 
@@ -325,13 +326,18 @@ class Recorder:
         self._draft.epoch_durations_s.append(round(seconds, 3))
 
     def epoch_taken(self) -> None:
-        """Write the manifest, and end a positive control that has shown what it can."""
+        """Write the manifest, and end the process if it was to train so long."""
         self.file.update()
+        self.trained(None)
+
+    def trained(self, steps: int | None) -> None:
+        """End the process if it was to train so long.
+
+        Args:
+            steps: Steps since the end of the last epoch; None at the end of one.
+        """
         epochs = sum(len(fit.epochs) for fit in self._draft.fits)
-        if self._request is not None and epochs == self._request.stop_after_epoch:
-            self.file.complete()
-            # The user's code after it would only cost time.
-            raise SystemExit(0)
+        stop_if_asked(self._request, epochs, steps, self.file.write)
 
     # How it is read.
 

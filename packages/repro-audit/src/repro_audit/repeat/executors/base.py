@@ -30,6 +30,7 @@ class PreparedRun:
         aside: Files and folders that are not there as long as it runs; below the start folder by
             their paths from there.
         needed: Its program's files, which may not be among them.
+        folder: Where it starts; None is a folder that the executor chooses.
         through: Whether what its process starts itself is the run, as a notebook's kernel is.
         timeout_s: Seconds after which it is ended; None waits for ever.
     """
@@ -42,6 +43,7 @@ class PreparedRun:
     load: bool = False
     aside: frozenset[str] = frozenset()
     needed: Sequence[str] = ()
+    folder: Path | None = None
     through: bool = False
     timeout_s: float | None = None
 

@@ -67,11 +67,11 @@ class LocalExecutor:
         with contextlib.ExitStack() as stack:
             slot = self._free.get()
             stack.callback(self._free.put, slot)
-            folder = stack.enter_context(
+            folder = run.folder or stack.enter_context(
                 working_directory(self._folder_kind, self._directory, elsewhere=run.elsewhere)
             )
             load_s = stack.enter_context(machine_busy(on=run.load))
-            shares = self._folder_kind == "here" and not run.elsewhere
+            shares = folder == Path.cwd()
             files = snapshot(folder, self._directory) if shares else None
             process = stack.enter_context(
                 SupervisedProcess(

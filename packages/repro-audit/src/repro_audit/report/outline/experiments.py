@@ -5,13 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from repro_audit.audit import Audit, Confirmation, Factor, Sensitivity, Spread, SpreadMetric
+from repro_audit.audit import (
+    Audit,
+    Confirmation,
+    Factor,
+    Resume,
+    Sensitivity,
+    Spread,
+    SpreadMetric,
+)
 from repro_audit.compare import Comparison
 from repro_audit.compare.kinds import factor_of
 from repro_audit.errors import printable
 from repro_audit.report.outline.ladder import counted_samples
 from repro_audit.report.outline.subject import Subject
 from repro_audit.report.outline.tree import (
+    Code,
     Fact,
     Facts,
     Node,
@@ -33,7 +42,7 @@ from repro_audit.wording import counted
 
 __all__ = ["confirming", "experiments", "sensitivity_facts", "spread_line"]
 
-_MAX_FILES = 5
+_MAX_CAUSES, _MAX_FILES = 4, 5
 
 
 def experiments(subject: Subject) -> Iterator[Section]:
@@ -53,6 +62,8 @@ def experiments(subject: Subject) -> Iterator[Section]:
         )
     if result.confirmation is not None:
         yield _confirmation(result.confirmation)
+    if result.resume is not None:
+        yield _resume(result.resume)
     if result.sensitivity is not None:
         yield _sensitivity(result.sensitivity)
     if result.rounding is not None:
@@ -70,6 +81,26 @@ def _confirmation(confirmation: Confirmation) -> Section:
         title=line(Span(CONFIRMED[confirmation.confirmed][0], "strong")),
         said=line(confirmation.cause),
         children=(Paragraph(line(confirmation.text)),),
+    )
+
+
+def _resume(resume: Resume) -> Section:
+    """Return whether a run that is stopped and resumed ends alike, and what it lost."""
+    children: list[Node] = [Paragraph(line(resume.text))]
+    for cause in resume.causes[:_MAX_CAUSES]:
+        children += [
+            Paragraph(line(Span(cause.certainty, "strong"), f": {cause.title}: {cause.reason}")),
+            Code(cause.remedy),
+        ]
+    if resume.caught is not None:
+        caught = "caught" if resume.caught else "not caught"
+        children.append(
+            Paragraph(line(Span(f"Its positive control was {caught}: {resume.control}.", "soft")))
+        )
+    return Section(
+        title=line(Span("Resume", "strong")),
+        said=line(Span(resume.verdict, "verdict")),
+        children=tuple(children),
     )
 
 
