@@ -20,6 +20,7 @@ ASKED = {
     "exact in an epoch": ("--at", "3.2", "trainer.py", "plain", "backup"),
     "lost": ("--kill", "trainer.py", "dropout", "weights"),
     "from the start": ("trainer.py", "plain", "none"),
+    "given a means": ("--resume-with", "keras", "trainer.py", "two", "none"),
 }
 
 
@@ -100,6 +101,14 @@ def test_a_script_that_trains_from_the_start_has_no_resume(repeated: Any) -> Non
     done = repeated("from the start")
     assert (done.code, done.resume["verdict"]) == (2, "no resume")
     assert "the script trains from the start" in " ".join(done.output.split())
+    assert "repro-audit repeat --resume-with keras trainer.py plain none" in done.output
+
+
+def test_what_a_script_without_means_would_lose_with_those_of_keras_is_named(repeated: Any) -> None:
+    done = repeated("given a means")
+    assert (done.code, done.resume["verdict"]) == (1, "not exact"), done.output
+    assert (done.resume["added"], done.resume["resumed_at"]) == ("keras", 3)
+    assert [cause["kind"] for cause in done.resume["causes"]] == ["lost_fit"]
 
 
 @pytest.mark.parametrize("name", ASKED)

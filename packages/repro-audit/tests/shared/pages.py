@@ -124,6 +124,7 @@ def everything(text: str) -> Page:
             stopped_after_epoch=2,
             stopped_after_step=3,
             killed=True,
+            added="keras",
             resumed_at=3,
             first_difference=text,
             causes=(Cause("lost_order", "training", text, "certain", text, "# a remedy", ()),),

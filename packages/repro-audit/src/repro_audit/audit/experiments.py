@@ -130,6 +130,8 @@ class Resume(NamedTuple):
         stopped_after_epoch: After so many epochs it was stopped; None where it was not.
         stopped_after_step: After so many further steps; None where it was at an epoch's end.
         killed: Whether that was by SIGKILL.
+        added: What these runs were given to resume by: ``keras`` is `BackupAndRestore`; None is
+            nothing.
         resumed_at: The epoch with which the command went on; None where that is not known.
         first_difference: Where the resumed run parts from the whole one; None where it does not.
         causes: What was lost, and what else may be why, the best first.
@@ -142,6 +144,7 @@ class Resume(NamedTuple):
     stopped_after_epoch: int | None = None
     stopped_after_step: int | None = None
     killed: bool = False
+    added: str | None = None
     resumed_at: int | None = None
     first_difference: str | None = None
     causes: tuple[Cause, ...] = ()

@@ -120,6 +120,12 @@ __all__ = ["command"]
     help="Also stop a run and start it again, in a copy of the folder: does it end alike?",
 )
 @click.option(
+    "--resume-with",
+    type=click.Choice(["keras"]),
+    help="The same of a script that has no means to resume: these runs alone are given Keras's "
+    "BackupAndRestore.",
+)
+@click.option(
     "--at",
     metavar="K[.S]",
     help="Stop it after epoch K, or after step S of it.  [default: half of the epochs]",

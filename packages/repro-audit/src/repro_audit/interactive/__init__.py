@@ -37,6 +37,7 @@ def repeat(
     spread: int = 0,
     perturb: int = 0,
     resume: bool = False,
+    resume_with: str | None = None,
     at: str | int | None = None,
     kill: bool = False,
     against: str | os.PathLike[str] | None = None,
@@ -72,6 +73,8 @@ def repeat(
         spread: Further seeds to train with.
         perturb: Runs whose first weights are moved by one unit in the last place.
         resume: Whether to stop a further run and start it again, in a copy of the folder.
+        resume_with: What these runs are given to resume by, where the script has no means of its
+            own: ``keras`` is `BackupAndRestore`.
         at: The epoch after which it is stopped, or a step of one, as ``3.17``; None is after half
             of the epochs.
         kill: Whether it is stopped by SIGKILL.
@@ -109,6 +112,7 @@ def repeat(
         "spread": spread,
         "perturb": perturb,
         "resume": resume,
+        "resume_with": resume_with,
         "at": at,
         "kill": kill,
         "rtol": rtol,

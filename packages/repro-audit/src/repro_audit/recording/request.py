@@ -41,6 +41,7 @@ class Request:
         threads: Threads inside one operation, in place of the number that the script sets.
         op_determinism: Turns op determinism on or off, whatever the script says.
         jit: Turns XLA compilation on or off, whatever the script says.
+        back_up: Whether each fit is given a `BackupAndRestore` of Keras, behind its callbacks.
         reorder: Whether a fit is given its samples in another order.
         reverse_folders: Whether folders are listed in the reverse order; None does not even
             look whether any is.
@@ -63,6 +64,7 @@ class Request:
     threads: int | None = None
     op_determinism: bool | None = None
     jit: bool | None = None
+    back_up: bool = False
     reorder: bool = False
     reverse_folders: bool | None = None
     files: str | None = None

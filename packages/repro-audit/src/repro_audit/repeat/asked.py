@@ -22,6 +22,9 @@ from repro_audit.trace import find_trace
 __all__ = ["Compared", "default_directory", "named_factors", "planned"]
 
 
+_MEANS = (None, "keras")
+
+
 class Compared(NamedTuple):
     """Two manifests, and what an audit says of them."""
 
@@ -51,7 +54,8 @@ def planned(
         vary: Factors to vary.
         confirm: Two manifests, the first cause of whose difference is to be put to the test.
         against: The baseline that the runs are held against.
-        options: Further fields of the plan; for that of a stop ``resume``, ``at`` and ``kill``.
+        options: Further fields of the plan; for that of a stop ``resume``, ``resume_with``, ``at``
+            and ``kill``.
 
     Returns:
         The plan; or the comparison of the two with what would show their cause, where no run of
@@ -73,7 +77,7 @@ def planned(
             return compared._replace(audit=compared.audit._replace(confirmation=said))
         vary = [suspected.factor]
     fields = dict(options)
-    stop = _stop(fields.pop("resume", False), fields.pop("at", None), fields.pop("kill", False))
+    stop = _stop(*(fields.pop(name, None) for name in ("resume", "resume_with", "at", "kill")))
     plan = Plan(
         target=target,
         directory=directory,
@@ -87,20 +91,25 @@ def planned(
     return plan
 
 
-def _stop(resume: object, at: object, kill: object) -> Stop | None:
+def _stop(resume: object, resume_with: object, at: object, kill: object) -> Stop | None:
     """Return where a run is stopped, to be resumed; None where none is.
 
     Raises:
-        RunError: `at` names no epoch or step, or it or `kill` is given without `resume`.
+        RunError: `at` names no epoch or step, or it or `kill` is given without `resume`; or there
+            is no such means to resume by.
     """
-    if not resume:
+    if resume_with not in _MEANS:
+        message = f"--resume-with: expected one of {_MEANS[1:]}, received {resume_with!r}."
+        raise RunError(message)
+    added = None if resume_with is None else str(resume_with)
+    if not resume and added is None:
         if at is not None or kill:
             lone = "--kill" if at is None else "--at"
             message = f"{lone} says how --resume stops a run: give that as well."
             raise RunError(message)
         return None
     if at is None:
-        return Stop(killed=bool(kill))
+        return Stop(killed=bool(kill), added=added)
     parts = re.fullmatch(r"([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?", str(at))
     if parts is None:
         message = (
@@ -109,7 +118,7 @@ def _stop(resume: object, at: object, kill: object) -> Stop | None:
         )
         raise RunError(message)
     epoch, step = (None if part is None else int(part) for part in parts.groups())
-    return Stop(epoch, step, killed=bool(kill))
+    return Stop(epoch, step, killed=bool(kill), added=added)
 
 
 def _compared_files(files: Sequence[str], place: Path) -> Compared:

@@ -20,11 +20,14 @@ class Stop(NamedTuple):
         epoch: The epoch, from 1; None is half of them.
         step: The step of that epoch after which it is stopped, from 1; None is the epoch's end.
         killed: Whether it is stopped by SIGKILL.
+        added: What these runs are given to resume by: ``keras`` is `BackupAndRestore`; None is
+            nothing, for the script has its own means.
     """
 
     epoch: int | None = None
     step: int | None = None
     killed: bool = False
+    added: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

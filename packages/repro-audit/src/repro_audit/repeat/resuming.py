@@ -30,6 +30,7 @@ class _Place(NamedTuple):
     epochs: int
     step: int | None
     killed: bool
+    added: str | None = None
 
     @property
     def request(self) -> dict[str, object]:
@@ -38,14 +39,21 @@ class _Place(NamedTuple):
             "stop_after_epoch": self.epochs,
             "stop_after_step": self.step,
             "kill": self.killed,
+            **self.given,
         }
+
+    @property
+    def given(self) -> dict[str, object]:
+        """Fields of the `Request` of each run that is to be resumed."""
+        return {} if self.added is None else {"back_up": True}
 
     @property
     def text(self) -> str:
         """Where it was stopped, and how."""
         after = f"step {self.step} of epoch {self.epochs + 1}" if self.step else ""
         how = "killed" if self.killed else "stopped"
-        return f"{how} after {after or f'epoch {self.epochs}'}"
+        means = "" if self.added is None else "given BackupAndRestore, "
+        return f"{means}{how} after {after or f'epoch {self.epochs}'}"
 
     def said(self, verdict: ResumeVerdict, text: str) -> Resume:
         """Return what was found of a run that was stopped here."""
@@ -55,6 +63,7 @@ class _Place(NamedTuple):
             stopped_after_epoch=self.epochs,
             stopped_after_step=self.step,
             killed=self.killed,
+            added=self.added,
         )
 
 
@@ -81,8 +90,12 @@ def resume(plan: Plan, runner: Runner, base: Done) -> Resume:
             return place.said("inconclusive", f"a run was to be {place.text}: {obstacle}")
         with working_directory("copy", plan.directory, source=folder) as second:
             again = [
-                Setting(name=_RESUMED, folder=folder),
-                Setting(name=_RESUMED_CONTROL, request=CONTROL.request, folder=second),
+                Setting(name=_RESUMED, request=place.given, folder=folder),
+                Setting(
+                    name=_RESUMED_CONTROL,
+                    request={**CONTROL.request, **place.given},
+                    folder=second,
+                ),
             ]
             resumed, control = runner.run(again, stop_at_failure=False)
     return _judged(plan, place, base, resumed, control)
@@ -107,7 +120,7 @@ def _place(plan: Plan, whole: Manifest) -> _Place | str:
             f"the first fit has {counted(epochs, 'epoch')}, and nothing is left to train after "
             f"epoch {epoch}: give it more, or name a step within one by --at 1.STEP"
         )
-    return _Place(epoch - 1 if asked.step else epoch, asked.step, asked.killed)
+    return _Place(epoch - 1 if asked.step else epoch, asked.step, asked.killed, asked.added)
 
 
 def _not_stopped(stopped: Done, whole: Manifest, place: _Place) -> str:

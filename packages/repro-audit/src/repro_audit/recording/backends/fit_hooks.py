@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = ["MODEL", "FitHooks"]
 MODEL = "keras.src.models.model"
 _FITS = "$.outcomes.fits"
 _EVALUATIONS = "$.outcomes.evaluations"
+_BACKUP = "repro-audit-backup"
 _COMPILED = "$.conditions.determinism.execution"
 
 
@@ -53,6 +55,7 @@ class FitHooks:
         self._updates = updates
         self._steps = steps
         self._patches: Patches | None = None
+        self._backups = itertools.count(1)
 
     def install(self, patches: Patches) -> None:
         """Begin to look."""
@@ -82,6 +85,8 @@ class FitHooks:
                 recorder.fit_unfollowed(trained_by_both=same)
                 yield None
                 return
+            if recorder.backs_up:
+                _back_up(bound, f"{_BACKUP}-{next(self._backups)}")
             fit = recorder.fit_begins(model, bound.arguments)
             if fit is None:
                 return
@@ -111,6 +116,20 @@ def _bound(call: Call) -> inspect.BoundArguments:
     bound = inspect.signature(call.function).bind(*call.args, **call.kwargs)
     bound.apply_defaults()
     return bound
+
+
+def _back_up(bound: inspect.BoundArguments, folder: str) -> None:
+    """Give a fit a callback that backs it up after each epoch, and restores it as it begins."""
+    import keras
+
+    backup = keras.callbacks.BackupAndRestore(folder)
+    given: Any = bound.arguments.get("callbacks")
+    if hasattr(given, "callbacks"):  # a keras.callbacks.CallbackList
+        given.append(backup)
+        backup.set_model(bound.arguments["self"])
+        return
+    several = given if isinstance(given, list | tuple) else [given] if given else []
+    bound.arguments["callbacks"] = [*several, backup]
 
 
 @contextlib.contextmanager

@@ -115,7 +115,13 @@ class FitObserver(StepObserver, Protocol):
 
 
 class ModelObserver(Protocol):
-    """Is told of what is called on a model."""
+    """Is told of what is called on a model.
+
+    Attributes:
+        backs_up: Whether each fit is to be given a `BackupAndRestore` of Keras.
+    """
+
+    backs_up: bool
 
     def compiled(self, model: Any, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         """A model was compiled.

@@ -43,6 +43,7 @@ class Recorder:
 
     Attributes:
         backend: The framework.
+        backs_up: Whether each fit is given a `BackupAndRestore`, as a request may ask for.
         trace: Takes the steps.
         file: Takes what is known.
         open: Whether the recording goes on; in a child that was forked from it, it does not.
@@ -86,6 +87,7 @@ class Recorder:
         self.open = True
         self.file = ManifestFile(path, self._manifest)
         self._request = request
+        self.backs_up = request is not None and request.back_up
         self._file_order, self._read, self._written = file_order, read, written
         self._draft = Draft()
         self._draft.rank = capture_rank()

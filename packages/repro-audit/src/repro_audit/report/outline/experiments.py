@@ -63,7 +63,7 @@ def experiments(subject: Subject) -> Iterator[Section]:
     if result.confirmation is not None:
         yield _confirmation(result.confirmation)
     if result.resume is not None:
-        yield _resume(result.resume)
+        yield _resume(result.resume, result.repeated or "SCRIPT ARGS")
     if result.sensitivity is not None:
         yield _sensitivity(result.sensitivity)
     if result.rounding is not None:
@@ -84,9 +84,15 @@ def _confirmation(confirmation: Confirmation) -> Section:
     )
 
 
-def _resume(resume: Resume) -> Section:
+def _resume(resume: Resume, script: str) -> Section:
     """Return whether a run that is stopped and resumed ends alike, and what it lost."""
     children: list[Node] = [Paragraph(line(resume.text))]
+    if resume.verdict == "no resume" and resume.added is None:
+        said = "Would it end alike, if each fit were given Keras's BackupAndRestore?"
+        children += [
+            Paragraph(line(said)),
+            Code(f"repro-audit repeat --resume-with keras {script}"),
+        ]
     for cause in resume.causes[:_MAX_CAUSES]:
         children += [
             Paragraph(line(Span(cause.certainty, "strong"), f": {cause.title}: {cause.reason}")),
