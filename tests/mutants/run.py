@@ -36,6 +36,7 @@ _COMPARE = (
     "testimony_words",
     "timing",
     "loaded",
+    "resuming",
 )
 _AUDIT = (
     "recomputed",
@@ -58,6 +59,7 @@ def areas() -> list[tuple[list[str], list[str]]]:
         "cause_case",
         "cause_judging",
         "cause_sorting",
+        "resuming",
         "symptom",
         "testimony.batches",
         "testimony.ends",

@@ -491,3 +491,9 @@ def test_what_acts_behind_other_initial_weights_is_at_no_step():
         "it acts on the update of the weights, after the first difference; "
         "it would make the runs differ by itself"
     )
+
+
+def test_data_that_the_same_program_made_otherwise_may_come_from_what_has_no_seed():
+    causes, *_ = diagnosed(DATA, traced(column("batch")))
+    said = "it may draw before a seed is set, or from a generator that has none"
+    assert said in causes["data"].reason

@@ -2,11 +2,16 @@
 
 import pytest
 from first_differences import column, traced
-from manifests import changed, document, record, rerun
+from manifests import OTHER_DIGEST, changed, document, record, rerun
 
-from repro_audit.compare.causes import diagnose
-from repro_audit.compare.comparison import FirstDifference
+from repro_audit.compare.cause_case import Case
+from repro_audit.compare.cause_judging import Judgement
+from repro_audit.compare.causes import _of_resumed, diagnose
+from repro_audit.compare.comparison import ConditionDifference, FirstDifference
 from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.kinds import kind_named
+from repro_audit.compare.resuming import LOST
+from repro_audit.compare.symptom import Symptom
 
 RESUMED = {"outcomes/fits/0/first_epoch": 2}
 AT_RESUME = (0, 2, 1)
@@ -19,14 +24,18 @@ CALLBACKS = "conditions/training/fits/0/callbacks"
 THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
 
 
-def lost(trace_=None, changes=None, *, kind="step", swapped=False):
-    """Return the causes of a run that was resumed in its second epoch: kinds and certainties."""
+def causes_of(trace_=None, changes=None, *, kind="step", swapped=False):
+    """Return the causes of a run that was resumed in its second epoch."""
     runs = [record(document()), record(changed(rerun(), RESUMED | (changes or {})))]
     expected, actual = reversed(runs) if swapped else runs
     first = FirstDifference(kind=kind, text="", fit=0, epoch=2, step=1)
     differences = condition_differences(expected, actual)
-    causes = diagnose(expected, actual, differences, first, trace_).causes
-    return [(item.kind, item.certainty) for item in causes if not item.kind.startswith("given")]
+    return diagnose(expected, actual, differences, first, trace_).causes
+
+
+def lost(*words, **options):
+    """Return kinds and certainties of those causes."""
+    return [(item.kind, item.certainty) for item in causes_of(*words, **options)]
 
 
 def at_resume(*columns, again=()):
@@ -87,6 +96,199 @@ def test_the_callback_is_named_whose_state_a_later_epoch_lacks():
     stopping = {CALLBACKS: ["EarlyStopping"]}
     assert lost(None, stopping, kind="final state")[0] == ("lost_callback", "likely")
     assert lost(None, {CALLBACKS: ["CSVLogger"]}, kind="final state")[0] == ("resume", "likely")
+
+
+# What is said of it.
+
+
+@pytest.mark.parametrize(
+    ("columns", "again", "title", "reason"),
+    [
+        ((BATCH,), (BATCH,), "the order of the data began again", "is the first one of the whole"),
+        ((BATCH,), (), "the order of the data was lost", "not what the whole run was given there"),
+        (
+            (RANDOM, OTHER_RANDOM),
+            (RANDOM, OTHER_RANDOM),
+            "the generators of layers began again",
+            "the state of 2 generators behind the interruption is that of the first step",
+        ),
+        (
+            (RANDOM,),
+            (),
+            "the seeds of layers were lost: loading the model drew new ones",
+            "the state of 1 generator is neither that of the whole run there nor",
+        ),
+        ((ITERATION,), (ITERATION,), "the state of the optimizer was lost", "begin at 1 again"),
+        ((ITERATION,), (), "the state of the optimizer was lost", "what it remembers is not"),
+        (
+            (RATE, KERNEL),
+            (),
+            "the learning rate was not restored",
+            "only the learning rate differs",
+        ),
+        (
+            (LOSS,),
+            (),
+            "the weights that were restored are not those that the whole run had there",
+            "batch and generators are as in the whole run, and the loss is not",
+        ),
+    ],
+)
+def test_a_loss_is_named_with_what_shows_it_and_what_restores_it(columns, again, title, reason):
+    (cause,) = causes_of(at_resume(*columns, again=again))
+    assert cause.title == title
+    assert reason in cause.reason
+    assert cause.remedy == LOST[cause.kind][1]
+    second = "conditions.seeds.layers" if cause.kind == "lost_seeds" else "outcomes.digests.trace"
+    assert cause.paths == ("$.outcomes.fits[0].first_epoch", f"$.{second}")
+
+
+def test_only_those_columns_begin_again_that_all_do():
+    other = column("batch", "y")
+    assert lost(at_resume(BATCH, other, again=(BATCH,))) == [("lost_order", "likely")]
+
+
+def test_what_began_again_and_what_was_lost_is_counted_apart():
+    columns = RANDOM, OTHER_RANDOM, column("random", layer="LSTM")
+    generators, seeds = causes_of(at_resume(*columns, again=(RANDOM,)))
+    assert generators.reason.startswith("the state of 1 generator behind")
+    assert seeds.reason.startswith("the state of 2 generators is neither")
+
+
+def test_what_follows_from_another_batch_is_not_said_of_the_optimizer():
+    assert lost(at_resume(BATCH, MOMENTUM)) == [("lost_order", "likely")]
+    assert lost(at_resume(RANDOM, MOMENTUM)) == [("lost_seeds", "likely")]
+
+
+def test_the_last_resort_names_the_epoch():
+    (cause,) = causes_of(kind="epoch weights")
+    assert cause.title == "one run was resumed, at epoch 2"
+    assert cause.paths == ("$.outcomes.fits[0].first_epoch",)
+
+
+@pytest.mark.parametrize(
+    ("name", "trace_", "kind"),
+    [
+        ("ReduceLROnPlateau", traced(KERNEL, RATE, place=(0, 3, 1)), "step"),
+        ("LearningRateScheduler", traced(KERNEL, RATE, place=(0, 3, 1)), "step"),
+        ("EarlyStopping", None, "final state"),
+        ("ModelCheckpoint", None, "final state"),
+        ("EarlyStopping", None, "steps"),
+    ],
+)
+def test_a_callback_that_decides_is_named_by_its_class(name, trace_, kind):
+    cause = causes_of(trace_, {CALLBACKS: [name]}, kind=kind)[0]
+    assert (cause.kind, cause.title) == ("lost_callback", f"the state of {name} was lost")
+
+
+# A later fit
+
+
+def fits(*epochs, first=1, callbacks=("BackupAndRestore",)):
+    """Return a run of several fits, each of so many epochs from one on; `first` is of the first."""
+    value = document()
+    (outcome,), (given,) = value["outcomes"]["fits"], value["conditions"]["training"]["fits"]
+    value["outcomes"]["fits"] = [
+        outcome
+        | {"epochs": [OTHER_DIGEST] * count, "first_epoch": first if number == 0 else begins}
+        for number, (count, begins) in enumerate(epochs)
+    ]
+    given = given | {"callbacks": list(callbacks)}
+    value["conditions"]["training"]["fits"] = [given] * len(epochs)
+    return record(value)
+
+
+def cut_short(whole, resumed, *, fit):
+    first = FirstDifference(kind="trace", text="", fit=fit, epoch=1, step=1)
+    causes = diagnose(whole, resumed, (), first, None).causes
+    return [(item.kind, item.certainty, item.title, item.reason, item.paths) for item in causes]
+
+
+WHOLE = fits((4, 1), (2, 1), (3, 1))
+
+
+@pytest.mark.parametrize(
+    ("later", "fit", "what", "count"),
+    [
+        (((0, None), (3, 1)), 1, "fit 2 trained no epoch", "0 epochs against 2"),
+        (((1, 2), (3, 1)), 1, "fit 2 began at epoch 2", "1 epoch against 2"),
+        (((2, 1), (1, 3)), 2, "fit 3 began at epoch 3", "1 epoch against 3"),
+    ],
+)
+def test_a_later_fit_that_begins_where_the_backup_ended_is_named(later, fit, what, count):
+    ((kind, certainty, title, reason, paths),) = cut_short(
+        WHOLE, fits((2, 3), *later, first=3), fit=fit
+    )
+    assert (kind, certainty, title) == ("lost_fit", "certain", what)
+    assert reason.startswith("BackupAndRestore leaves the epoch that it restored in the model")
+    assert reason.endswith(count)
+    assert paths == (f"$.outcomes.fits[{fit}].epochs",)
+
+
+def test_the_resumed_run_may_be_the_one_that_is_given_first():
+    resumed = fits((2, 3), (0, None), (3, 1), first=3)
+    ((_, _, title, *_),) = cut_short(resumed, WHOLE, fit=1)
+    assert title == "fit 2 trained no epoch"
+
+
+def test_without_such_a_backup_it_is_not_certain():
+    resumed = fits((2, 3), (0, None), (3, 1), first=3, callbacks=())
+    ((kind, certainty, *_),) = cut_short(WHOLE, resumed, fit=1)
+    assert (kind, certainty) == ("lost_fit", "likely")
+
+
+@pytest.mark.parametrize(
+    ("later", "fit"), [(((2, 1), (3, 1)), 1), (((3, 1), (3, 1)), 1), (((0, None), (3, 1)), 2)]
+)
+def test_a_fit_that_is_as_long_as_it_was_or_not_the_first_to_differ_lost_nothing(later, fit):
+    ((kind, *_),) = cut_short(WHOLE, fits((2, 3), *later, first=3), fit=fit)
+    assert kind == "resume"
+
+
+def test_fewer_fits_are_no_shorter_ones():
+    ((kind, *_),) = cut_short(WHOLE, fits((2, 3), first=3), fit=1)
+    assert kind == "resume"
+
+
+def test_weights_that_differ_within_the_training_are_no_callbacks_end():
+    whole, resumed = (
+        fits((count, 1), first=first, callbacks=["EarlyStopping"])
+        for count, first in ((4, 1), (2, 3))
+    )
+    first = FirstDifference(kind="epoch weights", text="", fit=0, epoch=3)
+    assert [item.kind for item in diagnose(whole, resumed, (), first, None).causes] == ["resume"]
+
+
+# What differs wherever a run was resumed
+
+
+def judged(name, *, resumed_at=2, certainty="likely", states=("only in the actual run",)):
+    """Return what becomes of a judgement on a kind, of which conditions are in such states."""
+    kind = kind_named(name)
+    items = [ConditionDifference("$.conditions.x", None, None, state) for state in states]
+    case = Case(WHOLE, WHOLE, Symptom(where="random", resumed_at=resumed_at), {kind: items})
+    return _of_resumed(case, kind, Judgement(certainty, "as it was"))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("drawn_seeds", "draws others before it restores"),
+        ("generator_state", "draws others before it restores"),
+        ("read_files", "was resumed, from files that it read"),
+    ],
+)
+def test_what_an_interruption_brings_with_it_is_only_possible(name, reason):
+    found = judged(name)
+    assert found.certainty == "possible"
+    assert reason in found.reason
+    assert judged(name, resumed_at=None).reason == "as it was"
+    assert judged(name, certainty=None).reason == "as it was"
+
+
+def test_a_file_that_both_read_and_what_has_nothing_to_do_with_it_stay_as_they_are():
+    assert judged("read_files", states=("only in the actual run", "changed")).certainty == "likely"
+    assert judged("threads").reason == "as it was"
 
 
 def test_a_run_that_was_not_resumed_lost_nothing():

@@ -20,9 +20,9 @@ from repro_audit.compare.comparison import Certainty, FirstDifference
 from repro_audit.compare.symptom import Symptom
 from repro_audit.compare.trace_comparison import ColumnDifference, StepDifference, TraceComparison
 from repro_audit.manifest import Manifest
-from repro_audit.wording import counted, listed
+from repro_audit.wording import counted
 
-__all__ = ["LOST", "Lost", "resumed_run", "what_was_lost"]
+__all__ = ["LOST", "Lost", "what_was_lost"]
 
 LOST: dict[str, tuple[str, str]] = {
     "lost_order": (
@@ -64,7 +64,6 @@ LOST: dict[str, tuple[str, str]] = {
 _BACKUP = "BackupAndRestore"
 _KEEPS_RATE = ("ReduceLROnPlateau", "LearningRateScheduler")
 _KEEPS_BEST = ("EarlyStopping", "ModelCheckpoint")
-_MAX_NAMES = 3
 
 
 class Lost(NamedTuple):
@@ -95,12 +94,6 @@ class Lost(NamedTuple):
         return LOST[self.kind][1]
 
 
-def resumed_run(expected: Manifest, actual: Manifest) -> Manifest:
-    """Return the one of two runs that begins at a later epoch."""
-    begins = [manifest.outcomes.fits[0].first_epoch or 0 for manifest in (expected, actual)]
-    return expected if begins[0] > begins[1] else actual
-
-
 def what_was_lost(
     expected: Manifest,
     actual: Manifest,
@@ -122,12 +115,13 @@ def what_was_lost(
     """
     if symptom.resumed_at is None:
         return ()
-    resumed = resumed_run(expected, actual)
-    whole = actual if resumed is expected else expected
+    whole, resumed = expected, actual
+    if expected.outcomes.fits[0].first_epoch == symptom.resumed_at:
+        whole, resumed = actual, expected
     found = list(_skipped_fit(whole, resumed, first))
     step = None if trace is None else trace.step
     if not found and step is not None and _is_at_resume(step, symptom.resumed_at):
-        found = list(_in_first_step(step, resumed))
+        found = list(_in_first_step(step))
     if not found:
         found = list(_of_callbacks(resumed, step, symptom))
     return tuple(found) or (
@@ -146,13 +140,13 @@ def _is_at_resume(step: StepDifference, resumed_at: int) -> bool:
     return step.stride > 0 and (step.fit, step.epoch, step.step) == (0, resumed_at, 1)
 
 
-def _in_first_step(step: StepDifference, resumed: Manifest) -> Iterator[Lost]:
+def _in_first_step(step: StepDifference) -> Iterator[Lost]:
     """Yield what the first step behind the interruption shows."""
     batch = [item for item in step.columns if item.kind == "batch"]
     random = [item for item in step.columns if item.kind == "random"]
     optimizer = [item for item in step.columns if item.kind == "optimizer"]
     iterations = [item for item in optimizer if item.role.startswith("iteration")]
-    rates = [item for item in optimizer if item.role.endswith("learning_rate")]
+    remembered = [item for item in optimizer if not item.role.endswith("learning_rate")]
     if batch:
         yield _order(begun_again=_all_in(batch, step.begun_again))
     again = [item for item in random if item in step.begun_again]
@@ -162,9 +156,7 @@ def _in_first_step(step: StepDifference, resumed: Manifest) -> Iterator[Lost]:
         yield _seeds(len(random) - len(again))
     if iterations:
         yield _optimizer(begun_again=_all_in(iterations, step.begun_again))
-    elif rates and len(rates) == len(optimizer):
-        yield _rate(resumed)
-    elif optimizer and not (batch or random) and "loss" in step.equal:
+    elif remembered and not (batch or random) and "loss" in step.equal:
         yield _optimizer(begun_again=False)
     elif not (batch or random) and "loss" not in step.equal:
         yield _weights()
@@ -215,7 +207,7 @@ def _rate(resumed: Manifest) -> Lost:
     names = _callbacks(resumed, _KEEPS_RATE)
     why = "of the optimizer only the learning rate differs"
     if names:
-        return Lost("lost_callback", f"{listed(names, _MAX_NAMES)} was lost", "likely", why)
+        return Lost("lost_callback", f"{' and '.join(names)} was lost", "likely", why)
     return Lost("lost_learning_rate", " was not restored", "likely", why)
 
 
@@ -241,7 +233,7 @@ def _of_callbacks(
         if names:
             yield Lost(
                 "lost_callback",
-                f"{listed(names, _MAX_NAMES)} was lost",
+                f"{' and '.join(names)} was lost",
                 "likely",
                 "every step that both runs have is equal, and what a callback decides is not: it "
                 "knows nothing of the epochs before the interruption",
@@ -261,8 +253,7 @@ def _skipped_fit(whole: Manifest, resumed: Manifest, first: FirstDifference) -> 
     for number, (mine, theirs) in enumerate(fits):
         if number == 0 or number != first.fit or len(theirs.epochs) >= len(mine.epochs):
             continue
-        begins = theirs.first_epoch
-        what = f"began at epoch {begins}" if theirs.epochs and begins else "trained no epoch"
+        what = f"began at epoch {theirs.first_epoch}" if theirs.epochs else "trained no epoch"
         yield Lost(
             "lost_fit",
             f"{number + 1} {what}",
