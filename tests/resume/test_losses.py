@@ -18,7 +18,7 @@ from repro_audit.trace import find_trace
 
 pytestmark = [pytest.mark.keras, pytest.mark.minutes(1)]
 
-ORDER, GENERATORS, SEEDS = "lost_order", "lost_generators", "lost_seeds"
+ORDER, GENERATORS, SEEDS = "lost_data", "lost_generators", "lost_seeds"
 OPTIMIZER, CALLBACK, FIT = "lost_optimizer", "lost_callback", "lost_fit"
 NOTHING = ""
 

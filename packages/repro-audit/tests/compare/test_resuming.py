@@ -9,9 +9,11 @@ from repro_audit.compare.cause_judging import Judgement
 from repro_audit.compare.causes import _of_resumed, diagnose
 from repro_audit.compare.comparison import ConditionDifference, FirstDifference
 from repro_audit.compare.conditions import condition_differences
+from repro_audit.compare.history import with_earlier_epochs
 from repro_audit.compare.kinds import kind_named
 from repro_audit.compare.resuming import LOST
 from repro_audit.compare.symptom import Symptom
+from repro_audit.manifest.records import Evaluation
 
 RESUMED = {"outcomes/fits/0/first_epoch": 2}
 AT_RESUME = (0, 2, 1)
@@ -20,6 +22,8 @@ OTHER_RANDOM = column("random", layer="GaussianNoise")
 ITERATION = column("optimizer", "iteration")
 MOMENTUM = column("optimizer", "momentum of 0")
 RATE = column("optimizer", "learning_rate")
+OTHER_END = {"outcomes/digests/final_state": OTHER_DIGEST}
+EQUAL = traced(BATCH)._replace(step=None)
 CALLBACKS = "conditions/training/fits/0/callbacks"
 THREADS = {"conditions/determinism/backend/threads/intra_op/in_force": 7}
 
@@ -45,8 +49,8 @@ def at_resume(*columns, again=()):
 @pytest.mark.parametrize(
     ("columns", "again", "kinds"),
     [
-        ((BATCH, LOSS, KERNEL, MOMENTUM), (BATCH,), [("lost_order", "certain")]),
-        ((BATCH, LOSS, KERNEL, MOMENTUM), (), [("lost_order", "likely")]),
+        ((BATCH, LOSS, KERNEL, MOMENTUM), (BATCH,), [("lost_data", "certain")]),
+        ((BATCH, LOSS, KERNEL, MOMENTUM), (), [("lost_data", "likely")]),
         ((RANDOM, LOSS, KERNEL, MOMENTUM), (RANDOM,), [("lost_generators", "certain")]),
         ((RANDOM, LOSS, KERNEL, MOMENTUM), (), [("lost_seeds", "likely")]),
         ((KERNEL, ITERATION, MOMENTUM), (ITERATION,), [("lost_optimizer", "certain")]),
@@ -55,10 +59,16 @@ def at_resume(*columns, again=()):
         ((KERNEL, RATE), (), [("lost_learning_rate", "likely")]),
         ((LOSS, KERNEL, MOMENTUM), (), [("lost_weights", "likely")]),
         (
+            (LOSS, KERNEL, ITERATION),
+            (ITERATION,),
+            [("lost_optimizer", "certain"), ("lost_weights", "likely")],
+        ),
+        ((BATCH, LOSS, KERNEL, ITERATION), (KERNEL, ITERATION), [("lost_weights", "certain")]),
+        (
             (BATCH, RANDOM, LOSS, KERNEL, ITERATION),
             (BATCH, RANDOM, ITERATION),
             [
-                ("lost_order", "certain"),
+                ("lost_data", "certain"),
                 ("lost_generators", "certain"),
                 ("lost_optimizer", "certain"),
             ],
@@ -94,8 +104,15 @@ def test_the_callback_is_named_whose_state_a_later_epoch_lacks():
     plateau = {CALLBACKS: ["ReduceLROnPlateau", "BackupAndRestore"]}
     assert lost(traced(KERNEL, RATE, place=(0, 3, 1)), plateau)[0] == ("lost_callback", "likely")
     stopping = {CALLBACKS: ["EarlyStopping"]}
-    assert lost(None, stopping, kind="final state")[0] == ("lost_callback", "likely")
-    assert lost(None, {CALLBACKS: ["CSVLogger"]}, kind="final state")[0] == ("resume", "likely")
+    assert lost(EQUAL, stopping | OTHER_END, kind="evaluation")[0] == ("lost_callback", "likely")
+    other = {CALLBACKS: ["CSVLogger"]}
+    assert lost(EQUAL, other | OTHER_END, kind="final state")[0] == ("resume", "likely")
+
+
+def test_no_callback_is_named_where_only_an_evaluation_differs_or_no_steps_are_known():
+    stopping = {CALLBACKS: ["EarlyStopping"]}
+    assert lost(EQUAL, stopping, kind="evaluation")[0] == ("resume", "likely")
+    assert lost(None, stopping | OTHER_END, kind="final state")[0] == ("resume", "likely")
 
 
 # What is said of it.
@@ -104,8 +121,8 @@ def test_the_callback_is_named_whose_state_a_later_epoch_lacks():
 @pytest.mark.parametrize(
     ("columns", "again", "title", "reason"),
     [
-        ((BATCH,), (BATCH,), "the order of the data began again", "is the first one of the whole"),
-        ((BATCH,), (), "the order of the data was lost", "not what the whole run was given there"),
+        ((BATCH,), (BATCH,), "the data began again", "is the first one of the whole"),
+        ((BATCH,), (), "the data was lost", "not what the whole run was given there"),
         (
             (RANDOM, OTHER_RANDOM),
             (RANDOM, OTHER_RANDOM),
@@ -145,7 +162,7 @@ def test_a_loss_is_named_with_what_shows_it_and_what_restores_it(columns, again,
 
 def test_only_those_columns_begin_again_that_all_do():
     other = column("batch", "y")
-    assert lost(at_resume(BATCH, other, again=(BATCH,))) == [("lost_order", "likely")]
+    assert lost(at_resume(BATCH, other, again=(BATCH,))) == [("lost_data", "likely")]
 
 
 def test_what_began_again_and_what_was_lost_is_counted_apart():
@@ -156,7 +173,7 @@ def test_what_began_again_and_what_was_lost_is_counted_apart():
 
 
 def test_what_follows_from_another_batch_is_not_said_of_the_optimizer():
-    assert lost(at_resume(BATCH, MOMENTUM)) == [("lost_order", "likely")]
+    assert lost(at_resume(BATCH, MOMENTUM)) == [("lost_data", "likely")]
     assert lost(at_resume(RANDOM, MOMENTUM)) == [("lost_seeds", "likely")]
 
 
@@ -171,14 +188,43 @@ def test_the_last_resort_names_the_epoch():
     [
         ("ReduceLROnPlateau", traced(KERNEL, RATE, place=(0, 3, 1)), "step"),
         ("LearningRateScheduler", traced(KERNEL, RATE, place=(0, 3, 1)), "step"),
-        ("EarlyStopping", None, "final state"),
-        ("ModelCheckpoint", None, "final state"),
-        ("EarlyStopping", None, "steps"),
+        ("EarlyStopping", EQUAL, "final state"),
+        ("ModelCheckpoint", EQUAL, "final state"),
+        ("EarlyStopping", EQUAL, "steps"),
     ],
 )
 def test_a_callback_that_decides_is_named_by_its_class(name, trace_, kind):
-    cause = causes_of(trace_, {CALLBACKS: [name]}, kind=kind)[0]
+    end = {} if kind == "steps" else OTHER_END
+    cause = causes_of(trace_, {CALLBACKS: [name]} | end, kind=kind)[0]
     assert (cause.kind, cause.title) == ("lost_callback", f"the state of {name} was lost")
+
+
+def test_weights_that_were_not_restored_are_those_behind_the_first_step_of_the_whole_run():
+    (cause,) = causes_of(at_resume(LOSS, KERNEL, again=(KERNEL,)))
+    assert (cause.title, cause.certainty) == ("the weights were not restored", "certain")
+    assert "behind its first step" in cause.reason
+
+
+# What is compared
+
+
+def test_histories_and_evaluations_are_compared_from_the_interruption_on():
+    whole, resumed = fits((4, 1)), fits((2, 3), first=3)
+    both = [
+        run._replace(
+            outcomes=run.outcomes._replace(
+                fits=(run.outcomes.fits[0]._replace(history=history),), evaluations=evaluations
+            )
+        )
+        for run, history, evaluations in (
+            (whole, {"loss": (4.0, 3.0, 2.0, 1.0), "val_loss": (8.0, 7.0)}, (BEFORE, BEHIND)),
+            (resumed, {"loss": (2.5, 1.0), "val_loss": (7.0,)}, (BEHIND,)),
+        )
+    ]
+    mine, theirs = (run.outcomes for run in with_earlier_epochs(*both))
+    assert mine.fits[0].history == both[0].outcomes.fits[0].history
+    assert theirs.fits[0].history == {"loss": (4.0, 3.0, 2.5, 1.0), "val_loss": (8.0, 7.0)}
+    assert mine.evaluations == theirs.evaluations == (BEHIND,)
 
 
 # A later fit
@@ -198,12 +244,13 @@ def fits(*epochs, first=1, callbacks=("BackupAndRestore",)):
     return record(value)
 
 
-def cut_short(whole, resumed, *, fit):
-    first = FirstDifference(kind="trace", text="", fit=fit, epoch=1, step=1)
+def cut_short(whole, resumed, *, fit, kind="trace"):
+    first = FirstDifference(kind=kind, text="", fit=fit, epoch=1, step=1)
     causes = diagnose(whole, resumed, (), first, None).causes
     return [(item.kind, item.certainty, item.title, item.reason, item.paths) for item in causes]
 
 
+BEFORE, BEHIND = (Evaluation(0, fits, {"loss": 1.0}, {}) for fits in (0, 1))
 WHOLE = fits((4, 1), (2, 1), (3, 1))
 
 
@@ -238,11 +285,31 @@ def test_without_such_a_backup_it_is_not_certain():
 
 
 @pytest.mark.parametrize(
-    ("later", "fit"), [(((2, 1), (3, 1)), 1), (((3, 1), (3, 1)), 1), (((0, None), (3, 1)), 2)]
+    ("later", "fit"),
+    [
+        (((2, 1), (3, 1)), 1),
+        (((2, 2), (3, 1)), 1),
+        (((3, 1), (3, 1)), 1),
+        (((0, None), (3, 1)), 2),
+        (((2, 1), (3, 1)), 0),
+    ],
 )
 def test_a_fit_that_is_as_long_as_it_was_or_not_the_first_to_differ_lost_nothing(later, fit):
     ((kind, *_),) = cut_short(WHOLE, fits((2, 3), *later, first=3), fit=fit)
     assert kind == "resume"
+
+
+def test_a_fit_that_begins_where_it_did_was_ended_by_something_else():
+    ((kind, *_),) = cut_short(WHOLE, fits((2, 3), (1, 1), (3, 1), first=3), fit=1)
+    assert kind == "resume"
+
+
+def test_a_fit_whose_steps_differ_or_of_another_model_lost_nothing_to_the_backup():
+    resumed = fits((2, 3), (0, None), (3, 1), first=3)
+    assert cut_short(WHOLE, resumed, fit=1, kind="step")[0][0] == "resume"
+    one, two, three = resumed.outcomes.fits
+    outcomes = resumed.outcomes._replace(fits=(one, two._replace(model=1), three))
+    assert cut_short(WHOLE, resumed._replace(outcomes=outcomes), fit=1)[0][0] == "resume"
 
 
 def test_fewer_fits_are_no_shorter_ones():

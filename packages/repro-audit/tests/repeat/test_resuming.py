@@ -13,7 +13,15 @@ from repro_audit.compare.comparison import FieldVerdict, FirstDifference
 from repro_audit.repeat import Plan, Stop
 from repro_audit.repeat.executors import Ended
 from repro_audit.repeat.plan import Setting
-from repro_audit.repeat.resuming import _not_stopped, _Place, _place, _verdict, resume
+from repro_audit.repeat.resuming import (
+    _files_of_callbacks,
+    _judged,
+    _not_stopped,
+    _Place,
+    _place,
+    _verdict,
+    resume,
+)
 from repro_audit.repeat.running import Done
 
 FIT = "outcomes/fits/0"
@@ -101,6 +109,26 @@ def test_a_stopped_run_must_be_the_first_part_of_the_others(stopped, killed, why
     assert (why in said) if why else said == ""
 
 
+@pytest.mark.parametrize(
+    ("code", "verdict", "said"), [(1, "not exact", "does not go on"), (0, "inconclusive", "--kill")]
+)
+def test_a_command_that_fails_is_not_exact_and_one_that_has_nothing_to_do_is_not_decided(
+    code, verdict, said
+):
+    found = _judged(
+        plan(Stop()),
+        _Place(2, None, killed=False),
+        done(WHOLE),
+        done(None, code=code, problem="resumed: why"),
+        done(None),
+    )
+    assert (found.verdict, said in found.text, "resumed: why" in found.text) == (
+        verdict,
+        True,
+        True,
+    )
+
+
 FIRST = FirstDifference(kind="step", text="step 1 of epoch 3: batch x", fit=0, epoch=3, step=1)
 LACKING = (FieldVerdict(field="history", verdict="missing", detail=""),)
 
@@ -118,8 +146,8 @@ LACKING = (FieldVerdict(field="history", verdict="missing", detail=""),)
         (
             SAME._replace(verdict="divergent", first_difference=FIRST),
             1,
-            "not exact",
-            "counts its epochs from 1",
+            "inconclusive",
+            "in the same state",
         ),
     ],
 )
@@ -129,6 +157,27 @@ def test_a_resumed_run_is_exact_only_where_nothing_differs_and_nothing_is_missin
     answer = _verdict(found, begins, "")
     assert answer[0] == verdict
     assert said in answer[1]
+
+
+def test_a_run_that_counts_from_1_is_told_by_the_state_that_it_ends_in():
+    other = FieldVerdict(field="final state", verdict="differ", detail="")
+    found = SAME._replace(verdict="divergent", first_difference=FIRST, fields=(other,))
+    verdict, said = _verdict(found, 1, "")
+    assert (verdict, "is initial_epoch given?" in said) == ("not exact", True)
+
+
+def test_the_file_that_keeps_the_best_epoch_is_not_vouched_for():
+    def given(**settings: Any) -> Any:
+        place = "conditions/training/fits/0"
+        changes = {
+            f"{place}/callbacks": ["ModelCheckpoint"],
+            f"{place}/callback_settings": [settings],
+        }
+        return record(changed(document(), changes))
+
+    assert "is not compared" in _files_of_callbacks(given(save_best_only=True))
+    assert _files_of_callbacks(given(save_best_only=False)) == ""
+    assert _files_of_callbacks(WHOLE) == ""
 
 
 def test_a_resumed_run_is_not_exact_where_part_of_its_training_was_not_seen():

@@ -127,7 +127,7 @@ def everything(text: str) -> Page:
             added="keras",
             resumed_at=3,
             first_difference=text,
-            causes=(Cause("lost_order", "training", text, "certain", text, "# a remedy", ()),),
+            causes=(Cause("lost_data", "training", text, "certain", text, "# a remedy", ()),),
             control=text,
             caught=True,
         ),

@@ -73,7 +73,8 @@ def all_close(
 def with_earlier_epochs(expected: Manifest, actual: Manifest) -> tuple[Manifest, Manifest]:
     """Return two runs, of which one was resumed, with histories that begin with the same epoch.
 
-    What the resumed one has no value of, it is given as the other has it: it is not compared.
+    What the resumed one has no value of, it is given as the other has it: it is not compared. Nor
+    is an evaluation before the training, for the weights there are those that were restored.
     """
     mine, theirs = (
         expected.outcomes.fits[0].history,
@@ -90,7 +91,9 @@ def _lengthened(manifest: Manifest, other: Mapping[str, Sequence[float | None]])
         for name, values in first.history.items()
     }
     fits = first._replace(history=history), *rest
-    return manifest._replace(outcomes=manifest.outcomes._replace(fits=fits))
+    later = tuple(item for item in manifest.outcomes.evaluations if item.after_fits)
+    outcomes = manifest.outcomes._replace(fits=fits, evaluations=later)
+    return manifest._replace(outcomes=outcomes)
 
 
 def _series(

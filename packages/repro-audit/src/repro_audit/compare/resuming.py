@@ -25,9 +25,9 @@ from repro_audit.wording import counted
 __all__ = ["LOST", "Lost", "what_was_lost"]
 
 LOST: dict[str, tuple[str, str]] = {
-    "lost_order": (
-        "the order of the data",
-        "# draw the order from the number of the epoch, or save where the pipeline stood",
+    "lost_data": (
+        "the data",
+        "# draw order and noise from the number of the epoch, or save where the pipeline stood",
     ),
     "lost_generators": (
         "the generators of layers",
@@ -51,7 +51,7 @@ LOST: dict[str, tuple[str, str]] = {
     ),
     "lost_weights": (
         "the weights",
-        "# which epoch the file is of: save_best_only, save_freq, a save before the epoch's end",
+        "# what is restored, and of which epoch: its path, save_best_only, save_freq",
     ),
     "lost_fit": ("fit ", "model._initial_epoch = None  # between the fits"),
     "resume": (
@@ -123,7 +123,8 @@ def what_was_lost(
     if not found and step is not None and _is_at_resume(step, symptom.resumed_at):
         found = list(_in_first_step(step))
     if not found:
-        found = list(_of_callbacks(resumed, step, symptom))
+        ends = whole.outcomes.digests.final_state != resumed.outcomes.digests.final_state
+        found = list(_of_callbacks(resumed, trace, symptom, ends_otherwise=ends))
     return tuple(found) or (
         Lost(
             "resume",
@@ -145,33 +146,43 @@ def _in_first_step(step: StepDifference) -> Iterator[Lost]:
     batch = [item for item in step.columns if item.kind == "batch"]
     random = [item for item in step.columns if item.kind == "random"]
     optimizer = [item for item in step.columns if item.kind == "optimizer"]
+    weights = [item for item in step.columns if item.kind == "weight"]
     iterations = [item for item in optimizer if item.role.startswith("iteration")]
     remembered = [item for item in optimizer if not item.role.endswith("learning_rate")]
+    if weights and _all_in(weights, step.begun_again):
+        yield _weights(restored=False)
+        return
     if batch:
-        yield _order(begun_again=_all_in(batch, step.begun_again))
+        yield _data(begun_again=_all_in(batch, step.begun_again))
     again = [item for item in random if item in step.begun_again]
     if again:
         yield _generators(len(again))
     if len(again) < len(random):
         yield _seeds(len(random) - len(again))
+    alone = not (batch or random)
+    if alone and "loss" not in step.equal:
+        yield _weights(restored=True)
     if iterations:
         yield _optimizer(begun_again=_all_in(iterations, step.begun_again))
-    elif remembered and not (batch or random) and "loss" in step.equal:
+    elif remembered and alone and "loss" in step.equal:
         yield _optimizer(begun_again=False)
-    elif not (batch or random) and "loss" not in step.equal:
-        yield _weights()
 
 
 def _all_in(columns: Sequence[ColumnDifference], others: Sequence[ColumnDifference]) -> bool:
     return all(item in others for item in columns)
 
 
-def _order(*, begun_again: bool) -> Lost:
+def _data(*, begun_again: bool) -> Lost:
     if begun_again:
-        first = "the first batch behind the interruption is the first one of the whole run"
-        return Lost("lost_order", " began again", "certain", first)
+        return Lost(
+            "lost_data",
+            " began again",
+            "certain",
+            "the first batch behind the interruption is the first one of the whole run: what "
+            "orders it, or is drawn for it, was not restored",
+        )
     other = "the first batch behind the interruption is not what the whole run was given there"
-    return Lost("lost_order", " was lost", "likely", other)
+    return Lost("lost_data", " was lost", "likely", other)
 
 
 def _generators(count: int) -> Lost:
@@ -211,24 +222,34 @@ def _rate(resumed: Manifest) -> Lost:
     return Lost("lost_learning_rate", " was not restored", "likely", why)
 
 
-def _weights() -> Lost:
+def _weights(*, restored: bool) -> Lost:
+    if restored:
+        return Lost(
+            "lost_weights",
+            " that were restored are not those that the whole run had there",
+            "likely",
+            "batch and generators are as in the whole run, and the loss is not",
+        )
     return Lost(
         "lost_weights",
-        " that were restored are not those that the whole run had there",
-        "likely",
-        "batch and generators are as in the whole run, and the loss is not",
+        " were not restored",
+        "certain",
+        "behind the first step they are those that the whole run has behind its first step",
     )
 
 
 def _of_callbacks(
-    resumed: Manifest, step: StepDifference | None, symptom: Symptom
+    resumed: Manifest, trace: TraceComparison | None, symptom: Symptom, *, ends_otherwise: bool
 ) -> Iterator[Lost]:
     """Yield what a callback held, which shows in a later epoch or in the end."""
+    if trace is None:
+        return
+    step = trace.step
     optimizer = [item for item in step.columns if item.kind == "optimizer"] if step else []
     rates = [item for item in optimizer if item.role.endswith("learning_rate")]
     if step is not None and rates and len(rates) == len(optimizer) and "loss" in step.equal:
         yield _rate(resumed)
-    elif symptom.where in {"result", "length"} and step is None:
+    elif step is None and (ends_otherwise or symptom.where == "length"):
         names = _callbacks(resumed, _KEEPS_BEST)
         if names:
             yield Lost(
@@ -249,16 +270,21 @@ def _callbacks(manifest: Manifest, names: Sequence[str]) -> list[str]:
 
 def _skipped_fit(whole: Manifest, resumed: Manifest, first: FirstDifference) -> Iterator[Lost]:
     """Yield a later fit that began where BackupAndRestore had left off."""
-    fits = zip(whole.outcomes.fits, resumed.outcomes.fits, strict=False)
-    for number, (mine, theirs) in enumerate(fits):
-        if number == 0 or number != first.fit or len(theirs.epochs) >= len(mine.epochs):
-            continue
-        what = f"began at epoch {theirs.first_epoch}" if theirs.epochs else "trained no epoch"
-        yield Lost(
-            "lost_fit",
-            f"{number + 1} {what}",
-            "certain" if _callbacks(resumed, [_BACKUP]) else "likely",
-            f"{_BACKUP} leaves the epoch that it restored in the model, and the next fit begins "
-            f"there: {counted(len(theirs.epochs), 'epoch')} against {len(mine.epochs)}",
-            (f"$.outcomes.fits[{number}].epochs",),
-        )
+    number, fits = first.fit, (whole.outcomes.fits, resumed.outcomes.fits)
+    if first.kind == "step" or not number or number >= min(map(len, fits)):
+        return
+    mine, theirs = fits[0][number], fits[1][number]
+    same_model = theirs.model == fits[1][0].model
+    if not same_model or len(theirs.epochs) >= len(mine.epochs):
+        return
+    if theirs.epochs and theirs.first_epoch == mine.first_epoch:
+        return  # something else has ended it
+    what = f"began at epoch {theirs.first_epoch}" if theirs.epochs else "trained no epoch"
+    yield Lost(
+        "lost_fit",
+        f"{number + 1} {what}",
+        "certain" if _callbacks(resumed, [_BACKUP]) else "likely",
+        f"{_BACKUP} leaves the epoch that it restored in the model, and the next fit begins "
+        f"there: {counted(len(theirs.epochs), 'epoch')} against {len(mine.epochs)}",
+        (f"$.outcomes.fits[{number}].epochs",),
+    )

@@ -139,7 +139,8 @@ def working_directory(
     """Give the folder a run is started in, and take it away again where it was made for it.
 
     Args:
-        kind: ``here``, the current folder; ``copy``, a copy of it; ``empty``.
+        kind: ``here``, the current folder; ``copy``, a copy of it, with links to large files;
+            ``whole``, a copy through which nothing reaches the folder itself; ``empty``.
         directory: Where the evidence goes; never part of a copy.
         elsewhere: Whether to give a folder of another path, which shows the same files.
         source: What a copy is of; None is the current folder.
@@ -153,8 +154,9 @@ def working_directory(
     with tempfile.TemporaryDirectory(prefix="repro-audit-") as made:
         # One fixed name below the random one, so that nothing in a run depends on it.
         folder = Path(made) / ("elsewhere" if elsewhere else "cwd")
-        if kind == "copy":
-            _copy(Path.cwd() if source is None else source, folder, directory)
+        if kind in {"copy", "whole"}:
+            whole = kind == "whole"
+            _copy(Path.cwd() if source is None else source, folder, directory, whole=whole)
         else:
             folder.mkdir()
         if kind == "here" and elsewhere:
@@ -163,24 +165,45 @@ def working_directory(
         yield folder
 
 
-def _copy(source: Path, folder: Path, directory: Path) -> None:
-    """Copy a folder; large files are linked to, for they are data."""
+def _copy(source: Path, folder: Path, directory: Path, *, whole: bool) -> None:
+    """Copy a folder; unless all of it is wanted, large files are linked to, for they are data.
+
+    Raises:
+        RunError: It cannot be copied.
+    """
     evidence = directory.resolve()
 
     def ignored(parent: str, names: list[str]) -> set[str]:
+        # A link to a folder that it lies in would be followed for ever.
+        around = {evidence, *Path(parent).resolve().parents, Path(parent).resolve()}
         return {
             name
             for name in names
-            if _is_left_out(Path(parent) / name) or (Path(parent) / name).resolve() == evidence
+            if _is_left_out(Path(parent) / name) or (Path(parent) / name).resolve() in around
         }
 
     def copied(path: str, target: str) -> None:
-        if os.stat(path).st_size > _LARGE_BYTES:  # noqa: PTH116 - shutil's own signature
+        if not whole and os.stat(path).st_size > _LARGE_BYTES:  # noqa: PTH116 - shutil's own signature
             os.symlink(os.path.abspath(path), target)  # noqa: PTH100, PTH211 - as above
         else:
             shutil.copy2(path, target)
 
-    shutil.copytree(source, folder, ignore=ignored, symlinks=True, copy_function=copied)
+    try:
+        shutil.copytree(
+            source,
+            folder,
+            ignore=ignored,
+            symlinks=not whole,
+            ignore_dangling_symlinks=True,
+            copy_function=copied,
+        )
+    except (OSError, shutil.Error) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)[:200]
+        message = (
+            f"The folder that the runs start in cannot be copied: {printable(why)}. Start them in "
+            "a smaller one, or with --cwd empty."
+        )
+        raise RunError(message) from error
 
 
 def _is_left_out(path: Path) -> bool:

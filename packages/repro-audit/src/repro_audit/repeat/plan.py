@@ -94,9 +94,10 @@ class Plan:
     @property
     def folder_kind(self) -> str:
         """What kind of folder runs start in: see `working_directory`."""
-        # Else a run would go on from what the one before has left.
-        apart = self.jobs > 1 or self.resume is not None
-        return "copy" if apart and self.working_directory == "here" else self.working_directory
+        if self.resume is not None and self.working_directory != "empty":
+            return "whole"  # else a run would go on from what the one before has left
+        shared = self.jobs > 1 and self.working_directory == "here"
+        return "copy" if shared else self.working_directory
 
 
 @dataclass(frozen=True, kw_only=True)

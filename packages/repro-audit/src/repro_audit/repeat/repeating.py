@@ -31,7 +31,7 @@ from repro_audit.repeat.folders import (
 )
 from repro_audit.repeat.judging import AGREES, judge, vouched, with_apart
 from repro_audit.repeat.plan import CONTROL, UNRECORDED, Plan, Setting
-from repro_audit.repeat.resuming import resume
+from repro_audit.repeat.resuming import RESUMED, resume
 from repro_audit.repeat.running import ProgressReporter, Runner
 from repro_audit.repeat.varying import vary
 
@@ -103,6 +103,9 @@ def _repeat(plan: Plan, runner: Runner, progress: ProgressReporter) -> Repeated:
         result = clean(with_apart(plan, result, runner.done[0], *runner.run([apart])))
     failed = next((run for run in runner.done if run.problem is not None), None)
     result = _experiments(plan, runner, result)
+    failed = failed or next(
+        (run for run in runner.done if run.problem and run.name == RESUMED), None
+    )
     result = clean(result._replace(runs=tuple(run.summary() for run in runner.done)))
     replace_file(plan.directory / AUDIT, serialize(result))
     return Repeated(

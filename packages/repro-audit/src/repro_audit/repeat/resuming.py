@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from repro_audit.audit import Resume, ResumeVerdict
-from repro_audit.compare import Comparison, compare
+from repro_audit.compare import Cause, Comparison, compare
 from repro_audit.compare.control import judge_control
 from repro_audit.compare.resuming import LOST
 from repro_audit.manifest import Manifest
@@ -18,9 +18,9 @@ from repro_audit.repeat.plan import CONTROL, Plan, Setting
 from repro_audit.repeat.running import Done, Runner
 from repro_audit.wording import counted
 
-__all__ = ["resume"]
+__all__ = ["RESUMED", "resume"]
 
-_STOPPED, _RESUMED, _RESUMED_CONTROL = "stopped", "resumed", "resumed-control"
+_STOPPED, RESUMED, _RESUMED_CONTROL = "stopped", "resumed", "resumed-control"
 _SIGKILLED = -9
 
 
@@ -81,16 +81,15 @@ def resume(plan: Plan, runner: Runner, base: Done) -> Resume:
         return Resume(verdict="inconclusive", text="the run left no manifest")
     if isinstance(place, str):
         return Resume(verdict="inconclusive", text=place)
-    kind = "empty" if plan.working_directory == "empty" else "copy"
-    with working_directory(kind, plan.directory) as folder:
+    with working_directory(plan.folder_kind, plan.directory) as folder:
         stopping = Setting(name=_STOPPED, request=place.request, folder=folder)
         (stopped,) = runner.run([stopping], stop_at_failure=False)
         obstacle = _not_stopped(stopped, whole, place)
         if obstacle:
             return place.said("inconclusive", f"a run was to be {place.text}: {obstacle}")
-        with working_directory("copy", plan.directory, source=folder) as second:
+        with working_directory("whole", plan.directory, source=folder) as second:
             again = [
-                Setting(name=_RESUMED, request=place.given, folder=folder),
+                Setting(name=RESUMED, request=place.given, folder=folder),
                 Setting(
                     name=_RESUMED_CONTROL,
                     request={**CONTROL.request, **place.given},
@@ -118,7 +117,7 @@ def _place(plan: Plan, whole: Manifest) -> _Place | str:
     if epoch > last:
         return (
             f"the first fit has {counted(epochs, 'epoch')}, and nothing is left to train after "
-            f"epoch {epoch}: give it more, or name a step within one by --at 1.STEP"
+            f"epoch {epoch}: give it more"
         )
     return _Place(epoch - 1 if asked.step else epoch, asked.step, asked.killed, asked.added)
 
@@ -141,8 +140,10 @@ def _judged(plan: Plan, place: _Place, base: Done, resumed: Done, control: Done)
     """Hold the resumed run against the whole one."""
     whole, part = base.manifest, resumed.manifest
     if whole is None or part is None or resumed.problem is not None:
-        text = f"{place.text}, it does not go on: {resumed.problem}"
-        return place.said("not exact", text)
+        if resumed.ended.exit_code == 0:
+            text = f"{place.text} and started again, it trains nothing: {resumed.problem}"
+            return place.said("inconclusive", f"{text}; where it tidies up as it ends, add --kill")
+        return place.said("not exact", f"{place.text}, it does not go on: {resumed.problem}")
     found = compare(
         whole,
         part,
@@ -153,8 +154,13 @@ def _judged(plan: Plan, place: _Place, base: Done, resumed: Done, control: Done)
     )
     seen = judge_control(part, control.manifest, (resumed.trace(), control.trace()))
     begins = part.outcomes.fits[0].first_epoch if part.outcomes.fits else None
-    partial = "" if plan.accept_partial else whole.unfollowed or part.unfollowed
-    verdict, said = _verdict(found, begins, partial or "")
+    partial = "" if plan.accept_partial else whole.unfollowed or part.unfollowed or ""
+    verdict, said = _verdict(found, begins, partial or _files_of_callbacks(part))
+    if verdict == "no resume" and place.epochs == 0:
+        verdict, said = (
+            "inconclusive",
+            "it trains from the start: it may have saved nothing by then",
+        )
     if verdict == "exact" and not seen.caught:
         verdict, said = "inconclusive", f"the control was not caught: {seen.text}"
     went_on = begins not in {None, 1, place.epochs + 1}
@@ -162,7 +168,7 @@ def _judged(plan: Plan, place: _Place, base: Done, resumed: Done, control: Done)
     return place.said(verdict, f"{place.text} and started again{at}, {said}")._replace(
         resumed_at=begins,
         first_difference=None if found.first_difference is None else found.first_difference.text,
-        causes=tuple(cause for cause in found.causes if cause.kind in LOST) or found.causes,
+        causes=() if begins == 1 else _causes(found),
         control=seen.text,
         caught=seen.caught,
     )
@@ -174,20 +180,50 @@ def _verdict(found: Comparison, begins: int | None, partial: str) -> tuple[Resum
     Args:
         found: The comparison.
         begins: The epoch with which the resumed run goes on, from 1.
-        partial: What of the training was not followed; empty where all was, or need not be.
+        partial: What was not compared; empty where all was, or need not be.
     """
     if begins is None:
         return "inconclusive", "it is not known with which epoch it goes on"
     if begins == 1 and found.verdict == "identical":
         return "no resume", "the script trains from the start"
     first = found.first_difference
+    if first is not None and begins == 1:
+        same = any(item.field == "final state" and item.verdict == "match" for item in found.fields)
+        counts = "it counts its epochs from 1"
+        if same:
+            return (
+                "inconclusive",
+                f"{counts}, and ends in the same state: what lies between cannot be compared",
+            )
+        return "not exact", f"{counts}, and ends in another state: is initial_epoch given?"
     if first is not None:
-        counts = " counts its epochs from 1 and" if begins == 1 else ""
         at = "at" if first.kind == "step" else "in"
-        return "not exact", f"it{counts} ends in other bits: first difference {at} {first.text}"
+        return "not exact", f"it ends in other bits: first difference {at} {first.text}"
     lacking = [item.field for item in found.fields if item.verdict in {"missing", "not_compared"}]
     if begins == 1 or lacking:
         return "inconclusive", found.reason
     if partial:
         return "inconclusive", f"nothing that was recorded differs, but {partial}"
     return "exact", "; ".join(("it ends in the same bits", *found.set_aside))
+
+
+def _causes(found: Comparison) -> tuple[Cause, ...]:
+    """Return what was lost; where nothing tells, whatever else may be why."""
+    return tuple(cause for cause in found.causes if cause.kind in LOST) or found.causes
+
+
+def _files_of_callbacks(manifest: Manifest) -> str:
+    """Say which callback leaves a file that depends on all epochs; empty where none does."""
+    training = manifest.conditions.training
+    fit = None if training is None or not training.fits else training.fits[0]
+    for name, settings in zip(
+        () if fit is None else fit.callbacks,
+        () if fit is None else fit.callback_settings or (),
+        strict=False,
+    ):
+        if name == "ModelCheckpoint" and settings.get("save_best_only"):
+            return (
+                "ModelCheckpoint keeps the best epoch, of which it knows those since the start "
+                "alone: the file that it leaves is not compared"
+            )
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -221,8 +222,8 @@ class Runner:
             below="" if below == "." else below,
             **fields,
         )
-        if not plan.module and not notebook and not self._has_script(setting):
-            target[0] = str(Path(target[0]).resolve())
+        if not plan.module and not notebook:
+            target[0] = self._script(setting)
         changes = {**variables_set(plan), **setting.environment}
         return PreparedRun(
             name=setting.name,
@@ -240,14 +241,16 @@ class Runner:
             timeout_s=plan.timeout_s,
         )
 
-    def _has_script(self, setting: Setting) -> bool:
-        """Whether the script lies in the folder that a run starts in, under the path given."""
-        kind = self._plan.folder_kind
-        if kind == "copy" and self._plan.resume is not None and not setting.elsewhere:
-            # What it leaves beside itself must not reach the user's folder, nor another run.
-            script = Path(self._plan.target[0])
-            return not script.is_absolute() and ".." not in script.parts
-        return kind == "here" and not setting.elsewhere
+    def _script(self, setting: Setting) -> str:
+        """Return the script as it is found from the folder that a run starts in."""
+        script, kind = self._plan.target[0], self._plan.folder_kind
+        if setting.elsewhere or kind not in {"here", "whole"}:
+            return str(Path(script).resolve())
+        if kind == "whole":
+            # The copy's own: what it leaves beside itself must not reach the user's folder.
+            below = os.path.relpath(script)
+            return str(Path(script).resolve()) if below.startswith(os.pardir) else below
+        return script
 
     def _expected(self, setting: Setting) -> float | None:
         """Guess how long a run takes: as the last one; a positive control, one epoch of it."""
