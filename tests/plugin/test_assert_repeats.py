@@ -228,7 +228,7 @@ def test_a_call_takes_the_defaults_of_a_plan() -> None:
     }
     fields = dataclasses.fields(Plan)
     defaults = {field.name: field.default for field in fields}
-    experiments = {"vary", "one_at_a_time", "suspicion", "spread", "perturb"}
+    experiments = {"vary", "one_at_a_time", "suspicion", "spread", "perturb", "resume"}
     assert options == {
         name: value
         for name, value in defaults.items()
