@@ -51,9 +51,10 @@ _TOLD_RANK = 5
 _LOST_RANK = 9
 """Before whatever else may explain the same: it is what becomes of an interruption."""
 
+_DRAWN = "a run that is resumed draws others before it restores what it saved"
 _OF_RESUMING = {
-    "drawn_seeds": "a run that is resumed draws others before it restores what it saved",
-    "generator_state": "a run that is resumed draws others before it restores what it saved",
+    "drawn_seeds": _DRAWN,
+    "generator_state": _DRAWN,
     "read_files": "one run alone was resumed, from files that it read",
 }
 """Kinds that differ wherever a run was resumed, and why."""

@@ -330,7 +330,7 @@ class _Pair:
         second: np.ndarray[Any, Any],
     ) -> StepDifference:
         fit, epoch, step = place_of(first)
-        words = [
+        differing = [
             (
                 mapping.columns[index],
                 int(first[mapping.expected[index]]),
@@ -338,18 +338,18 @@ class _Pair:
             )
             for index in here
         ]
-        found = [with_values(self._described(block, words_[0]), *words_) for words_ in words]
+        found = [with_values(self._described(block, item[0]), *item) for item in differing]
         kinds = {column.kind for column in mapping.columns}
-        differing = {column.kind for column in found}
+        kinds_apart = {column.kind for column in found}
         return StepDifference(
             fit=fit,
             epoch=epoch,
             step=step,
             columns=tuple(found),
-            equal=tuple(kind for kind in get_args(ColumnKind) if kind in kinds - differing),
+            equal=tuple(kind for kind in get_args(ColumnKind) if kind in kinds - kinds_apart),
             stride=block.stride,
             begun_again=tuple(
-                found[place] for place in self._beginnings.again(block.model, words, first)
+                found[place] for place in self._beginnings.again(block.model, differing, first)
             ),
         )
 

@@ -333,13 +333,11 @@ class Recorder:
         self.trained(None)
 
     def trained(self, steps: int | None) -> None:
-        """End the process if it was to train so long.
-
-        Args:
-            steps: Steps since the end of the last epoch; None at the end of one.
-        """
-        epochs = sum(len(fit.epochs) for fit in self._draft.fits)
-        stop_if_asked(self._request, epochs, steps, self.file.write)
+        """End the process if it was to train so many steps more; None is at an epoch's end."""
+        request = self._request
+        if request is not None and request.stop_after_epoch is not None:
+            epochs = sum(len(fit.epochs) for fit in self._draft.fits)
+            stop_if_asked(request, epochs, steps, self.file.write)
 
     # How it is read.
 

@@ -12,7 +12,7 @@ __all__ = ["stop_if_asked"]
 
 
 def stop_if_asked(
-    request: Request | None, epochs: int, steps: int | None, write: Callable[[], None]
+    request: Request, epochs: int, steps: int | None, write: Callable[[], None]
 ) -> None:
     """End the process if it has trained as long as was asked for.
 
@@ -25,7 +25,7 @@ def stop_if_asked(
     Raises:
         SystemExit: It ends; the user's code after it would only cost time.
     """
-    if request is None or epochs != request.stop_after_epoch:
+    if epochs != request.stop_after_epoch:
         return
     wanted = request.stop_after_step
     if (steps is None) != (wanted is None) or (steps or 0) < (wanted or 0):
